@@ -1,0 +1,62 @@
+//! Opening connections, with the bounds the settings give.
+
+use redis::{
+    AsyncConnectionConfig, Client,
+    aio::{AsyncPushSender, MultiplexedConnection},
+};
+use redis_contracts::Instance;
+
+use crate::{AccessError, InvalidRedisUrl, RedisSettings};
+
+/// Commands in flight on one connection before a further one has to wait.
+const IN_FLIGHT: usize = 1024;
+
+#[derive(Clone)]
+pub(crate) struct Connector {
+    pub instance: Instance,
+    client: Client,
+    settings: RedisSettings,
+}
+
+impl Connector {
+    pub(crate) fn new(instance: Instance, settings: &RedisSettings) -> Result<Self, InvalidRedisUrl> {
+        let info = settings.connection_info()?;
+        let client = Client::open(info).map_err(|_| {
+            // The only way here is a TLS setup that cannot be made; the URL was parsed above.
+            settings.check().err().unwrap_or_else(InvalidRedisUrl::tls)
+        })?;
+        Ok(Self {
+            instance,
+            client,
+            settings: settings.clone(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
+            .set_response_timeout(Some(self.settings.timeout))
+            .set_connection_timeout(Some(self.settings.connect_timeout))
+            .set_pipeline_buffer_size(IN_FLIGHT)
+    }
+
+    pub(crate) async fn connect(&self) -> Result<MultiplexedConnection, AccessError> {
+        self.connect_with(self.config()).await
+    }
+
+    pub(crate) async fn connect_pushing(
+        &self,
+        sender: impl AsyncPushSender,
+    ) -> Result<MultiplexedConnection, AccessError> {
+        self.connect_with(self.config().set_push_sender(sender)).await
+    }
+
+    async fn connect_with(
+        &self,
+        config: AsyncConnectionConfig,
+    ) -> Result<MultiplexedConnection, AccessError> {
+        self.client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|error| AccessError::from_redis(self.instance, &error))
+    }
+}

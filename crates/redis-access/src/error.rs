@@ -1,0 +1,62 @@
+//! What can go wrong on the way to Redis.
+
+use redis_contracts::{DecodeError, Instance};
+
+/// A Redis command that did not give its answer.
+#[derive(Debug, thiserror::Error, Clone)]
+pub enum AccessError {
+    /// The instance cannot be reached, or did not answer in time.
+    #[error("Redis {instance} is away: {reason}")]
+    Unavailable {
+        /// Which one.
+        instance: Instance,
+        /// Why, for the log.
+        reason: String,
+    },
+    /// Redis answered with an error.
+    #[error("Redis {instance} refused: {message}")]
+    Refused {
+        /// Which one.
+        instance: Instance,
+        /// Its words.
+        message: String,
+    },
+    /// What is held is not what the contract declares.
+    #[error("Redis {instance} holds what the contract does not declare: {cause}")]
+    Undecodable {
+        /// Which one.
+        instance: Instance,
+        /// What is wrong with it.
+        cause: DecodeError,
+    },
+}
+
+impl AccessError {
+    /// Whether the same call may succeed later.
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    pub(crate) fn away(instance: Instance, reason: impl ToString) -> Self {
+        Self::Unavailable {
+            instance,
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(crate) fn from_redis(instance: Instance, error: &redis::RedisError) -> Self {
+        use redis::{ErrorKind, ServerErrorKind as Server};
+        let lost = error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error();
+        let not_yet = matches!(
+            error.kind(),
+            ErrorKind::Server(Server::BusyLoading | Server::MasterDown | Server::TryAgain | Server::ClusterDown)
+        );
+        if lost || not_yet {
+            return Self::away(instance, error);
+        }
+        Self::Refused {
+            instance,
+            message: error.to_string(),
+        }
+    }
+}

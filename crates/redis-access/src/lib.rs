@@ -1,0 +1,24 @@
+//! How Redis is reached: typed pools, bounded waits, retries of safe commands only, and a link that
+//! is watched and mended in the background.
+//!
+//! [`CachePool`] and [`StreamsPool`] are different types: a key of one instance cannot be sent to
+//! the other. Short commands share one multiplexed connection per worker thread; what moves bulk
+//! borrows a connection of its own, so that it never holds up a short one.
+
+mod backoff;
+mod client;
+mod error;
+mod link;
+mod metrics;
+mod pool;
+mod push;
+mod settings;
+mod streams;
+
+pub use backoff::Backoff;
+pub use error::AccessError;
+pub use link::{LinkState, LinkWatch};
+pub use pool::{CachePool, Pool, StreamsPool};
+pub use push::{PushConnection, PushLost};
+pub use settings::{InvalidRedisUrl, RedisSettings};
+pub use streams::Entry;

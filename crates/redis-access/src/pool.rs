@@ -1,0 +1,277 @@
+//! The pools: one per instance, with typed reads and writes.
+
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use deadpool_redis::{Manager, PoolConfig, Runtime, Timeouts};
+use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
+use redis_contracts::{Cache, Key, RedisInstance, Streams, Value, script::Invocation};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    AccessError, Backoff, InvalidRedisUrl, LinkWatch, RedisSettings, client::Connector, link::Link,
+    metrics::Metrics,
+};
+
+/// The way to the cache Redis.
+pub type CachePool = Pool<Cache>;
+/// The way to the streams Redis.
+pub type StreamsPool = Pool<Streams>;
+
+/// Threads with a connection of their own; beyond that, connections are shared.
+const THREAD_SLOTS: usize = 16;
+
+/// The way to one instance. Cheap to clone.
+pub struct Pool<I> {
+    inner: Arc<Inner>,
+    instance: PhantomData<fn() -> I>,
+}
+
+impl<I> Clone for Pool<I> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            instance: PhantomData,
+        }
+    }
+}
+
+struct Inner {
+    connector: Connector,
+    settings: RedisSettings,
+    link: Link,
+    metrics: Metrics,
+    slots: [Slot; THREAD_SLOTS],
+    bulk: deadpool_redis::Pool,
+}
+
+/// One thread's connection. Its driver runs on the thread that opened it, so that a command and its
+/// answer cross no thread.
+#[derive(Default)]
+struct Slot {
+    connection: RwLock<Option<Arc<MultiplexedConnection>>>,
+    opening: tokio::sync::Mutex<()>,
+}
+
+thread_local! {
+    static THREAD: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+fn thread_slot() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    THREAD.with(|thread| {
+        thread.get().unwrap_or_else(|| {
+            let slot = NEXT.fetch_add(1, Ordering::Relaxed) % THREAD_SLOTS;
+            thread.set(Some(slot));
+            slot
+        })
+    })
+}
+
+impl<I: RedisInstance> Pool<I> {
+    /// A pool; nothing is connected until [`Pool::keep_link`] runs.
+    pub fn new(settings: &RedisSettings) -> Result<Self, InvalidRedisUrl> {
+        let connector = Connector::new(I::INSTANCE, settings)?;
+        let manager = Manager::new_with_config(settings.connection_info()?, connector.config())
+            .map_err(|_| InvalidRedisUrl::tls())?;
+        let timeouts = Timeouts {
+            wait: Some(settings.timeout),
+            create: Some(settings.connect_timeout),
+            recycle: Some(settings.timeout),
+        };
+        let bulk = deadpool_redis::Pool::builder(manager)
+            .config(PoolConfig {
+                max_size: settings.pool_size,
+                timeouts,
+                ..PoolConfig::default()
+            })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|_| InvalidRedisUrl::tls())?;
+        let inner = Inner {
+            connector,
+            settings: settings.clone(),
+            link: Link::new(),
+            metrics: Metrics::of(I::INSTANCE),
+            slots: Default::default(),
+            bulk,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            instance: PhantomData,
+        })
+    }
+
+    /// Keeps the link to the instance until `stop`: health check and reconnect. Run it supervised.
+    pub async fn keep_link(&self, stop: CancellationToken) {
+        let Inner {
+            connector,
+            settings,
+            metrics,
+            link,
+            ..
+        } = &*self.inner;
+        link.keep(connector, settings.health_check, metrics, &stop).await;
+    }
+
+    /// Whether the instance is reached, as a value that wakes when it changes.
+    pub fn link(&self) -> LinkWatch {
+        self.inner.link.watch()
+    }
+
+    /// GET of a declared key; `None` when it is not there.
+    pub async fn get<V: Value>(&self, key: &Key<I, V>) -> Result<Option<V>, AccessError> {
+        let mut command = redis::cmd("GET");
+        command.arg(key.name());
+        let bytes: Option<Vec<u8>> = self.run(&command).await?;
+        bytes.map(|bytes| decode::<I, V>(&bytes)).transpose()
+    }
+
+    /// SET of a declared key, with the TTL its declaration fixes.
+    pub async fn set<V: Value>(&self, key: &Key<I, V>, value: &V) -> Result<(), AccessError> {
+        let mut command = redis::cmd("SET");
+        command.arg(key.name()).arg(value.encode());
+        if let Some(ttl) = key.ttl() {
+            command.arg("EX").arg(ttl.as_secs());
+        }
+        self.run(&command).await
+    }
+
+    /// DEL of a declared key. Deleting what is not there is fine.
+    pub async fn delete<V>(&self, key: &Key<I, V>) -> Result<(), AccessError> {
+        let mut command = redis::cmd("DEL");
+        command.arg(key.name());
+        self.run(&command).await
+    }
+
+    /// Runs a script: EVALSHA, and EVAL where Redis does not know it yet.
+    pub async fn invoke<T: FromRedisValue>(&self, call: &Invocation<I>) -> Result<T, AccessError> {
+        let script = redis::Script::new(call.script.source);
+        let command = |first: &str, second: &str| {
+            let mut command = redis::cmd(first);
+            command.arg(second).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
+            command
+        };
+        match self.run(&command("EVALSHA", script.get_hash())).await {
+            Err(AccessError::Refused { message, .. }) if message.contains("NOSCRIPT") => {
+                self.run(&command("EVAL", call.script.source)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// A short command over this thread's connection, sent again when the connection failed. Every
+    /// command that comes here is safe to repeat: reads, writes of whole values, and scripts that
+    /// look before they write.
+    pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, AccessError> {
+        let inner = &*self.inner;
+        let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
+        let mut left = inner.settings.retries;
+        loop {
+            match self.attempt(command).await {
+                Err(error) if error.is_unavailable() && left > 0 => {
+                    left -= 1;
+                    inner.metrics.retries.inc();
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn attempt<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, AccessError> {
+        let inner = &*self.inner;
+        let slot = &inner.slots[thread_slot()];
+        let connection = self.connection(slot).await?;
+        let began = Instant::now();
+        let answer = command.query_async(&mut connection.as_ref().clone()).await;
+        inner.metrics.command_seconds.observe(began.elapsed().as_secs_f64());
+        answer.map_err(|error| {
+            inner.metrics.errors.inc();
+            let error = AccessError::from_redis(I::INSTANCE, &error);
+            if error.is_unavailable() {
+                slot.forget(&connection);
+                inner.link.suspect();
+            }
+            error
+        })
+    }
+
+    async fn connection(&self, slot: &Slot) -> Result<Arc<MultiplexedConnection>, AccessError> {
+        self.inner.link.require_up(I::INSTANCE)?;
+        if let Some(open) = slot.open() {
+            return Ok(open);
+        }
+        let _turn = slot.opening.lock().await;
+        if let Some(open) = slot.open() {
+            return Ok(open);
+        }
+        let opened = self.inner.connector.connect().await.inspect_err(|_| {
+            self.inner.metrics.errors.inc();
+            self.inner.link.suspect();
+        })?;
+        let opened = Arc::new(opened);
+        slot.remember(&opened);
+        Ok(opened)
+    }
+
+    /// A connection of its own for bulk work, waited for no longer than the timeout.
+    pub(crate) async fn bulk(&self) -> Result<deadpool_redis::Connection, AccessError> {
+        let inner = &*self.inner;
+        inner.link.require_up(I::INSTANCE)?;
+        let began = Instant::now();
+        let lent = inner.bulk.get().await;
+        inner.metrics.pool_wait_seconds.observe(began.elapsed().as_secs_f64());
+        lent.map_err(|error| {
+            inner.metrics.errors.inc();
+            AccessError::away(I::INSTANCE, error)
+        })
+    }
+
+    /// Brings the pool's gauges up to date; called when metrics are read.
+    pub fn observe(&self) {
+        let status = self.inner.bulk.status();
+        let in_use = status.size.saturating_sub(status.available);
+        self.inner.metrics.pool_size.set(status.size as f64);
+        self.inner.metrics.pool_in_use.set(in_use as f64);
+    }
+
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.inner.connector
+    }
+}
+
+impl Slot {
+    fn open(&self) -> Option<Arc<MultiplexedConnection>> {
+        self.connection.read().ok()?.clone()
+    }
+
+    fn remember(&self, opened: &Arc<MultiplexedConnection>) {
+        if let Ok(mut held) = self.connection.write() {
+            *held = Some(Arc::clone(opened));
+        }
+    }
+
+    /// Drops a connection that failed, unless another has taken its place.
+    fn forget(&self, failed: &Arc<MultiplexedConnection>) {
+        if let Ok(mut held) = self.connection.write()
+            && held.as_ref().is_some_and(|held| Arc::ptr_eq(held, failed))
+        {
+            *held = None;
+        }
+    }
+}
+
+pub(crate) fn decode<I: RedisInstance, V: Value>(bytes: &[u8]) -> Result<V, AccessError> {
+    V::decode(bytes).map_err(|cause| AccessError::Undecodable {
+        instance: I::INSTANCE,
+        cause,
+    })
+}

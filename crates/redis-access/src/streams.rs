@@ -1,0 +1,66 @@
+//! Reading streams.
+
+use redis::FromRedisValue;
+use redis_contracts::{DecodeError, EVENT_FIELD, Instance, Key, Position, Streams, event::Event};
+
+use crate::{AccessError, StreamsPool};
+
+/// A stream entry: its position and the event's JSON, unread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The entry's ID.
+    pub position: Position,
+    /// The event's JSON.
+    pub event: String,
+}
+
+type Raw = Vec<(String, Vec<(String, String)>)>;
+
+impl StreamsPool {
+    /// XRANGE from `first`, inclusive, up to `count` entries, over a connection for bulk work.
+    pub async fn entries_from(
+        &self,
+        stream: &Key<Streams, Event>,
+        first: Position,
+        count: usize,
+    ) -> Result<Vec<Entry>, AccessError> {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(stream.name()).arg(first.to_string()).arg("+").arg("COUNT").arg(count);
+        self.bulk_entries(&command).await
+    }
+
+    /// The position of the newest entry, [`Position::START`] when there is none.
+    pub async fn newest_position(&self, stream: &Key<Streams, Event>) -> Result<Position, AccessError> {
+        let mut command = redis::cmd("XREVRANGE");
+        command.arg(stream.name()).arg("+").arg("-").arg("COUNT").arg(1);
+        let newest = self.bulk_entries(&command).await?;
+        Ok(newest.first().map_or(Position::START, |entry| entry.position))
+    }
+
+    async fn bulk_entries(&self, command: &redis::Cmd) -> Result<Vec<Entry>, AccessError> {
+        let mut connection = self.bulk().await?;
+        let raw: Raw = query(command, &mut connection).await?;
+        raw.into_iter().map(entry).collect()
+    }
+}
+
+async fn query<T: FromRedisValue>(
+    command: &redis::Cmd,
+    connection: &mut deadpool_redis::Connection,
+) -> Result<T, AccessError> {
+    let answer = command.query_async(connection).await;
+    answer.map_err(|error| AccessError::from_redis(Instance::Streams, &error))
+}
+
+fn entry((id, fields): (String, Vec<(String, String)>)) -> Result<Entry, AccessError> {
+    let undecodable = |what: &str| AccessError::Undecodable {
+        instance: Instance::Streams,
+        cause: DecodeError(format!("entry {id}: {what}")),
+    };
+    let position = id.parse().map_err(|_| undecodable("its ID is no position"))?;
+    let event = fields
+        .into_iter()
+        .find_map(|(name, value)| (name == EVENT_FIELD).then_some(value))
+        .ok_or_else(|| undecodable("no field `event`"))?;
+    Ok(Entry { position, event })
+}

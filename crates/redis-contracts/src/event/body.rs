@@ -1,0 +1,144 @@
+//! The event types and their data.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::resource::{Comment, Project, Task};
+
+/// One field's value before and after.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Before.
+    pub from: Json,
+    /// After.
+    pub to: Json,
+}
+
+/// Field name to its change.
+pub type Changes = BTreeMap<String, Change>;
+
+/// The whole resource as it is now, and what changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changed<R> {
+    /// As it is now.
+    #[serde(flatten)]
+    pub resource: R,
+    /// What changed.
+    pub changes: Changes,
+}
+
+/// A comment that was added, with the task's count after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentAdded {
+    /// The comment.
+    #[serde(flatten)]
+    pub comment: Comment,
+    /// How many comments the task has now.
+    pub task_comment_count: u64,
+}
+
+/// A comment that is gone, with the task's count after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommentDeleted {
+    /// Comment id.
+    pub id: Uuid,
+    /// The task it was on.
+    pub task_id: Uuid,
+    /// How many comments the task has now.
+    pub task_comment_count: u64,
+}
+
+/// A project that is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectDeleted {
+    /// Project id.
+    pub id: Uuid,
+    /// Its key.
+    pub key: String,
+}
+
+/// A task that is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskDeleted {
+    /// Task id.
+    pub id: Uuid,
+    /// The project it was in.
+    pub project_id: Uuid,
+    /// Its reference.
+    #[serde(rename = "ref")]
+    pub reference: String,
+}
+
+/// Makes the enum, its type names and its codec from one table, so that they cannot disagree.
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $variant:ident($data:ty) = $name:literal,)+) => {
+        /// What happened, with its data.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum EventBody {
+            $($(#[$doc])* $variant($data),)+
+            /// A type or version this build does not know. It is kept as it came, never guessed at:
+            /// consumers dead-letter it, browsers ignore it.
+            Unknown {
+                /// The type as it came.
+                type_name: String,
+                /// The data as it came.
+                data: Json,
+            },
+        }
+
+        impl EventBody {
+            /// Every type name this build knows.
+            pub const TYPES: &[&str] = &[$($name),+];
+
+            /// The CloudEvents `type`.
+            pub fn type_name(&self) -> &str {
+                match self {
+                    $(Self::$variant(_) => $name,)+
+                    Self::Unknown { type_name, .. } => type_name,
+                }
+            }
+
+            pub(super) fn data_json(&self) -> Result<Box<serde_json::value::RawValue>, serde_json::Error> {
+                match self {
+                    $(Self::$variant(data) => serde_json::value::to_raw_value(data),)+
+                    Self::Unknown { data, .. } => serde_json::value::to_raw_value(data),
+                }
+            }
+
+            pub(super) fn from_parts(type_name: String, data: &str) -> Result<Self, serde_json::Error> {
+                match type_name.as_str() {
+                    $($name => serde_json::from_str(data).map(Self::$variant),)+
+                    _ => Ok(Self::Unknown { type_name, data: serde_json::from_str(data)? }),
+                }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// A project was made.
+    ProjectCreated(Project) = "devmentor.project.created.v1",
+    /// A project's fields changed.
+    ProjectUpdated(Changed<Project>) = "devmentor.project.updated.v1",
+    /// A project and all in it is gone.
+    ProjectDeleted(ProjectDeleted) = "devmentor.project.deleted.v1",
+    /// A task was made.
+    TaskCreated(Task) = "devmentor.task.created.v1",
+    /// A task's fields changed.
+    TaskUpdated(Changed<Task>) = "devmentor.task.updated.v1",
+    /// A task went to another place or column.
+    TaskMoved(Changed<Task>) = "devmentor.task.moved.v1",
+    /// A task went to `done`.
+    TaskCompleted(Changed<Task>) = "devmentor.task.completed.v1",
+    /// A task is gone.
+    TaskDeleted(TaskDeleted) = "devmentor.task.deleted.v1",
+    /// A comment was written.
+    CommentAdded(CommentAdded) = "devmentor.comment.added.v1",
+    /// A comment was edited.
+    CommentUpdated(Changed<Comment>) = "devmentor.comment.updated.v1",
+    /// A comment is gone.
+    CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1",
+}

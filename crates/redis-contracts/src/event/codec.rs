@@ -1,0 +1,80 @@
+//! CloudEvents 1.0 JSON format, <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{Event, EventBody};
+use crate::{DecodeError, Timestamp};
+
+const SPEC_VERSION: &str = "1.0";
+const CONTENT_TYPE: &str = "application/json";
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    specversion: Cow<'a, str>,
+    id: Uuid,
+    source: Cow<'a, str>,
+    #[serde(rename = "type")]
+    type_name: Cow<'a, str>,
+    subject: Cow<'a, str>,
+    time: Timestamp,
+    #[serde(default = "default_content_type")]
+    datacontenttype: Cow<'a, str>,
+    #[serde(default)]
+    traceparent: Option<Cow<'a, str>>,
+    actor: Uuid,
+    #[serde(default)]
+    project_id: Option<Uuid>,
+    data: Box<RawValue>,
+}
+
+const fn default_content_type() -> Cow<'static, str> {
+    Cow::Borrowed(CONTENT_TYPE)
+}
+
+impl Event {
+    /// The JSON text as it is stored, appended and sent.
+    pub fn encode(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&Envelope {
+            specversion: Cow::Borrowed(SPEC_VERSION),
+            id: self.id,
+            source: Cow::Borrowed(&self.source),
+            type_name: Cow::Borrowed(self.body.type_name()),
+            subject: Cow::Borrowed(&self.subject),
+            time: self.time,
+            datacontenttype: default_content_type(),
+            traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
+            actor: self.actor,
+            project_id: self.project_id,
+            data: self.body.data_json()?,
+        })
+    }
+
+    /// Reads an event. A type or version that is not known becomes [`EventBody::Unknown`]; text that
+    /// is no CloudEvent of version 1.0 is an error that says why.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        let envelope: Envelope<'_> =
+            serde_json::from_str(text).map_err(|error| DecodeError(error.to_string()))?;
+        if envelope.specversion != SPEC_VERSION {
+            return Err(DecodeError(format!(
+                "specversion {} is not {SPEC_VERSION}",
+                envelope.specversion
+            )));
+        }
+        let body = EventBody::from_parts(envelope.type_name.into_owned(), envelope.data.get())
+            .map_err(|error| DecodeError(format!("data: {error}")))?;
+        Ok(Self {
+            id: envelope.id,
+            source: envelope.source.into_owned(),
+            subject: envelope.subject.into_owned(),
+            time: envelope.time,
+            traceparent: envelope.traceparent.map(Cow::into_owned),
+            actor: envelope.actor,
+            project_id: envelope.project_id,
+            body,
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Events: CloudEvents 1.0 in JSON, one tagged and versioned type for each thing that happens.
+
+mod body;
+mod codec;
+
+pub use body::{Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, ProjectDeleted, TaskDeleted};
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// One thing that happened. Encoded by [`Event::encode`], read by [`Event::decode`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// UUID v7, unique for ever.
+    pub id: Uuid,
+    /// Which service says so, `/project-service`.
+    pub source: String,
+    /// What it is about, `task/<id>`.
+    pub subject: String,
+    /// When it happened; for imports, the archive's time.
+    pub time: Timestamp,
+    /// W3C trace context of the request that caused it.
+    pub traceparent: Option<String>,
+    /// The person who did it.
+    pub actor: Uuid,
+    /// The project it belongs to.
+    pub project_id: Option<Uuid>,
+    /// Its type and data.
+    pub body: EventBody,
+}

@@ -1,0 +1,119 @@
+//! The JSON shape of each resource, the same in REST answers and in event data.
+//!
+//! Times are RFC 3339 UTC with milliseconds; absent values are `null`, never left out.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// A person's account, as they see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Account id.
+    pub id: Uuid,
+    /// Address they sign in with.
+    pub email: String,
+    /// Public short name.
+    pub handle: String,
+    /// `user`, `admin`.
+    pub roles: Vec<String>,
+    /// Whether the address was proven.
+    pub email_verified: bool,
+    /// Whether sign-in asks for a second factor.
+    pub second_factor: bool,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// A project as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// Project id.
+    pub id: Uuid,
+    /// Short upper-case name, unique per owner; the prefix of task references.
+    pub key: String,
+    /// Name, 1 to 300 characters.
+    pub name: String,
+    /// Text, up to 65,536 characters.
+    pub description: String,
+    /// `active` or `archived`.
+    pub status: String,
+    /// The reader's role; absent in events, which are the same for every reader.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub role: Option<String>,
+    /// Grows with each change.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Who wrote something. `user_id` is null for authors named by an imported archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// Account id, where there is one.
+    pub user_id: Option<Uuid>,
+    /// Handle, or the archive's name.
+    pub name: String,
+}
+
+/// A task on a project's board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Task id.
+    pub id: Uuid,
+    /// The project it belongs to.
+    pub project_id: Uuid,
+    /// Reference for people, `KEY-12`.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Title, 1 to 300 characters.
+    pub title: String,
+    /// Text, up to 65,536 characters.
+    pub description: String,
+    /// `todo`, `in_progress`, `in_review` or `done`.
+    pub status: String,
+    /// Up to 32 labels of 1 to 64 characters.
+    pub labels: Vec<String>,
+    /// Day it is due, `2026-01-31`.
+    pub due_on: Option<String>,
+    /// Opaque; sorts bytewise within a status.
+    pub position: String,
+    /// Who made it.
+    pub author: Author,
+    /// Where it came from, for imported tasks.
+    pub external_ref: Option<String>,
+    /// How many comments it has.
+    pub comment_count: u64,
+    /// Grows with each change of the task itself.
+    pub version: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was done, if it is.
+    pub completed_at: Option<Timestamp>,
+}
+
+/// A comment on a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Comment id.
+    pub id: Uuid,
+    /// The task it is on.
+    pub task_id: Uuid,
+    /// Who wrote it.
+    pub author: Author,
+    /// Text, 1 to 65,536 characters.
+    pub body: String,
+    /// Where it came from, for imported comments.
+    pub external_ref: Option<String>,
+    /// Grows with each change.
+    pub version: u64,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}

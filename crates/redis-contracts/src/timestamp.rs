@@ -1,0 +1,97 @@
+//! A moment as the contract writes it: RFC 3339, UTC, with milliseconds.
+
+use std::{
+    fmt,
+    str::FromStr,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+/// Milliseconds since the Unix epoch; as text `2026-01-31T12:00:00.000Z` (RFC 3339).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// This moment.
+    pub fn now() -> Self {
+        let elapsed = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// From milliseconds since the Unix epoch.
+    pub const fn from_unix_ms(unix_ms: i64) -> Self {
+        Self(unix_ms)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn unix_ms(self) -> i64 {
+        self.0
+    }
+
+    /// This moment and so many seconds.
+    pub const fn plus_seconds(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add((seconds as i64).saturating_mul(1000)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = i128::from(self.0) * 1_000_000;
+        let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            moment.year(),
+            u8::from(moment.month()),
+            moment.day(),
+            moment.hour(),
+            moment.minute(),
+            moment.second(),
+            moment.millisecond()
+        )
+    }
+}
+
+/// Text that is not an RFC 3339 time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseTimestampError;
+
+impl fmt::Display for ParseTimestampError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an RFC 3339 time; expected one like 2026-01-31T12:00:00Z")
+    }
+}
+
+impl std::error::Error for ParseTimestampError {}
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| ParseTimestampError)?
+            .to_offset(UtcOffset::UTC);
+        if !(0..=9999).contains(&moment.year()) {
+            return Err(ParseTimestampError);
+        }
+        let unix_ms = moment.unix_timestamp_nanos().div_euclid(1_000_000);
+        i64::try_from(unix_ms).map(Self).map_err(|_| ParseTimestampError)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,25 @@
+//! The gRPC contracts of `proto/` as Rust, and what every caller and every server of them shares:
+//! deadlines, request metadata, and conversions to the contracts' resources.
+
+mod channel;
+mod convert;
+pub mod metadata;
+
+pub use channel::{DEADLINE, InvalidUpstream, connect};
+pub use convert::{Malformed, timestamp, timestamp_from};
+pub use tonic;
+
+/// The encoded descriptors of every service, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// `devmentor.auth.v1`.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod auth {
+    tonic::include_proto!("devmentor.auth.v1");
+}
+
+/// `devmentor.project.v1`.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod project {
+    tonic::include_proto!("devmentor.project.v1");
+}

@@ -1,0 +1,14 @@
+//! Settings: defaults compiled in, then a TOML file, then the environment; later wins. All are
+//! checked whole before a port is bound; a fault is one line and exit code 78.
+
+mod fault;
+mod load;
+mod reference;
+mod settings;
+
+pub use fault::ConfigFault;
+pub use load::{Environment, load, load_for};
+pub use reference::{Kind, SETTINGS, Setting, reference_markdown};
+pub use settings::{
+    Bootstrap, Jwt, LogFormat, RedisInstanceSettings, Registration, Session, Settings, Upstream,
+};

@@ -1,0 +1,195 @@
+//! The settings as types, one struct per section.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use redis_access::RedisSettings;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// Everything a process of this platform can be told.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Settings {
+    /// Where files are kept.
+    pub data_dir: PathBuf,
+    /// HTTP.
+    pub http: Http,
+    /// gRPC.
+    #[serde(default)]
+    pub grpc: Grpc,
+    /// Health and metrics.
+    pub ops: Listen,
+    /// The web app's address.
+    pub public_url: String,
+    /// Both Redis.
+    pub redis: Redis,
+    /// SQL.
+    pub database: Database,
+    /// Other services.
+    pub upstream: Upstream,
+    /// Access tokens.
+    pub jwt: Jwt,
+    /// Sessions.
+    pub session: Session,
+    /// Accounts.
+    pub auth: Auth,
+    /// The first admin.
+    pub bootstrap: Bootstrap,
+    /// Stopping.
+    pub shutdown: Shutdown,
+    /// Logs.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// `http.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Http {
+    /// Where it is served.
+    pub addr: SocketAddr,
+}
+
+/// `grpc.*`
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Grpc {
+    /// Where it is served; none for a service without gRPC.
+    pub addr: Option<SocketAddr>,
+}
+
+/// `ops.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Listen {
+    /// Where it is served.
+    pub addr: SocketAddr,
+}
+
+/// `redis.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Redis {
+    /// `redis.cache.*`
+    pub cache: RedisInstanceSettings,
+    /// `redis.streams.*`
+    pub streams: RedisInstanceSettings,
+}
+
+/// `redis.cache.*`, `redis.streams.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct RedisInstanceSettings {
+    url: SecretString,
+    password: Option<SecretString>,
+    db: i64,
+    pool_size: usize,
+    timeout_ms: u64,
+    connect_timeout_ms: u64,
+    retries: u32,
+    keepalive_seconds: u64,
+    health_check_seconds: u64,
+}
+
+/// Connections for bulk work that are opened at most, whatever the settings say.
+const LARGEST_POOL: usize = 1024;
+
+impl RedisInstanceSettings {
+    /// As `redis-access` takes them.
+    pub fn access(&self) -> RedisSettings {
+        RedisSettings {
+            url: self.url.clone(),
+            password: self.password.clone(),
+            // 0 is the default on both sides, so the URL's number counts unless another is set.
+            db: (self.db != 0).then_some(self.db),
+            pool_size: self.pool_size.min(LARGEST_POOL),
+            timeout: Duration::from_millis(self.timeout_ms),
+            connect_timeout: Duration::from_millis(self.connect_timeout_ms),
+            retries: self.retries,
+            keepalive: Duration::from_secs(self.keepalive_seconds),
+            health_check: Duration::from_secs(self.health_check_seconds),
+        }
+    }
+}
+
+/// `database.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Database {
+    /// URL; may hold a password.
+    pub url: SecretString,
+}
+
+/// `upstream.*`: gRPC addresses.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Upstream {
+    /// auth-service.
+    pub auth: String,
+    /// project-service.
+    pub project: String,
+}
+
+/// `jwt.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Jwt {
+    /// Where the keys are published.
+    pub jwks_url: String,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+}
+
+/// `session.*`, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Session {
+    /// Without use.
+    pub idle_seconds: u64,
+    /// At most.
+    pub absolute_seconds: u64,
+}
+
+/// `auth.*`
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Auth {
+    /// Who may make an account.
+    pub registration: Registration,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Anyone.
+    Open,
+    /// Anyone who proves their address.
+    Verified,
+    /// Admins.
+    Closed,
+}
+
+/// `bootstrap.*`
+#[derive(Clone, Debug, Deserialize)]
+pub struct Bootstrap {
+    /// Address of the first admin.
+    pub admin_email: String,
+    /// Their password; generated when unset.
+    pub admin_password: Option<SecretString>,
+}
+
+/// `shutdown.*`
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Shutdown {
+    /// Longest drain.
+    pub grace_seconds: u64,
+}
+
+/// `log.*`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Log {
+    /// Unset: by where the logs go.
+    pub format: Option<LogFormat>,
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}

@@ -1,0 +1,136 @@
+//! The gRPC server of every service: reflection, health, deadlines, request ids, metrics and an
+//! ordered stop.
+
+use std::{
+    net::TcpListener,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, HeaderValue, Request, Response};
+use rpc::{
+    DEADLINE,
+    metadata::{REQUEST_ID, TRACEPARENT},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    body::Body,
+    server::NamedService,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tower::{Layer, Service};
+use tracing::Instrument;
+
+use crate::RequestContext;
+
+/// Requests one connection may have open at once.
+const OPEN_PER_CONNECTION: u32 = 1024;
+
+const GRPC_TIMEOUT: &str = "grpc-timeout";
+
+/// Serves the routes until `stop`, then finishes the calls it has.
+pub async fn serve(listener: TcpListener, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
+    let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener)?).with_nodelay(Some(true));
+    Server::builder()
+        .max_concurrent_streams(Some(OPEN_PER_CONNECTION))
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+        .layer(RequestLayer)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .await?;
+    Ok(())
+}
+
+/// The routes of one service, with reflection and health beside it.
+pub async fn routes<S>(service: S) -> anyhow::Result<Routes>
+where
+    S: Service<Request<Body>, Error = std::convert::Infallible> + NamedService + Clone + Send + Sync + 'static,
+    S::Response: axum::response::IntoResponse,
+    S::Future: Send + 'static,
+{
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(S::NAME)
+        .with_service_name("grpc.health.v1.Health")
+        .build_v1()?;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<S>().await;
+    let mut routes = tonic::service::RoutesBuilder::default();
+    routes.add_service(service).add_service(reflection).add_service(health);
+    Ok(routes.routes())
+}
+
+/// Gives each call its context and deadline, a span, and a line in the metrics.
+#[derive(Clone, Copy, Debug)]
+struct RequestLayer;
+
+impl<S> Layer<S> for RequestLayer {
+    type Service = RequestService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RequestService { inner }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct RequestService<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for RequestService<S>
+where
+    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let began = Instant::now();
+        let headers = request.headers();
+        let context = RequestContext::from_headers(text(headers, REQUEST_ID), text(headers, TRACEPARENT));
+        let method = request.uri().path().to_owned();
+        let span = tracing::info_span!("grpc", grpc.method = method, request.id = context.request_id);
+        if !request.headers().contains_key(GRPC_TIMEOUT) {
+            let seconds = format!("{}S", DEADLINE.as_secs());
+            if let Ok(deadline) = HeaderValue::try_from(seconds) {
+                request.headers_mut().insert(GRPC_TIMEOUT, deadline);
+            }
+        }
+        request.extensions_mut().insert(context);
+        let answer = self.inner.call(request);
+        Box::pin(
+            async move {
+                let answer = answer.await;
+                if let Ok(response) = &answer {
+                    count(&method, response.headers(), began.elapsed());
+                }
+                answer
+            }
+            .instrument(span),
+        )
+    }
+}
+
+/// Counts an answered call; paths that no service has would make labels without bound.
+fn count(method: &str, headers: &HeaderMap, took: Duration) {
+    const UNIMPLEMENTED: &str = "12";
+    let code = text(headers, "grpc-status").unwrap_or("0");
+    let method = if code == UNIMPLEMENTED { "unknown" } else { method };
+    crate::metrics::count_grpc(method, code, took);
+    tracing::debug!(grpc.code = code, duration_ms = took.as_secs_f64() * 1000.0, "answered");
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,89 @@
+//! The public keys of access tokens, RFC 7517 and RFC 8037, from where auth-service publishes them.
+
+use std::{sync::Arc, time::Duration};
+
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{JwkSet, AlgorithmParameters},
+};
+use tokio::{sync::Mutex, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{KeySet, TokenVerifier};
+use redis_access::Backoff;
+
+/// A token with an unknown key makes the keys be fetched at most so often.
+const REFRESH_AT_MOST_EVERY: Duration = Duration::from_secs(60);
+
+/// How often a fetch that failed may be tried again.
+const RETRY_AT_MOST_EVERY: Duration = Duration::from_millis(250);
+
+/// Fetches the keys of a verifier.
+pub struct JwksSource {
+    client: reqwest::Client,
+    url: String,
+    next_fetch: Mutex<Instant>,
+}
+
+/// The Ed25519 keys of a JWK set; others are not for us.
+pub fn keys_from_jwks(json: &str) -> anyhow::Result<KeySet> {
+    let set: JwkSet = serde_json::from_str(json)?;
+    let mut keys = KeySet::new();
+    for jwk in set.keys {
+        if let (Some(kid), AlgorithmParameters::OctetKeyPair(_)) = (&jwk.common.key_id, &jwk.algorithm) {
+            keys.insert(kid.clone(), DecodingKey::from_jwk(&jwk)?);
+        }
+    }
+    Ok(keys)
+}
+
+impl JwksSource {
+    /// A source at `url`.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .timeout(Duration::from_secs(2))
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            client,
+            url: url.to_owned(),
+            next_fetch: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Fetches the keys until they are there once; run it supervised at the start.
+    pub(crate) async fn fetch_first(&self, verifier: &Arc<TokenVerifier>, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_secs(1));
+        while !verifier.has_keys() {
+            self.refresh(verifier).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(backoff.next_wait()), if !verifier.has_keys() => {}
+                else => {}
+            }
+        }
+    }
+
+    /// Fetches the keys now, unless that was done just before.
+    pub(crate) async fn refresh(&self, verifier: &TokenVerifier) {
+        let mut next_fetch = self.next_fetch.lock().await;
+        if Instant::now() < *next_fetch {
+            return;
+        }
+        match self.fetch().await {
+            Ok(keys) => {
+                verifier.replace_keys(keys);
+                *next_fetch = Instant::now() + REFRESH_AT_MOST_EVERY;
+            }
+            Err(error) => {
+                tracing::debug!(error = %error, "the keys of access tokens cannot be fetched");
+                *next_fetch = Instant::now() + RETRY_AT_MOST_EVERY;
+            }
+        }
+    }
+
+    async fn fetch(&self) -> anyhow::Result<KeySet> {
+        let answer = self.client.get(&self.url).send().await?.error_for_status()?;
+        keys_from_jwks(&answer.text().await?)
+    }
+}

@@ -1,0 +1,20 @@
+//! What every process needs: settings, telemetry, a supervisor, health, problems and the caller's
+//! identity. A service is `build`, then `run` until stopped; `main` decides nothing.
+
+pub mod config;
+pub mod grpc;
+pub mod health;
+pub mod identity;
+pub mod metrics;
+pub mod ops;
+pub mod problem;
+pub mod process;
+pub mod request;
+pub mod supervisor;
+pub mod telemetry;
+
+pub use config::Settings;
+pub use problem::{Code, FieldError, Problem};
+pub use process::{Context, Service};
+pub use request::RequestContext;
+pub use supervisor::{Stage, Supervisor};

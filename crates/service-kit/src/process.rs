@@ -1,0 +1,231 @@
+//! A process from start to exit: arguments, settings, telemetry, then the service's own tasks under
+//! a supervisor.
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::web::ServiceConfig;
+use anyhow::Context as _;
+use clap::Parser;
+use redis_access::CachePool;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::{self, Environment, Settings},
+    health::{self, Health},
+    metrics,
+    ops::{self, Observe, Routes},
+    supervisor::{Stage, Supervisor},
+    telemetry,
+};
+
+/// `EX_CONFIG` of sysexits.h: the settings are refused.
+const EXIT_CONFIG: u8 = 78;
+
+/// What a service is called and where it listens by default.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// Directory, package, binary, image and tracing target.
+    pub name: &'static str,
+    /// Version of the build.
+    pub version: &'static str,
+    /// Default HTTP port.
+    pub http_port: u16,
+    /// Default gRPC port.
+    pub grpc_port: Option<u16>,
+    /// Default port of health and metrics.
+    pub ops_port: u16,
+}
+
+impl Service {
+    /// Whether it serves HTTP to others, beside health and metrics.
+    pub const fn serves_http(&self) -> bool {
+        self.http_port != self.ops_port
+    }
+}
+
+/// What a service is assembled with.
+pub struct Context {
+    /// Who it is.
+    pub service: Service,
+    /// What it was told.
+    pub settings: Settings,
+    /// What it needs.
+    pub health: Health,
+    /// Its tasks.
+    pub supervisor: Supervisor,
+    observe: Vec<Observe>,
+    routes: Routes,
+}
+
+#[derive(Parser)]
+#[command(disable_version_flag = true)]
+struct Arguments {
+    /// Settings file (TOML); default deploy/config/SERVICE.toml where that exists
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Prints the version
+    #[arg(long)]
+    version: bool,
+}
+
+const AFTER_HELP: &str = "\
+Settings come from the file and from DEVMENTOR__SECTION__KEY in the environment; docs/configuration.md
+lists them. Stops on SIGTERM or Ctrl-C after a drain. Exit 78: the settings are refused.
+
+Example:
+  DEVMENTOR__REDIS__CACHE__URL=redis://127.0.0.1:6379 RUST_LOG=debug ";
+
+/// Runs a service as a process. `build` adds its tasks to the context.
+pub fn run<F, B>(service: Service, build: B) -> ExitCode
+where
+    B: FnOnce(Context) -> F,
+    F: Future<Output = anyhow::Result<Context>>,
+{
+    let command = <Arguments as clap::CommandFactory>::command()
+        .name(service.name)
+        .after_help(format!("{AFTER_HELP}{}", service.name));
+    let matches = command.get_matches();
+    let arguments = match <Arguments as clap::FromArgMatches>::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    if arguments.version {
+        say(&format!("{} {}", service.name, service.version));
+        return ExitCode::SUCCESS;
+    }
+    let environment: Environment = std::env::vars().collect();
+    let settings = match config::load_for(&service, arguments.config.as_deref(), &environment) {
+        Ok(settings) => settings,
+        Err(fault) => {
+            complain(&format!("{}: {fault}", service.name));
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    telemetry::start(settings.log.format);
+    metrics::tell_build(service.version);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")
+        .and_then(|runtime| runtime.block_on(start_and_serve(service, settings, build)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("{}: {error:#}", service.name));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start_and_serve<F, B>(service: Service, settings: Settings, build: B) -> anyhow::Result<()>
+where
+    B: FnOnce(Context) -> F,
+    F: Future<Output = anyhow::Result<Context>>,
+{
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let context = build(Context::new(service, settings)).await?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    context.serve(stop).await
+}
+
+impl Context {
+    /// A context with no tasks yet.
+    pub fn new(service: Service, settings: Settings) -> Self {
+        let grace = Duration::from_secs(settings.shutdown.grace_seconds);
+        Self {
+            service,
+            settings,
+            health: Health::default(),
+            supervisor: Supervisor::new(grace),
+            observe: Vec::new(),
+            routes: Arc::new(|_| {}),
+        }
+    }
+
+    /// Binds an address; the error names it.
+    pub fn bind(&self, addr: SocketAddr) -> anyhow::Result<TcpListener> {
+        let listener = TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// Called before metrics are read.
+    pub fn observe(&mut self, gauges: impl Fn() + Send + Sync + 'static) {
+        self.observe.push(Arc::new(gauges));
+    }
+
+    /// Routes of its own on the ops server.
+    pub fn ops_routes(&mut self, routes: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) {
+        self.routes = Arc::new(routes);
+    }
+
+    /// Keeps a pool's link, shows it in health and metrics.
+    pub fn keep<I: redis_contracts::RedisInstance>(
+        &mut self,
+        pool: &redis_access::Pool<I>,
+        need: health::Need,
+    ) {
+        let name = match I::INSTANCE {
+            redis_contracts::Instance::Cache => "redis-cache",
+            redis_contracts::Instance::Streams => "redis-streams",
+        };
+        self.health.add_link(name, need, pool.link());
+        let stop = self.supervisor.stop_of(Stage::Links);
+        let kept = pool.clone();
+        self.supervisor.spawn(Stage::Links, name, async move {
+            kept.keep_link(stop).await;
+            Ok(())
+        });
+        let observed = pool.clone();
+        self.observe(move || observed.observe());
+    }
+
+    /// Tells of the process in `system:health:{service}/{instance}`.
+    pub fn tell_health(&mut self, cache: &CachePool) {
+        let telling = health::tell(
+            self.health.clone(),
+            cache.clone(),
+            self.service.name,
+            self.service.version,
+            self.supervisor.stop_of(Stage::Workers),
+        );
+        self.supervisor.spawn(Stage::Workers, "health", telling);
+    }
+
+    /// Serves health and metrics, and runs until `stop` or until a task ends.
+    pub async fn serve(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let listener = self.bind(self.settings.ops.addr)?;
+        let serving = ops::serve(
+            listener,
+            self.health.clone(),
+            self.observe,
+            self.routes,
+            self.supervisor.stop_of(Stage::Links),
+        );
+        self.supervisor.spawn(Stage::Links, "ops", serving);
+        self.supervisor.run(stop).await
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the version was asked for")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a process that cannot run")]
+fn complain(line: &str) {
+    eprintln!("{line}");
+}
