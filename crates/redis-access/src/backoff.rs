@@ -46,7 +46,10 @@ mod tests {
         let full = [20, 40, 80, 100, 100].map(Duration::from_millis);
         for longest in full {
             let wait = backoff.next_wait();
-            assert!(wait <= longest && wait >= longest / 2, "{wait:?} of {longest:?}");
+            assert!(
+                wait <= longest && wait >= longest / 2,
+                "{wait:?} of {longest:?}"
+            );
         }
         backoff.reset();
         assert!(backoff.next_wait() <= Duration::from_millis(20));

@@ -19,7 +19,10 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(instance: Instance, settings: &RedisSettings) -> Result<Self, InvalidRedisUrl> {
+    pub(crate) fn new(
+        instance: Instance,
+        settings: &RedisSettings,
+    ) -> Result<Self, InvalidRedisUrl> {
         let info = settings.connection_info()?;
         let client = Client::open(info).map_err(|_| {
             // The only way here is a TLS setup that cannot be made; the URL was parsed above.
@@ -47,7 +50,8 @@ impl Connector {
         &self,
         sender: impl AsyncPushSender,
     ) -> Result<MultiplexedConnection, AccessError> {
-        self.connect_with(self.config().set_push_sender(sender)).await
+        self.connect_with(self.config().set_push_sender(sender))
+            .await
     }
 
     async fn connect_with(

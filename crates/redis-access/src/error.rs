@@ -49,7 +49,9 @@ impl AccessError {
         let lost = error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error();
         let not_yet = matches!(
             error.kind(),
-            ErrorKind::Server(Server::BusyLoading | Server::MasterDown | Server::TryAgain | Server::ClusterDown)
+            ErrorKind::Server(
+                Server::BusyLoading | Server::MasterDown | Server::TryAgain | Server::ClusterDown
+            )
         );
         if lost || not_yet {
             return Self::away(instance, error);

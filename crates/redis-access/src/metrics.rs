@@ -14,7 +14,6 @@ const SECONDS: &[f64] = &[
 
 macro_rules! family {
     ($name:ident: $kind:ty = $register:ident!($metric:literal, $help:literal $(, $buckets:expr)?)) => {
-        #[expect(clippy::expect_used, reason = "names are fixed and registered once")]
         static $name: LazyLock<$kind> = LazyLock::new(|| {
             $register!($metric, $help, &["instance"] $(, $buckets)?).expect("a metric is registered once")
         });

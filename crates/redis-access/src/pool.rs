@@ -118,7 +118,8 @@ impl<I: RedisInstance> Pool<I> {
             link,
             ..
         } = &*self.inner;
-        link.keep(connector, settings.health_check, metrics, &stop).await;
+        link.keep(connector, settings.health_check, metrics, &stop)
+            .await;
     }
 
     /// Whether the instance is reached, as a value that wakes when it changes.
@@ -156,7 +157,11 @@ impl<I: RedisInstance> Pool<I> {
         let script = redis::Script::new(call.script.source);
         let command = |first: &str, second: &str| {
             let mut command = redis::cmd(first);
-            command.arg(second).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
+            command
+                .arg(second)
+                .arg(call.keys.len())
+                .arg(&call.keys)
+                .arg(&call.args);
             command
         };
         match self.run(&command("EVALSHA", script.get_hash())).await {
@@ -192,7 +197,10 @@ impl<I: RedisInstance> Pool<I> {
         let connection = self.connection(slot).await?;
         let began = Instant::now();
         let answer = command.query_async(&mut connection.as_ref().clone()).await;
-        inner.metrics.command_seconds.observe(began.elapsed().as_secs_f64());
+        inner
+            .metrics
+            .command_seconds
+            .observe(began.elapsed().as_secs_f64());
         answer.map_err(|error| {
             inner.metrics.errors.inc();
             let error = AccessError::from_redis(I::INSTANCE, &error);
@@ -228,7 +236,10 @@ impl<I: RedisInstance> Pool<I> {
         inner.link.require_up(I::INSTANCE)?;
         let began = Instant::now();
         let lent = inner.bulk.get().await;
-        inner.metrics.pool_wait_seconds.observe(began.elapsed().as_secs_f64());
+        inner
+            .metrics
+            .pool_wait_seconds
+            .observe(began.elapsed().as_secs_f64());
         lent.map_err(|error| {
             inner.metrics.errors.inc();
             AccessError::away(I::INSTANCE, error)

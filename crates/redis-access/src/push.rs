@@ -35,7 +35,10 @@ pub struct PushConnection<T> {
 
 impl Pool<Streams> {
     /// Subscribes to a channel (SUBSCRIBE). Messages are payloads, in order.
-    pub async fn subscribe(&self, channel: &Channel) -> Result<PushConnection<String>, AccessError> {
+    pub async fn subscribe(
+        &self,
+        channel: &Channel,
+    ) -> Result<PushConnection<String>, AccessError> {
         let mut push = self.open_push(PushKind::Message, channel_payload).await?;
         let subscribed = push.connection.subscribe(channel.name()).await;
         subscribed.map_err(|error| AccessError::from_redis(Instance::Streams, &error))?;
@@ -47,7 +50,9 @@ impl Pool<Cache> {
     /// Opens a connection that is told when a key it has read changes (CLIENT TRACKING, RESP3).
     /// `None` means every key: the cache was emptied.
     pub async fn track(&self) -> Result<PushConnection<Option<Vec<String>>>, AccessError> {
-        let mut push = self.open_push(PushKind::Invalidate, invalidated_keys).await?;
+        let mut push = self
+            .open_push(PushKind::Invalidate, invalidated_keys)
+            .await?;
         let mut command = redis::cmd("CLIENT");
         command.arg("TRACKING").arg("ON");
         let tracking = command.exec_async(&mut push.connection).await;
@@ -102,7 +107,9 @@ impl<T> PushConnection<T> {
             match tokio::time::timeout(HEARTBEAT, self.waiting.recv()).await {
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) if self.overflown.load(Ordering::Relaxed) => {
-                    return Err(PushLost(format!("more than {WAITING} messages were waiting")));
+                    return Err(PushLost(format!(
+                        "more than {WAITING} messages were waiting"
+                    )));
                 }
                 Ok(None) => return Err(PushLost("connection closed".to_owned())),
                 Err(_silent) => self.check().await?,

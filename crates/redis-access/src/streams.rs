@@ -25,16 +25,31 @@ impl StreamsPool {
         count: usize,
     ) -> Result<Vec<Entry>, AccessError> {
         let mut command = redis::cmd("XRANGE");
-        command.arg(stream.name()).arg(first.to_string()).arg("+").arg("COUNT").arg(count);
+        command
+            .arg(stream.name())
+            .arg(first.to_string())
+            .arg("+")
+            .arg("COUNT")
+            .arg(count);
         self.bulk_entries(&command).await
     }
 
     /// The position of the newest entry, [`Position::START`] when there is none.
-    pub async fn newest_position(&self, stream: &Key<Streams, Event>) -> Result<Position, AccessError> {
+    pub async fn newest_position(
+        &self,
+        stream: &Key<Streams, Event>,
+    ) -> Result<Position, AccessError> {
         let mut command = redis::cmd("XREVRANGE");
-        command.arg(stream.name()).arg("+").arg("-").arg("COUNT").arg(1);
+        command
+            .arg(stream.name())
+            .arg("+")
+            .arg("-")
+            .arg("COUNT")
+            .arg(1);
         let newest = self.bulk_entries(&command).await?;
-        Ok(newest.first().map_or(Position::START, |entry| entry.position))
+        Ok(newest
+            .first()
+            .map_or(Position::START, |entry| entry.position))
     }
 
     async fn bulk_entries(&self, command: &redis::Cmd) -> Result<Vec<Entry>, AccessError> {
@@ -57,7 +72,9 @@ fn entry((id, fields): (String, Vec<(String, String)>)) -> Result<Entry, AccessE
         instance: Instance::Streams,
         cause: DecodeError(format!("entry {id}: {what}")),
     };
-    let position = id.parse().map_err(|_| undecodable("its ID is no position"))?;
+    let position = id
+        .parse()
+        .map_err(|_| undecodable("its ID is no position"))?;
     let event = fields
         .into_iter()
         .find_map(|(name, value)| (name == EVENT_FIELD).then_some(value))

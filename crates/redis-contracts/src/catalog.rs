@@ -14,6 +14,10 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
         PROJECTS.entry(),
         PROJECT_TIMELINE.entry(),
         OUTBOX.entry(),
-        (Instance::Streams, LIVE_PROJECTS.declaration(), "LiveMessage"),
+        (
+            Instance::Streams,
+            LIVE_PROJECTS.declaration(),
+            "LiveMessage",
+        ),
     ]
 }

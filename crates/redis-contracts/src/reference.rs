@@ -23,7 +23,12 @@ pub fn reference_markdown() -> String {
             let _ = writeln!(
                 out,
                 "| `{}` | {} | {} | {} | `{value}` | {} | {} |",
-                entry.pattern, entry.kind, entry.lifetime, entry.partition, entry.producer, entry.holds
+                entry.pattern,
+                entry.kind,
+                entry.lifetime,
+                entry.partition,
+                entry.producer,
+                entry.holds
             );
         }
     }
@@ -33,10 +38,17 @@ pub fn reference_markdown() -> String {
     }
     out.push_str("\n## Scripts\n");
     for script in SCRIPTS {
-        let head = script.source.lines().take_while(|line| line.starts_with("--"));
+        let head = script
+            .source
+            .lines()
+            .take_while(|line| line.starts_with("--"));
         let _ = write!(out, "\n### `{}`\n\n```text\n", script.name);
         for line in head {
-            let _ = writeln!(out, "{}", line.trim_start_matches("--").trim_start_matches(' '));
+            let _ = writeln!(
+                out,
+                "{}",
+                line.trim_start_matches("--").trim_start_matches(' ')
+            );
         }
         out.push_str("```\n");
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    Cache, LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, Position,
-    RedisInstance, Streams, Timestamp, Topic, Value,
+    Cache, LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, Position, RedisInstance, Streams, Timestamp,
+    Topic, Value,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS, SESSION, SessionRecord, USER_SESSIONS},
 };
 
@@ -82,7 +82,11 @@ pub fn append_project_events(held: Position, events: &[Append]) -> Invocation<St
     args.push(text(oldest_ms));
     args.push(text(PROJECT_TIMELINE.newest().unwrap_or_default()));
     for event in events {
-        let expire_ms = if event.ends_timeline { millis(max_age) } else { 0 };
+        let expire_ms = if event.ends_timeline {
+            millis(max_age)
+        } else {
+            0
+        };
         keys.push(PROJECT_TIMELINE.key(event.project_id).name().to_owned());
         args.push(event.position.encode());
         args.push(text(Topic::Project(event.project_id)));

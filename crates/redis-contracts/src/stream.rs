@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::{
-    Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, event::Event,
-};
+use crate::{Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, event::Event};
 
 /// The one field of a stream entry; it holds the event as JSON.
 pub const EVENT_FIELD: &str = "event";

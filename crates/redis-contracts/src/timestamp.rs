@@ -9,7 +9,12 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-/// Milliseconds since the Unix epoch; as text `2026-01-31T12:00:00.000Z` (RFC 3339).
+/// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what RFC 3339 can write.
+const FIRST_MS: i64 = -62_167_219_200_000;
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// Milliseconds since the Unix epoch; as text `2026-01-31T12:00:00.000Z` (RFC 3339). Always a moment
+/// of the years 0 to 9999, so that it can be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -19,12 +24,16 @@ impl Timestamp {
         let elapsed = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Self(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+        Self::from_unix_ms(i64::try_from(elapsed.as_millis()).unwrap_or(LAST_MS))
     }
 
-    /// From milliseconds since the Unix epoch.
+    /// From milliseconds since the Unix epoch; what lies outside is the first or the last moment.
     pub const fn from_unix_ms(unix_ms: i64) -> Self {
-        Self(unix_ms)
+        match unix_ms {
+            ..FIRST_MS => Self(FIRST_MS),
+            FIRST_MS..=LAST_MS => Self(unix_ms),
+            _ => Self(LAST_MS),
+        }
     }
 
     /// Milliseconds since the Unix epoch.
@@ -34,7 +43,8 @@ impl Timestamp {
 
     /// This moment and so many seconds.
     pub const fn plus_seconds(self, seconds: u64) -> Self {
-        Self(self.0.saturating_add((seconds as i64).saturating_mul(1000)))
+        let ms = seconds.saturating_mul(1000);
+        Self::from_unix_ms(self.0.saturating_add_unsigned(ms))
     }
 }
 
@@ -73,13 +83,15 @@ impl FromStr for Timestamp {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let moment = OffsetDateTime::parse(text, &Rfc3339)
-            .map_err(|_| ParseTimestampError)?
-            .to_offset(UtcOffset::UTC);
-        if !(0..=9999).contains(&moment.year()) {
-            return Err(ParseTimestampError);
-        }
+            .ok()
+            .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
+            .ok_or(ParseTimestampError)?;
         let unix_ms = moment.unix_timestamp_nanos().div_euclid(1_000_000);
-        i64::try_from(unix_ms).map(Self).map_err(|_| ParseTimestampError)
+        let unix_ms = i64::try_from(unix_ms).map_err(|_| ParseTimestampError)?;
+        match Self::from_unix_ms(unix_ms) {
+            same if same.0 == unix_ms => Ok(same),
+            _ => Err(ParseTimestampError),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod ops;
 pub mod problem;
 pub mod process;
 pub mod request;
+pub mod sqlite;
 pub mod supervisor;
 pub mod telemetry;
 

@@ -11,8 +11,6 @@ use prometheus::{
 pub const REQUEST_SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
-
-#[expect(clippy::expect_used, reason = "names are fixed and registered once")]
 static GRPC_REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
         "devmentor_grpc_requests_total",
@@ -21,8 +19,6 @@ static GRPC_REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     )
     .expect("a metric is registered once")
 });
-
-#[expect(clippy::expect_used, reason = "names are fixed and registered once")]
 static GRPC_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     register_histogram_vec!(
         "devmentor_grpc_request_duration_seconds",
@@ -40,7 +36,6 @@ pub(crate) fn count_grpc(method: &str, code: &str, took: Duration) {
 }
 
 /// Sets `devmentor_build_info`.
-#[expect(clippy::expect_used, reason = "names are fixed and registered once")]
 pub(crate) fn tell_build(version: &str) {
     static BUILD: LazyLock<prometheus::IntGaugeVec> = LazyLock::new(|| {
         register_int_gauge_vec!("devmentor_build_info", "The build that runs.", &["version"])

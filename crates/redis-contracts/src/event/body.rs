@@ -118,6 +118,9 @@ macro_rules! event_types {
     };
 }
 
+/// The type of a project's last event.
+pub const PROJECT_DELETED: &str = "devmentor.project.deleted.v1";
+
 event_types! {
     /// A project was made.
     ProjectCreated(Project) = "devmentor.project.created.v1",

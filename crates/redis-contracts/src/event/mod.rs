@@ -3,7 +3,10 @@
 mod body;
 mod codec;
 
-pub use body::{Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, ProjectDeleted, TaskDeleted};
+pub use body::{
+    Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, PROJECT_DELETED,
+    ProjectDeleted, TaskDeleted,
+};
 use uuid::Uuid;
 
 use crate::Timestamp;

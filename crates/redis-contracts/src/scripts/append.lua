@@ -35,9 +35,13 @@ if before(held, stream_top) then
   return redis.error_reply('FOREIGN the stream holds ' .. stream_top .. ', which its producer did not append')
 end
 
-local timeline_top = {}
+local timeline_top, last = {}, held
 for index = 3, #KEYS do
-  local timeline = KEYS[index]
+  local timeline, position = KEYS[index], ARGV[5 + (index - 3) * 4]
+  if not before(last, position) then
+    return redis.error_reply('UNSORTED positions do not grow: ' .. position .. ' after ' .. last)
+  end
+  last = position
   if not timeline_top[timeline] then
     timeline_top[timeline] = top_of(timeline)
   end

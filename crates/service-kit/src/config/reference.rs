@@ -1,6 +1,11 @@
 //! The reference of all settings. Every name is valid for every process from the first release on.
 
-use std::{fmt::Write, net::SocketAddr};
+use std::{
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+};
+
+use ipnet::IpNet;
 
 use crate::process::Service;
 
@@ -21,8 +26,10 @@ pub enum Kind {
     Text,
     /// Any text, never shown.
     Secret,
-    /// Texts, separated by commas.
-    List,
+    /// Addresses and networks (CIDR), separated by commas.
+    Networks,
+    /// Origins, separated by commas.
+    Origins,
 }
 
 /// The largest number a setting takes.
@@ -44,7 +51,9 @@ impl Kind {
             }
             Self::Flag => matches!(value, "true" | "false"),
             Self::Choice(words) => words.contains(&value),
-            Self::Text | Self::Secret | Self::List => true,
+            Self::Networks => items(value).all(|item| network(item).is_some()),
+            Self::Origins => items(value).all(is_origin),
+            Self::Text | Self::Secret => true,
         };
         if good { Ok(()) } else { Err(self.expected()) }
     }
@@ -56,9 +65,29 @@ impl Kind {
             Self::Number(least) => format!("expected a whole number from {least} to {LARGEST}"),
             Self::Flag => "expected true or false".to_owned(),
             Self::Choice(words) => format!("expected {}", words.join(" or ")),
-            Self::Text | Self::Secret | Self::List => "expected text".to_owned(),
+            Self::Networks => "expected addresses or networks, such as 10.0.0.0/8,::1".to_owned(),
+            Self::Origins => "expected origins, such as https://app.example.com".to_owned(),
+            Self::Text | Self::Secret => "expected text".to_owned(),
         }
     }
+}
+
+/// The items of a list.
+pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// One address, or a network in CIDR notation.
+pub(super) fn network(text: &str) -> Option<IpNet> {
+    let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    text.parse().ok().or_else(address)
+}
+
+fn is_origin(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>().ok();
+    uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.path() == "/" && !text.ends_with('/')
+    })
 }
 
 /// The default of a setting.
@@ -135,13 +164,13 @@ macro_rules! settings {
 }
 
 use self::Default::{Database, GrpcPort, HttpPort, Is, OpsPort, Unset};
-use self::Kind::{Address, Choice, Flag, List, Number, Secret, Text, Url};
+use self::Kind::{Address, Choice, Flag, Networks, Number, Origins, Secret, Text, Url};
 
 settings! {
     "data_dir": Text, Is(".devmentor"), "where a process keeps its files: SQLite, keys, mail";
     "http.addr": Address, HttpPort, "where HTTP is served; for all but ui-gateway this is the ops port";
-    "http.trusted_proxies": List, Unset, "addresses whose X-Forwarded-For counts";
-    "http.cors_origins": List, Unset, "origins of other web apps that may call the API";
+    "http.trusted_proxies": Networks, Unset, "proxies whose X-Forwarded-For counts";
+    "http.cors_origins": Origins, Unset, "origins of other web apps that may call the API";
     "grpc.addr": Address, GrpcPort, "where gRPC is served";
     "ops.addr": Address, OpsPort, "where health and metrics are served";
     "public_url": Url(HTTP), Is("http://127.0.0.1:8080"), "the web app's address: links in mail, Secure cookies, Origin check";

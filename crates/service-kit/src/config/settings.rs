@@ -2,9 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use redis_access::RedisSettings;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+use super::reference::{items, network};
 
 /// Everything a process of this platform can be told.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +49,15 @@ pub struct Settings {
 pub struct Http {
     /// Where it is served.
     pub addr: SocketAddr,
+    /// Proxies whose `X-Forwarded-For` counts.
+    #[serde(default, deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// The list was checked with the other values; what is no network is not here any more.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let list = String::deserialize(deserializer)?;
+    Ok(items(&list).filter_map(network).collect())
 }
 
 /// `grpc.*`

@@ -1,0 +1,188 @@
+//! The command line.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+/// The largest port offset: the highest port of the platform stays below 65,536.
+const LARGEST_OFFSET: i64 = 15_000;
+
+/// Starts DevMentor and talks to a running one.
+#[derive(Parser)]
+#[command(version, propagate_version = true, after_help = "\
+Examples:
+  devmentor up
+  devmentor import archive.json --project ECH
+  devmentor --port-offset 100 status
+
+Exit 0: good. 1: the thing asked about is bad. 2: wrong usage.")]
+pub(crate) struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What holds for every command.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Address of the running platform [default: the gateway of --port-offset]
+    #[arg(long, global = true, env = "DEVMENTOR_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Access token [default: sign in as the bootstrap admin of --data-dir]
+    #[arg(long, global = true, env = "DEVMENTOR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// Where the platform keeps its files
+    #[arg(long, global = true, default_value = ".devmentor", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Added to every port, so that several platforms run side by side
+    #[arg(long, global = true, default_value_t = 0, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(0..=LARGEST_OFFSET))]
+    pub(crate) port_offset: u16,
+    /// One JSON document on stdout; progress and logs on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Starts the platform and stays in the foreground; Ctrl-C stops all of it
+    #[command(after_help = "\
+Examples:
+  devmentor up
+  devmentor up --data-dir /tmp/second --port-offset 100
+  devmentor up --only redis-cache,redis-streams,auth-service --no-build")]
+    Up(UpOptions),
+    /// Shows services, Redis and databases; exit 1 unless all are ok
+    #[command(after_help = "Examples:\n  devmentor status\n  devmentor status --json")]
+    Status,
+    /// Tells whether the platform, or one part of it, is ok; exit 1 unless it is
+    #[command(after_help = "Examples:\n  devmentor health\n  devmentor health project-service\n  devmentor health redis-streams")]
+    Health {
+        /// A name that `devmentor status` shows
+        service: Option<String>,
+    },
+    /// Imports a GitHub-issues archive; a second run changes nothing, a run cut off is finished by running it again
+    #[command(after_help = "\
+Examples:
+  devmentor import archive.json --project ECH
+  devmentor import archive.json --project ECH --json 2>/dev/null")]
+    Import {
+        /// The archive (JSON, at most 64 MiB)
+        file: PathBuf,
+        /// Key of the project; it is created when the key is free
+        #[arg(long, value_name = "KEY")]
+        project: String,
+    },
+    /// Settings
+    #[command(arg_required_else_help = true)]
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Accounts
+    #[command(arg_required_else_help = true)]
+    User {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+    /// Becomes a program that ends with the process that started it
+    #[command(hide = true)]
+    ExecChild {
+        /// The process that starts it.
+        #[arg(long)]
+        parent: i32,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// Options of `up`.
+#[derive(Args)]
+pub(crate) struct UpOptions {
+    /// Runs only what is named
+    #[arg(long, value_delimiter = ',', value_name = "NAME,NAME")]
+    pub(crate) only: Vec<String>,
+    /// Starts what was built before
+    #[arg(long)]
+    pub(crate) no_build: bool,
+}
+
+/// What to do with settings.
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Checks the settings of every service; exit 1 when one is refused
+    #[command(after_help = "Example:\n  DEVMENTOR__LOG__FORMAT=json devmentor config check")]
+    Check,
+}
+
+/// What to do with accounts.
+#[derive(Subcommand)]
+pub(crate) enum UserCommand {
+    /// Makes an account; a password that is not given is generated and printed
+    #[command(after_help = "\
+Examples:
+  devmentor user create --email ada@example.org --handle ada
+  devmentor user create --email ada@example.org --handle ada --password-file secret.txt --admin")]
+    Create {
+        /// Address to sign in with
+        #[arg(long)]
+        email: String,
+        /// Name that others see
+        #[arg(long)]
+        handle: String,
+        /// File whose first line is the password
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+        /// Makes them an admin as well
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Makes an account an admin
+    #[command(after_help = "Example:\n  devmentor user promote ada@example.org")]
+    Promote {
+        /// Their address
+        email: String,
+    },
+    /// Lists all accounts, newest first
+    #[command(after_help = "Examples:\n  devmentor user list\n  devmentor user list --json")]
+    List,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_offset_too_large_is_wrong_usage() {
+        let refused = Arguments::try_parse_from(["devmentor", "up", "--port-offset", "15001"]);
+        assert_eq!(refused.err().map(|error| error.exit_code()), Some(2));
+        assert!(Arguments::try_parse_from(["devmentor", "--port-offset", "15000", "up"]).is_ok());
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn check(command: &clap::Command) {
+            let leaves: Vec<_> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).collect();
+            if leaves.is_empty() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("devmentor"), "{} shows none", command.get_name());
+            }
+            leaves.into_iter().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+}

@@ -1,0 +1,32 @@
+//! `devmentor config check`: reads the settings of every service as the service would.
+
+use std::{collections::BTreeMap, env, process::ExitCode};
+
+use serde_json::json;
+use service_kit::config::{self, Environment};
+
+use crate::{manifest::Manifest, output};
+
+/// Checks all; exit 1 when a service would refuse to start.
+pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
+    let (manifest, root) = Manifest::find(0)?;
+    let environment: Environment = env::vars().collect();
+    let mut faults = BTreeMap::<String, Vec<&str>>::new();
+    for entry in &manifest.services {
+        let file = entry.settings_file(&root);
+        if let Err(fault) = config::load_for(&entry.service(), file.as_deref(), &environment) {
+            faults.entry(fault.to_string()).or_default().push(&entry.name);
+        }
+    }
+    if as_json {
+        let items: Vec<_> = faults.iter().map(|(fault, services)| json!({"fault": fault, "services": services})).collect();
+        output::document(&json!({"ok": faults.is_empty(), "faults": items}));
+    } else if faults.is_empty() {
+        output::answer("The settings of every service are good.");
+    } else {
+        for (fault, services) in &faults {
+            output::answer(&format!("{fault} ({})", services.join(", ")));
+        }
+    }
+    Ok(ExitCode::from(u8::from(!faults.is_empty())))
+}

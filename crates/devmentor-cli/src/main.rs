@@ -1,0 +1,49 @@
+//! `devmentor`: starts the platform and talks to a running one.
+//!
+//! Exit 0: good. 1: the thing asked about is bad. 2: wrong usage.
+
+mod api;
+mod arguments;
+mod config_check;
+mod import;
+mod manifest;
+mod output;
+mod status;
+mod up;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    api::Api,
+    arguments::{Arguments, Command, ConfigCommand, Global},
+    output::Usage,
+};
+
+/// One thread: a child of `up` dies with the thread that started it, which has to be this one.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Arguments { global, command } = Arguments::parse();
+    match run(&global, command).await {
+        Ok(code) => code,
+        Err(error) => {
+            output::tell(&format!("devmentor: {error:#}"));
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
+    let api = || Api::new(global);
+    match command {
+        Command::Up(options) => up::run(global, &options).await,
+        Command::Status => status::table(&api()?, global.json).await,
+        Command::Health { service } => status::health(&api()?, service.as_deref(), global.json).await,
+        Command::Import { file, project } => import::run(&api()?, &file, &project, global.json).await,
+        Command::Config { command: ConfigCommand::Check } => config_check::run(global.json),
+        Command::User { command } => user::run(&api()?, command, global.json).await,
+        Command::ExecChild { parent, command } => up::exec_child(parent, &command),
+    }
+}

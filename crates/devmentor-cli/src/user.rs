@@ -1,0 +1,97 @@
+//! `devmentor user`: accounts, as an admin.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, ensure};
+use rand::RngExt;
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Api, Page, password_in},
+    arguments::UserCommand,
+    output,
+};
+
+const GENERATED_LENGTH: usize = 24;
+
+/// Runs one of its commands.
+pub(crate) async fn run(api: &Api, command: UserCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+    match command {
+        UserCommand::Create { email, handle, password_file, admin } => {
+            let given = password_file.as_deref().map(password_in).transpose()?;
+            create(api, &email, &handle, given, admin, as_json).await?;
+        }
+        UserCommand::Promote { email } => {
+            let user = promote(api, &email).await?;
+            show(as_json, &user, &format!("{email} is an admin."));
+        }
+        UserCommand::List => list(api, as_json).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn create(
+    api: &Api,
+    email: &str,
+    handle: &str,
+    given: Option<SecretString>,
+    admin: bool,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let generated = given.is_none();
+    let password = given.unwrap_or_else(generate);
+    let body = json!({"email": email, "handle": handle, "password": password.expose_secret()});
+    let request = api.anonymous(Method::POST, "/api/auth/register").json(&body);
+    let mut answer: Value = api.fetch(request).await?;
+    if admin {
+        answer["user"] = promote(api, email).await?;
+    }
+    let mut told = format!("{email} can sign in.");
+    if generated {
+        answer["password"] = password.expose_secret().into();
+        told = format!("{told} Password, shown only here: {}", password.expose_secret());
+    }
+    show(as_json, &answer, &told);
+    Ok(())
+}
+
+async fn promote(api: &Api, email: &str) -> anyhow::Result<Value> {
+    let request = api.request(Method::GET, "/api/admin/users").await?.query(&[("email", email)]);
+    let found: Page<Value> = api.fetch(request).await?;
+    let user = found.items.first().with_context(|| format!("there is no account of {email}; `devmentor user list` shows all"))?;
+    let id = user["id"].as_str().unwrap_or_default();
+    ensure!(!id.is_empty(), "the platform lists an account without an id");
+    let request = api.request(Method::PATCH, &format!("/api/admin/users/{id}")).await?;
+    api.fetch(request.json(&json!({"roles": ["user", "admin"]}))).await
+}
+
+async fn list(api: &Api, as_json: bool) -> anyhow::Result<()> {
+    let mut users = Vec::<Value>::new();
+    api.pages("/api/admin/users", |page: Vec<Value>| {
+        users.extend(page);
+        false
+    })
+    .await?;
+    if as_json {
+        output::document(&json!({"items": users}));
+        return Ok(());
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rows = users.iter().map(|user| {
+        let roles = user["roles"].as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+        [text(&user["email"]), text(&user["handle"]), roles.join(", "), text(&user["created_at"])]
+    });
+    output::answer(&output::table(["email", "handle", "roles", "created"], &rows.collect::<Vec<_>>()));
+    Ok(())
+}
+
+fn show(as_json: bool, answer: &Value, told: &str) {
+    if as_json { output::document(answer) } else { output::answer(told) }
+}
+
+fn generate() -> SecretString {
+    let letters = rand::rng().sample_iter(rand::distr::Alphanumeric);
+    letters.take(GENERATED_LENGTH).map(char::from).collect::<String>().into()
+}

@@ -1,0 +1,76 @@
+//! Against real Redis servers, over wires that are cut and frozen.
+
+mod append;
+mod link;
+mod push;
+mod retries;
+mod sessions;
+mod values;
+
+use std::time::Duration;
+
+use redis_access::{LinkState, Pool, RedisSettings};
+use redis_contracts::RedisInstance;
+use test_kit::{PATIENCE, eventually};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// A pool whose link is kept while this lives.
+struct Reached<I> {
+    pool: Pool<I>,
+    _stop: DropGuard,
+}
+
+fn settings(url: &str) -> RedisSettings {
+    RedisSettings {
+        url: url.into(),
+        password: None,
+        db: None,
+        pool_size: 4,
+        timeout: Duration::from_secs(1),
+        connect_timeout: Duration::from_secs(1),
+        retries: 2,
+        keepalive: Duration::from_secs(30),
+        health_check: Duration::from_secs(30),
+    }
+}
+
+impl<I: RedisInstance> Reached<I> {
+    /// Reaches Redis and waits until the link is up.
+    async fn at(url: &str) -> Self {
+        Self::with(&settings(url)).await
+    }
+
+    async fn with(settings: &RedisSettings) -> Self {
+        let reached = Self::not_yet(settings);
+        reached
+            .until("up", |state| matches!(state, LinkState::Up(_)))
+            .await;
+        reached
+    }
+
+    /// Begins to reach Redis.
+    fn not_yet(settings: &RedisSettings) -> Self {
+        let pool = Pool::<I>::new(settings).expect("a Redis URL");
+        let stop = CancellationToken::new();
+        let (kept, stopped) = (pool.clone(), stop.clone());
+        tokio::spawn(async move { kept.keep_link(stopped).await });
+        Self {
+            pool,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    /// Waits for a state of the link.
+    async fn until(&self, what: &str, wanted: impl Fn(&LinkState) -> bool) -> LinkState {
+        let link = self.pool.link();
+        eventually(&format!("the link is {what}"), PATIENCE, async || {
+            let state = link.borrow().clone();
+            if wanted(&state) {
+                Ok(state)
+            } else {
+                Err(format!("{state:?}"))
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,179 @@
+//! Connections that Redis speaks on by itself: what is missed is told.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use redis_access::PushConnection;
+use redis_contracts::{
+    Cache, Key, LIVE_PROJECTS, Streams, Timestamp,
+    keys::{HealthRecord, SYSTEM_HEALTH},
+};
+use test_kit::{Proxy, RedisServer};
+
+use crate::Reached;
+
+async fn publish(server: &RedisServer, texts: impl Iterator<Item = String>) {
+    let mut pipeline = redis::pipe();
+    for text in texts {
+        pipeline.publish(LIVE_PROJECTS.name(), text).ignore();
+    }
+    pipeline
+        .exec_async(&mut server.connect().await)
+        .await
+        .expect("PUBLISH");
+}
+
+#[tokio::test]
+async fn messages_come_in_order_and_the_end_comes_last() {
+    let mut server = RedisServer::streams().await;
+    let reached = Reached::<Streams>::at(&server.url()).await;
+    let mut live = reached
+        .pool
+        .subscribe(&LIVE_PROJECTS)
+        .await
+        .expect("SUBSCRIBE");
+    publish(&server, (0..100).map(|number| number.to_string())).await;
+    for number in 0..50 {
+        assert_eq!(live.next().await.expect("a message"), number.to_string());
+    }
+    server.kill();
+    for number in 50..100 {
+        assert_eq!(
+            live.next().await.expect("received before the end"),
+            number.to_string()
+        );
+    }
+    live.next().await.expect_err("the connection is lost");
+}
+
+#[tokio::test]
+async fn a_subscription_on_a_silent_wire_is_lost_within_seconds() {
+    let server = RedisServer::streams().await;
+    let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
+    let reached = Reached::<Streams>::at(&format!("redis://{}", wire.addr())).await;
+    let mut live = reached
+        .pool
+        .subscribe(&LIVE_PROJECTS)
+        .await
+        .expect("SUBSCRIBE");
+    wire.freeze();
+    let began = Instant::now();
+    live.next().await.expect_err("silent");
+    let took = began.elapsed();
+    assert!(
+        took > Duration::from_millis(900),
+        "not before the heartbeat: {took:?}"
+    );
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_quiet_subscription_is_kept() {
+    let server = RedisServer::streams().await;
+    let reached = Reached::<Streams>::at(&server.url()).await;
+    let mut live = reached
+        .pool
+        .subscribe(&LIVE_PROJECTS)
+        .await
+        .expect("SUBSCRIBE");
+    let quiet = tokio::time::timeout(Duration::from_millis(2500), live.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    publish(&server, std::iter::once("late".to_owned())).await;
+    assert_eq!(live.next().await.expect("a message"), "late");
+}
+
+#[tokio::test]
+async fn a_reader_that_is_too_slow_gets_what_was_kept_and_then_hears_of_it() {
+    let server = RedisServer::streams().await;
+    let reached = Reached::<Streams>::at(&server.url()).await;
+    let mut live = reached
+        .pool
+        .subscribe(&LIVE_PROJECTS)
+        .await
+        .expect("SUBSCRIBE");
+    publish(&server, (0..20_000).map(|number| number.to_string())).await;
+    let mut got = 0;
+    let lost = loop {
+        match live.next().await {
+            Ok(text) => assert_eq!(text, got.to_string()),
+            Err(lost) => break lost,
+        }
+        got += 1;
+    };
+    assert!(
+        got < 20_000 && lost.to_string().contains("were waiting"),
+        "{got}: {lost}"
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_a_key_that_was_read_is_told() {
+    let server = RedisServer::cache().await;
+    let reached = Reached::<Cache>::at(&server.url()).await;
+    let mut tracked = reached.pool.track().await.expect("CLIENT TRACKING");
+    let mut other = server.connect().await;
+    let name = key().name().to_owned();
+    let changes = [
+        redis::cmd("SET").arg(&name).arg("other").to_owned(),
+        redis::cmd("DEL").arg(&name).to_owned(),
+        redis::cmd("PEXPIRE").arg(&name).arg(1).to_owned(),
+    ];
+    for change in changes {
+        read(&reached, &mut tracked).await;
+        change.exec_async(&mut other).await.expect("a change");
+        assert_eq!(
+            tracked.next().await.expect("told"),
+            Some(vec![name.clone()]),
+            "{change:?}"
+        );
+        while tracked.try_next().is_some() {}
+    }
+    // PEXPIRE itself was told; its end is told as well, to who has read in between.
+    reached.pool.set(&key(), &record()).await.expect("SET");
+    let expire = redis::cmd("PEXPIRE").arg(&name).arg(200).to_owned();
+    expire.exec_async(&mut other).await.expect("PEXPIRE");
+    tracked
+        .get(&key())
+        .await
+        .expect("GET")
+        .expect("still there");
+    while tracked.try_next().is_some() {}
+    assert_eq!(
+        tracked.next().await.expect("told"),
+        Some(vec![name.clone()])
+    );
+
+    read(&reached, &mut tracked).await;
+    redis::cmd("FLUSHALL")
+        .exec_async(&mut other)
+        .await
+        .expect("FLUSHALL");
+    assert_eq!(
+        tracked.next().await.expect("told"),
+        None,
+        "None is every key"
+    );
+}
+
+fn key() -> Key<Cache, HealthRecord> {
+    SYSTEM_HEALTH.key(("a-service", "one".to_owned()))
+}
+
+fn record() -> HealthRecord {
+    HealthRecord {
+        version: "0.1.0".to_owned(),
+        started: Timestamp::now(),
+        ready: true,
+        degraded: BTreeMap::new(),
+    }
+}
+
+/// Writes the key and reads it over the tracking connection, with nothing left to be told.
+async fn read(reached: &Reached<Cache>, tracked: &mut PushConnection<Option<Vec<String>>>) {
+    reached.pool.set(&key(), &record()).await.expect("SET");
+    let held = tracked.get(&key()).await.expect("GET");
+    assert!(held.is_some());
+    while tracked.try_next().is_some() {}
+}

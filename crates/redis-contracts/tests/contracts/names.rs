@@ -1,0 +1,139 @@
+//! Every name in Redis, byte by byte. A declaration without a row here is a failure.
+
+use std::collections::BTreeSet;
+
+use redis_contracts::{
+    EVENT_FIELD, Instance, LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, catalog,
+    keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS, SESSION, SYSTEM_HEALTH, USER_SESSIONS},
+    reference_markdown,
+};
+use uuid::{Uuid, uuid};
+
+use Instance::{Cache, Streams};
+
+const ID: Uuid = uuid!("018f2b6e-5b1c-7a3d-9e4f-0123456789ab");
+
+/// Instance, pattern, the name for sample arguments, type and lifetime.
+fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
+    let name = |name: &str| name.to_owned();
+    vec![
+        (
+            Cache,
+            "session:{id}",
+            name(SESSION.key(ID).name()),
+            "string, TTL 3600 s",
+        ),
+        (
+            Cache,
+            "user_sessions:{user_id}",
+            name(USER_SESSIONS.key(ID).name()),
+            "sorted set, until its longest member ends",
+        ),
+        (
+            Cache,
+            "system:health:{service}/{instance}",
+            name(
+                SYSTEM_HEALTH
+                    .key(("ui-gateway", "host-1".to_owned()))
+                    .name(),
+            ),
+            "string, TTL 30 s",
+        ),
+        (
+            Streams,
+            "stream:devmentor:projects",
+            name(PROJECTS.key(()).name()),
+            "stream, entries for 7 d",
+        ),
+        (
+            Streams,
+            "stream:devmentor:project:{id}",
+            name(PROJECT_TIMELINE.key(ID).name()),
+            "stream, newest 1000 entries",
+        ),
+        (
+            Streams,
+            "outbox:{producer}",
+            name(OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name()),
+            "string, stays",
+        ),
+        (
+            Streams,
+            "realtime:devmentor:projects",
+            name(LIVE_PROJECTS.name()),
+            "channel, not stored",
+        ),
+    ]
+}
+
+#[test]
+fn every_declaration_is_pinned() {
+    let declared: BTreeSet<_> = catalog()
+        .into_iter()
+        .map(|(instance, of, _)| {
+            (
+                instance,
+                of.pattern,
+                format!("{}, {}", of.kind, of.lifetime),
+            )
+        })
+        .collect();
+    let pinned: BTreeSet<_> = rows()
+        .into_iter()
+        .map(|(instance, pattern, _, rest)| (instance, pattern, rest.to_owned()))
+        .collect();
+    assert_eq!(declared, pinned);
+}
+
+#[test]
+fn names_are_exact() {
+    let names: Vec<_> = rows().into_iter().map(|(_, _, name, _)| name).collect();
+    assert_eq!(
+        names,
+        [
+            "session:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "user_sessions:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "system:health:ui-gateway/host-1",
+            "stream:devmentor:projects",
+            "stream:devmentor:project:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "outbox:project-service",
+            "realtime:devmentor:projects",
+        ]
+    );
+    assert_eq!(EVENT_FIELD, "event");
+}
+
+#[test]
+fn no_two_declarations_can_make_the_same_name() {
+    let heads: Vec<_> = rows()
+        .into_iter()
+        .map(|(of, pattern, ..)| (of, pattern.split('{').next().unwrap_or_default(), pattern))
+        .collect();
+    for (index, (of, head, pattern)) in heads.iter().enumerate() {
+        for (other_of, other_head, other) in &heads[index + 1..] {
+            let open = |pattern: &str, head: &str| pattern.len() > head.len();
+            let clash = of == other_of
+                && ((open(pattern, head) && other_head.starts_with(head))
+                    || (open(other, other_head) && head.starts_with(other_head)));
+            assert!(!clash, "{pattern} and {other}");
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_cache_redis_has_a_lifetime() {
+    for (_, of, _) in catalog().into_iter().filter(|(of, ..)| *of == Cache) {
+        assert_ne!(of.lifetime.to_string(), "stays", "{}", of.pattern);
+    }
+}
+
+#[test]
+fn the_reference_names_everything() {
+    let document = reference_markdown();
+    for (_, pattern, ..) in rows() {
+        assert!(document.contains(&format!("| `{pattern}` |")), "{pattern}");
+    }
+    for event in redis_contracts::event::EventBody::TYPES {
+        assert!(document.contains(&format!("- `{event}`")), "{event}");
+    }
+}

@@ -1,0 +1,167 @@
+//! SQLite as the truth of one process: one writer, a few readers, WAL, and every commit on disk.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use sqlx::{
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Context, Stage, health::Need};
+
+/// Connections that read.
+const READERS: u32 = 2;
+
+/// Longest wait for a connection.
+const ACQUIRE: Duration = Duration::from_secs(2);
+
+/// How often the database is asked whether it is there.
+const PROBE_EVERY: Duration = Duration::from_secs(2);
+
+/// A step of a schema's growth. Steps are never changed, only added.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Name in errors.
+    pub name: &'static str,
+    /// Statements.
+    pub sql: &'static str,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone)]
+pub struct Sqlite {
+    /// The one connection that writes.
+    pub write: SqlitePool,
+    /// Connections that read what is committed.
+    pub read: SqlitePool,
+    answers: Arc<AtomicBool>,
+    _lock: Arc<File>,
+}
+
+impl Sqlite {
+    /// Opens `sqlite://PATH`, making the file where it is missing, and brings its schema up to date.
+    /// A second process on the same file is refused.
+    pub async fn open(url: &str, migrations: &[Migration]) -> anyhow::Result<Self> {
+        let path = path_of(url)?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let lock = lock(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(ACQUIRE);
+        let pool = |most| {
+            SqlitePoolOptions::new()
+                .max_connections(most)
+                .acquire_timeout(ACQUIRE)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+        };
+        let opened = || format!("cannot open {}", path.display());
+        let write = pool(1).connect_with(options.clone()).await.with_context(opened)?;
+        migrate(&write, migrations).await.with_context(opened)?;
+        let read = pool(READERS).connect_lazy_with(options.read_only(true));
+        Ok(Self {
+            write,
+            read,
+            answers: Arc::new(AtomicBool::new(true)),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Whether the database answered when it was last asked.
+    pub fn is_ok(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Shows the database in health and keeps asking whether it is there.
+    pub fn watch(&self, context: &mut Context) {
+        let answers = Arc::clone(&self.answers);
+        context.health.add("database", Need::Required, move || {
+            let there = answers.load(Ordering::Relaxed).then_some(());
+            there.ok_or_else(|| "SQLite does not answer; see the log".to_owned())
+        });
+        let stop = context.supervisor.stop_of(Stage::Links);
+        context.supervisor.spawn(Stage::Links, "database", self.clone().probe(stop));
+    }
+
+    async fn probe(self, stop: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            let asked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&self.read).await;
+            let answers = asked.is_ok();
+            if let Err(error) = asked
+                && self.is_ok()
+            {
+                tracing::error!(error = %error, "SQLite does not answer");
+            }
+            self.answers.store(answers, Ordering::Relaxed);
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(PROBE_EVERY) => {}
+            }
+        }
+        self.read.close().await;
+        self.write.close().await;
+        Ok(())
+    }
+}
+
+fn path_of(url: &str) -> anyhow::Result<PathBuf> {
+    let path = url.strip_prefix("sqlite://").context("the database URL must begin with sqlite://")?;
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    Ok(PathBuf::from(path))
+}
+
+/// Held as long as the process lives; the system lets go of it however the process ends.
+fn lock(database: &Path) -> anyhow::Result<File> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process has {} open; a SQLite file serves one process", database.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
+}
+
+/// Runs the steps that this file has not seen, each in one transaction (`PRAGMA user_version`).
+async fn migrate(pool: &SqlitePool, migrations: &[Migration]) -> anyhow::Result<()> {
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await?;
+    let seen = usize::try_from(version).unwrap_or(usize::MAX);
+    if seen > migrations.len() {
+        bail!("the file was written by a newer version of this service");
+    }
+    for (at, migration) in migrations.iter().enumerate().skip(seen) {
+        let steps = format!("{}\nPRAGMA user_version = {};", migration.sql, at + 1);
+        let mut transaction = pool.begin().await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(steps))
+            .execute(&mut *transaction)
+            .await
+            .with_context(|| format!("schema step {} failed", migration.name))?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}

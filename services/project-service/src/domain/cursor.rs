@@ -1,0 +1,127 @@
+//! Where a list goes on: opaque outside, checked when it comes back.
+
+use service_kit::Problem;
+use uuid::Uuid;
+
+/// Entries of a page when none are asked for.
+const DEFAULT_LIMIT: u32 = 50;
+/// Entries of a page at most.
+const MOST: u32 = 200;
+
+/// The number of entries of a page: 1 to 200, 50 when none is given.
+pub fn limit(asked: u32) -> Result<i64, Problem> {
+    match asked {
+        0 => Ok(i64::from(DEFAULT_LIMIT)),
+        1..=MOST => Ok(i64::from(asked)),
+        _ => Err(Problem::invalid_field("limit", format!("1 to {MOST}"))),
+    }
+}
+
+fn refused() -> Problem {
+    Problem::invalid_field("cursor", "the next_cursor of an earlier answer")
+}
+
+fn uuid(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| refused())
+}
+
+/// Goes on after an id, in a list by id.
+pub fn after_id(cursor: &str) -> Result<Option<Uuid>, Problem> {
+    match cursor {
+        "" => Ok(None),
+        text => uuid(text).map(Some),
+    }
+}
+
+/// Goes on after a time and an id, in a list by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeCursor {
+    /// Unix milliseconds.
+    pub unix_ms: i64,
+    /// Breaks ties.
+    pub id: Uuid,
+}
+
+impl TimeCursor {
+    /// Reads it; `None` is the beginning.
+    pub fn read(cursor: &str) -> Result<Option<Self>, Problem> {
+        if cursor.is_empty() {
+            return Ok(None);
+        }
+        let (unix_ms, id) = cursor.split_once('.').ok_or_else(refused)?;
+        let unix_ms = unix_ms.parse().map_err(|_| refused())?;
+        Ok(Some(Self {
+            unix_ms,
+            id: uuid(id)?,
+        }))
+    }
+
+    /// Writes it.
+    pub fn write(self) -> String {
+        format!("{}.{}", self.unix_ms, self.id)
+    }
+}
+
+/// Goes on after a place on the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardCursor {
+    /// Column.
+    pub column: i64,
+    /// Position in it.
+    pub position: String,
+    /// Breaks ties.
+    pub id: Uuid,
+}
+
+impl BoardCursor {
+    /// Reads it; `None` is the beginning.
+    pub fn read(cursor: &str) -> Result<Option<Self>, Problem> {
+        if cursor.is_empty() {
+            return Ok(None);
+        }
+        let mut parts = cursor.splitn(3, '.');
+        let (column, position, id) = match (parts.next(), parts.next(), parts.next()) {
+            (Some(column), Some(position), Some(id)) => (column, position, id),
+            _ => return Err(refused()),
+        };
+        Ok(Some(Self {
+            column: column.parse().map_err(|_| refused())?,
+            position: position.to_owned(),
+            id: uuid(id)?,
+        }))
+    }
+
+    /// Writes it.
+    pub fn write(&self) -> String {
+        format!("{}.{}.{}", self.column, self.position, self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_is_read_and_junk_is_refused() {
+        let id = Uuid::now_v7();
+        let time = TimeCursor { unix_ms: 7, id };
+        assert_eq!(TimeCursor::read(&time.write()).expect("ours"), Some(time));
+        let board = BoardCursor {
+            column: 3,
+            position: "80".to_owned(),
+            id,
+        };
+        assert_eq!(
+            BoardCursor::read(&board.write()).expect("ours"),
+            Some(board)
+        );
+        for junk in ["x", "1.2", ".", "..", "9999999999999999999.x", "1.80.x"] {
+            assert!(
+                TimeCursor::read(junk).is_err() && BoardCursor::read(junk).is_err(),
+                "{junk}"
+            );
+            assert!(after_id(junk).is_err());
+        }
+        assert!(limit(201).is_err());
+    }
+}

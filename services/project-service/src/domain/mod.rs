@@ -1,0 +1,7 @@
+//! Types and rules of projects, tasks and comments. No I/O.
+
+pub mod archive;
+pub mod board;
+pub mod cursor;
+pub mod fields;
+pub mod rank;

@@ -1,0 +1,103 @@
+//! Comments over gRPC.
+
+use rpc::project as api;
+use service_kit::Problem;
+use tonic::Response;
+
+use super::{Call, Projects, answer, id, next_cursor};
+use crate::{
+    domain::{
+        cursor::{self, TimeCursor},
+        fields::{Checker, LONGEST_TEXT},
+    },
+    store::{CreateComment, DeleteComment, Idempotent, UpdateComment},
+};
+
+fn body(text: &str) -> Result<String, Problem> {
+    let mut checker = Checker::default();
+    let body = checker.text("body", text, 1, LONGEST_TEXT);
+    checker.finish().map(|()| body)
+}
+
+impl Projects {
+    /// The project's owner.
+    pub(super) async fn create_comment(
+        &self,
+        call: Call<api::CreateCommentRequest>,
+    ) -> Result<Response<api::Comment>, Problem> {
+        let mutation = CreateComment {
+            task_id: id(&call.message.task_id, "task")?,
+            body: body(&call.message.body)?,
+        };
+        let actor = call.actor();
+        let key = call.idempotency;
+        self.writer
+            .write(actor, Idempotent { key, mutation })
+            .await
+            .map(answer)
+    }
+
+    /// The project's owner.
+    pub(super) async fn list_comments(
+        &self,
+        call: Call<api::ListCommentsRequest>,
+    ) -> Result<Response<api::ListCommentsResponse>, Problem> {
+        let page = call.message.page.clone().unwrap_or_default();
+        let limit = cursor::limit(page.limit)?;
+        let after = TimeCursor::read(&page.cursor)?;
+        let task_id = id(&call.message.task_id, "task")?;
+        let comments = self
+            .store
+            .comments(call.owner(), task_id, after, limit)
+            .await?;
+        let cursor = |comment: &redis_contracts::resource::Comment| {
+            let unix_ms = comment.created_at.unix_ms();
+            TimeCursor {
+                unix_ms,
+                id: comment.id,
+            }
+            .write()
+        };
+        Ok(Response::new(api::ListCommentsResponse {
+            next_cursor: next_cursor(&comments, limit, cursor),
+            comments: comments.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    /// The project's owner.
+    pub(super) async fn get_comment(
+        &self,
+        call: Call<api::GetCommentRequest>,
+    ) -> Result<Response<api::Comment>, Problem> {
+        let id = id(&call.message.id, "comment")?;
+        let comment = self.store.comment(call.owner(), id).await?;
+        Ok(Response::new(comment.into()))
+    }
+
+    /// The comment's author.
+    pub(super) async fn update_comment(
+        &self,
+        call: Call<api::UpdateCommentRequest>,
+    ) -> Result<Response<api::Comment>, Problem> {
+        let mutation = UpdateComment {
+            id: id(&call.message.id, "comment")?,
+            body: body(&call.message.body)?,
+            if_version: call.message.if_version,
+        };
+        let comment = self.writer.write(call.actor(), mutation).await?;
+        Ok(Response::new(comment.into()))
+    }
+
+    /// The project's owner.
+    pub(super) async fn delete_comment(
+        &self,
+        call: Call<api::DeleteCommentRequest>,
+    ) -> Result<Response<api::DeleteCommentResponse>, Problem> {
+        let mutation = DeleteComment {
+            id: id(&call.message.id, "comment")?,
+            if_version: call.message.if_version,
+        };
+        self.writer.write(call.actor(), mutation).await?;
+        Ok(Response::new(api::DeleteCommentResponse {}))
+    }
+}

@@ -1,0 +1,322 @@
+//! gRPC: translation only. Each method first finds its caller; only their own projects are seen.
+
+mod comments;
+mod history;
+mod import;
+mod projects;
+mod tasks;
+
+use std::pin::Pin;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::Stream;
+use prost::Message;
+use redis_contracts::Timestamp;
+use rpc::{
+    metadata::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
+    project::{self as api, project_service_server::ProjectService},
+};
+use service_kit::{
+    Problem, RequestContext,
+    identity::{Caller, Guard},
+    sqlite::Sqlite,
+};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
+use uuid::Uuid;
+
+use crate::store::{Actor, Answer, Idempotency, Store, Writer};
+
+/// Longest idempotency key, in characters.
+const LONGEST_KEY: usize = 128;
+
+/// The service.
+pub struct Projects {
+    guard: Guard,
+    store: Store,
+    writer: Writer,
+    sqlite: Sqlite,
+}
+
+/// A caller and their request.
+pub(crate) struct Call<T> {
+    caller: Caller,
+    context: RequestContext,
+    idempotency: Option<Idempotency>,
+    message: T,
+}
+
+impl<T> Call<T> {
+    fn owner(&self) -> Uuid {
+        self.caller.user.id
+    }
+
+    fn actor(&self) -> Actor {
+        Actor {
+            user_id: self.caller.user.id,
+            handle: self.caller.user.handle.clone(),
+            context: self.context.clone(),
+        }
+    }
+}
+
+impl Projects {
+    /// Assembles it.
+    pub const fn new(guard: Guard, store: Store, writer: Writer, sqlite: Sqlite) -> Self {
+        Self {
+            guard,
+            store,
+            writer,
+            sqlite,
+        }
+    }
+
+    /// The caller of a request, or 401.
+    async fn call<T: Message>(
+        &self,
+        method: &str,
+        request: Request<T>,
+    ) -> Result<Call<T>, Problem> {
+        let (caller, context) = self
+            .caller(request.metadata(), request.extensions())
+            .await?;
+        let key = idempotency_key(request.metadata())?;
+        let message = request.into_inner();
+        let idempotency = key.map(|key| Idempotency {
+            key_hash: digest(&SHA256, key.as_bytes()).as_ref().to_vec(),
+            request_hash: digest(
+                &SHA256,
+                &[method.as_bytes(), &[0], &message.encode_to_vec()].concat(),
+            )
+            .as_ref()
+            .to_vec(),
+        });
+        Ok(Call {
+            caller,
+            context,
+            idempotency,
+            message,
+        })
+    }
+
+    async fn caller(
+        &self,
+        metadata: &MetadataMap,
+        extensions: &tonic::Extensions,
+    ) -> Result<(Caller, RequestContext), Problem> {
+        let context = extensions
+            .get::<RequestContext>()
+            .cloned()
+            .unwrap_or_else(|| RequestContext::from_headers(None, None));
+        let caller = self.guard.check_metadata(metadata, &context).await?;
+        Ok((caller, context))
+    }
+}
+
+fn idempotency_key(metadata: &MetadataMap) -> Result<Option<String>, Problem> {
+    let Some(key) = metadata.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let refused = || {
+        Problem::invalid_field(
+            IDEMPOTENCY_KEY,
+            format!("1 to {LONGEST_KEY} visible ASCII characters"),
+        )
+    };
+    let key = key.to_str().map_err(|_| refused())?;
+    if (1..=LONGEST_KEY).contains(&key.len()) {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(refused())
+    }
+}
+
+/// An id in a request; one that is no UUID is not there.
+pub(crate) fn id(text: &str, what: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::not_found(what))
+}
+
+/// The page after this one: the cursor of the last entry when the page is full.
+pub(crate) fn next_cursor<T>(entries: &[T], limit: i64, cursor: impl Fn(&T) -> String) -> String {
+    match entries.last() {
+        Some(last) if entries.len() as i64 == limit => cursor(last),
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn answer<T, M: From<T>>(answer: Answer<T>) -> Response<M> {
+    let mut response = Response::new(answer.value.into());
+    if answer.replayed {
+        let yes = tonic::metadata::MetadataValue::from_static("true");
+        response.metadata_mut().insert(IDEMPOTENT_REPLAYED, yes);
+    }
+    response
+}
+
+pub(crate) fn moment(message: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
+    message.map(rpc::timestamp_from)
+}
+
+/// Forwards a method of the trait to the method of the same name.
+macro_rules! forward {
+    ($self:ident . $method:ident ($request:ident)) => {{
+        let call = $self.call(stringify!($method), $request).await?;
+        Ok($self.$method(call).await?)
+    }};
+}
+
+type ImportStream = Pin<Box<dyn Stream<Item = Result<api::ImportArchiveResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl ProjectService for Projects {
+    type ImportArchiveStream = ImportStream;
+
+    async fn create_project(
+        &self,
+        request: Request<api::CreateProjectRequest>,
+    ) -> Result<Response<api::Project>, Status> {
+        forward!(self.create_project(request))
+    }
+
+    async fn list_projects(
+        &self,
+        request: Request<api::ListProjectsRequest>,
+    ) -> Result<Response<api::ListProjectsResponse>, Status> {
+        forward!(self.list_projects(request))
+    }
+
+    async fn get_project(
+        &self,
+        request: Request<api::GetProjectRequest>,
+    ) -> Result<Response<api::Project>, Status> {
+        forward!(self.get_project(request))
+    }
+
+    async fn update_project(
+        &self,
+        request: Request<api::UpdateProjectRequest>,
+    ) -> Result<Response<api::Project>, Status> {
+        forward!(self.update_project(request))
+    }
+
+    async fn delete_project(
+        &self,
+        request: Request<api::DeleteProjectRequest>,
+    ) -> Result<Response<api::DeleteProjectResponse>, Status> {
+        forward!(self.delete_project(request))
+    }
+
+    async fn create_task(
+        &self,
+        request: Request<api::CreateTaskRequest>,
+    ) -> Result<Response<api::Task>, Status> {
+        forward!(self.create_task(request))
+    }
+
+    async fn list_tasks(
+        &self,
+        request: Request<api::ListTasksRequest>,
+    ) -> Result<Response<api::ListTasksResponse>, Status> {
+        forward!(self.list_tasks(request))
+    }
+
+    async fn get_task(
+        &self,
+        request: Request<api::GetTaskRequest>,
+    ) -> Result<Response<api::Task>, Status> {
+        forward!(self.get_task(request))
+    }
+
+    async fn update_task(
+        &self,
+        request: Request<api::UpdateTaskRequest>,
+    ) -> Result<Response<api::Task>, Status> {
+        forward!(self.update_task(request))
+    }
+
+    async fn delete_task(
+        &self,
+        request: Request<api::DeleteTaskRequest>,
+    ) -> Result<Response<api::DeleteTaskResponse>, Status> {
+        forward!(self.delete_task(request))
+    }
+
+    async fn create_comment(
+        &self,
+        request: Request<api::CreateCommentRequest>,
+    ) -> Result<Response<api::Comment>, Status> {
+        forward!(self.create_comment(request))
+    }
+
+    async fn list_comments(
+        &self,
+        request: Request<api::ListCommentsRequest>,
+    ) -> Result<Response<api::ListCommentsResponse>, Status> {
+        forward!(self.list_comments(request))
+    }
+
+    async fn get_comment(
+        &self,
+        request: Request<api::GetCommentRequest>,
+    ) -> Result<Response<api::Comment>, Status> {
+        forward!(self.get_comment(request))
+    }
+
+    async fn update_comment(
+        &self,
+        request: Request<api::UpdateCommentRequest>,
+    ) -> Result<Response<api::Comment>, Status> {
+        forward!(self.update_comment(request))
+    }
+
+    async fn delete_comment(
+        &self,
+        request: Request<api::DeleteCommentRequest>,
+    ) -> Result<Response<api::DeleteCommentResponse>, Status> {
+        forward!(self.delete_comment(request))
+    }
+
+    async fn list_events(
+        &self,
+        request: Request<api::ListEventsRequest>,
+    ) -> Result<Response<api::ListEventsResponse>, Status> {
+        forward!(self.list_events(request))
+    }
+
+    async fn describe_history(
+        &self,
+        request: Request<api::DescribeHistoryRequest>,
+    ) -> Result<Response<api::DescribeHistoryResponse>, Status> {
+        forward!(self.describe_history(request))
+    }
+
+    async fn import_archive(
+        &self,
+        request: Request<Streaming<api::ImportArchiveRequest>>,
+    ) -> Result<Response<ImportStream>, Status> {
+        let (caller, context) = self
+            .caller(request.metadata(), request.extensions())
+            .await?;
+        let actor = Actor {
+            user_id: caller.user.id,
+            handle: caller.user.handle,
+            context,
+        };
+        Ok(self.import_archive(actor, request.into_inner()).await?)
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<api::GetStatusRequest>,
+    ) -> Result<Response<api::GetStatusResponse>, Status> {
+        let backlog = self
+            .writer
+            .committed()
+            .pending
+            .load(std::sync::atomic::Ordering::Relaxed);
+        Ok(Response::new(api::GetStatusResponse {
+            version: crate::SERVICE.version.to_owned(),
+            database_ok: self.sqlite.is_ok(),
+            backlog: backlog.max(0).unsigned_abs(),
+        }))
+    }
+}

@@ -1,0 +1,167 @@
+//! Tasks over gRPC.
+
+use rpc::project::{self as api, update_task_request};
+use service_kit::Problem;
+use tonic::Response;
+use uuid::Uuid;
+
+use super::{Call, Projects, answer, id, next_cursor};
+use crate::{
+    domain::{
+        board::{TASK_STATUSES, TaskStatus},
+        cursor::{self, BoardCursor},
+        fields::{Checker, LONGEST_TEXT, LONGEST_TITLE},
+    },
+    store::{CreateTask, DeleteTask, Idempotent, Place, TaskFilter, UpdateTask},
+};
+
+impl Projects {
+    /// The project's owner.
+    pub(super) async fn create_task(
+        &self,
+        call: Call<api::CreateTaskRequest>,
+    ) -> Result<Response<api::Task>, Problem> {
+        let actor = call.actor();
+        let asked = call.message;
+        let mut checker = Checker::default();
+        if let Some(day) = &asked.due_on {
+            checker.day("due_on", day);
+        }
+        let mutation = CreateTask {
+            project_id: id(&asked.project_id, "project")?,
+            title: checker.title("title", &asked.title),
+            description: checker.text("description", &asked.description, 0, LONGEST_TEXT),
+            status: match asked.status.as_str() {
+                "" => TaskStatus::Todo,
+                name => status(&mut checker, name),
+            },
+            labels: checker.labels("labels", &asked.labels),
+            due_on: asked.due_on,
+        };
+        checker.finish()?;
+        let key = call.idempotency;
+        self.writer
+            .write(actor, Idempotent { key, mutation })
+            .await
+            .map(answer)
+    }
+
+    /// The project's owner.
+    pub(super) async fn list_tasks(
+        &self,
+        call: Call<api::ListTasksRequest>,
+    ) -> Result<Response<api::ListTasksResponse>, Problem> {
+        let owner = call.owner();
+        let asked = call.message;
+        let page = asked.page.unwrap_or_default();
+        let limit = cursor::limit(page.limit)?;
+        let after = BoardCursor::read(&page.cursor)?;
+        let mut checker = Checker::default();
+        let filter = TaskFilter {
+            status: asked.status.map(|name| status(&mut checker, &name)),
+            label: asked
+                .label
+                .map(|label| checker.text("label", &label, 1, LONGEST_TITLE)),
+            text: asked
+                .q
+                .map(|text| checker.text("q", &text, 1, LONGEST_TITLE)),
+        };
+        checker.finish()?;
+        let project_id = id(&asked.project_id, "project")?;
+        let tasks = self
+            .store
+            .tasks(owner, project_id, filter, after, limit)
+            .await?;
+        let cursor = |task: &redis_contracts::resource::Task| {
+            let column = TaskStatus::from_name(&task.status).map_or(0, TaskStatus::column);
+            let position = task.position.clone();
+            BoardCursor {
+                column,
+                position,
+                id: task.id,
+            }
+            .write()
+        };
+        Ok(Response::new(api::ListTasksResponse {
+            next_cursor: next_cursor(&tasks, limit, cursor),
+            tasks: tasks.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    /// The project's owner.
+    pub(super) async fn get_task(
+        &self,
+        call: Call<api::GetTaskRequest>,
+    ) -> Result<Response<api::Task>, Problem> {
+        let id = id(&call.message.id, "task")?;
+        let task = self.store.task(call.owner(), id).await?;
+        Ok(Response::new(task.into()))
+    }
+
+    /// The project's owner.
+    pub(super) async fn update_task(
+        &self,
+        call: Call<api::UpdateTaskRequest>,
+    ) -> Result<Response<api::Task>, Problem> {
+        let actor = call.actor();
+        let asked = call.message;
+        let mut checker = Checker::default();
+        if let Some(day) = asked.due_on.as_ref().filter(|day| !day.is_empty()) {
+            checker.day("due_on", day);
+        }
+        let mutation = UpdateTask {
+            id: id(&asked.id, "task")?,
+            title: asked.title.map(|title| checker.title("title", &title)),
+            description: asked
+                .description
+                .map(|text| checker.text("description", &text, 0, LONGEST_TEXT)),
+            labels: asked
+                .labels
+                .map(|labels| checker.labels("labels", &labels.values)),
+            due_on: asked
+                .due_on
+                .map(|day| Some(day).filter(|day| !day.is_empty())),
+            status: asked.status.map(|name| status(&mut checker, &name)),
+            place: asked.place.map(|place| place_of(&mut checker, place)),
+            if_version: asked.if_version,
+        };
+        checker.finish()?;
+        let task = self.writer.write(actor, mutation).await?;
+        Ok(Response::new(task.into()))
+    }
+
+    /// The project's owner.
+    pub(super) async fn delete_task(
+        &self,
+        call: Call<api::DeleteTaskRequest>,
+    ) -> Result<Response<api::DeleteTaskResponse>, Problem> {
+        let mutation = DeleteTask {
+            id: id(&call.message.id, "task")?,
+            if_version: call.message.if_version,
+        };
+        self.writer.write(call.actor(), mutation).await?;
+        Ok(Response::new(api::DeleteTaskResponse {}))
+    }
+}
+
+fn status(checker: &mut Checker, name: &str) -> TaskStatus {
+    TaskStatus::from_name(name).unwrap_or_else(|| {
+        checker.refuse("status", TASK_STATUSES);
+        TaskStatus::Todo
+    })
+}
+
+fn place_of(checker: &mut Checker, place: update_task_request::Place) -> Place {
+    let (field, text) = match &place {
+        update_task_request::Place::AfterId(text) => ("after_id", text),
+        update_task_request::Place::BeforeId(text) => ("before_id", text),
+    };
+    let id = Uuid::try_parse(text).unwrap_or_else(|_| {
+        checker.refuse(field, "the id of a task");
+        Uuid::nil()
+    });
+    match place {
+        update_task_request::Place::AfterId(_) => Place::After(id),
+        update_task_request::Place::BeforeId(_) => Place::Before(id),
+    }
+}

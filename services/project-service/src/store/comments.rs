@@ -1,0 +1,233 @@
+//! Comments.
+
+use redis_contracts::{
+    Timestamp,
+    event::{Changed, Changes, CommentAdded, CommentDeleted, EventBody},
+    resource::{Author, Comment},
+};
+use service_kit::{Code, Problem};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{
+    Change, Mutation, Store,
+    projects::{note, require_version},
+    sql_problem, tasks,
+};
+use crate::domain::cursor::TimeCursor;
+
+fn comment(row: &SqliteRow) -> Comment {
+    Comment {
+        id: row.get("id"),
+        task_id: row.get("task_id"),
+        author: Author {
+            user_id: row.get("author_id"),
+            name: row.get("author_name"),
+        },
+        body: row.get("body"),
+        external_ref: row.get("external_ref"),
+        version: row.get::<i64, _>("version").unsigned_abs(),
+        created_at: Timestamp::from_unix_ms(row.get("created_at")),
+        updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
+    }
+}
+
+fn subject(id: Uuid) -> String {
+    format!("comment/{id}")
+}
+
+/// A comment on a task of the caller's own projects and the id of its project, or not found.
+async fn own(
+    sql: &mut SqliteConnection,
+    owner: Uuid,
+    id: Uuid,
+) -> Result<(Comment, Uuid), Problem> {
+    sqlx::query(
+        "SELECT c.*, t.project_id FROM comments c JOIN tasks t ON t.id = c.task_id JOIN projects p ON p.id = t.project_id
+         WHERE c.id = ? AND p.owner_id = ?",
+    )
+    .bind(id)
+    .bind(owner)
+    .fetch_optional(sql)
+    .await
+    .map_err(sql_problem)?
+    .map(|row| (comment(&row), row.get("project_id")))
+    .ok_or_else(|| Problem::not_found("comment"))
+}
+
+impl Store {
+    /// A comment on a task of the caller's own projects, or not found.
+    pub async fn comment(&self, owner: Uuid, id: Uuid) -> Result<Comment, Problem> {
+        let mut sql = self.read.acquire().await.map_err(sql_problem)?;
+        own(&mut sql, owner, id).await.map(|(comment, _)| comment)
+    }
+
+    /// A task's comments, newest first.
+    pub async fn comments(
+        &self,
+        owner: Uuid,
+        task_id: Uuid,
+        after: Option<TimeCursor>,
+        limit: i64,
+    ) -> Result<Vec<Comment>, Problem> {
+        self.task(owner, task_id).await?;
+        sqlx::query(
+            "SELECT * FROM comments WHERE task_id = ?1 AND (?2 IS NULL OR (created_at, id) < (?2, ?3))
+             ORDER BY created_at DESC, id DESC LIMIT ?4",
+        )
+        .bind(task_id)
+        .bind(after.map(|after| after.unix_ms))
+        .bind(after.map(|after| after.id))
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .map(|rows| rows.iter().map(comment).collect())
+        .map_err(sql_problem)
+    }
+}
+
+/// Writes a comment into SQL, counts it on its task and records it at its own time.
+pub(super) async fn add(
+    change: &mut Change<'_>,
+    project_id: Uuid,
+    comment: &Comment,
+    import_place: Option<i64>,
+) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO comments (id, task_id, author_id, author_name, body, external_ref, import_place, version, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(comment.id)
+    .bind(comment.task_id)
+    .bind(comment.author.user_id)
+    .bind(&comment.author.name)
+    .bind(&comment.body)
+    .bind(&comment.external_ref)
+    .bind(import_place)
+    .bind(comment.version as i64)
+    .bind(comment.created_at.unix_ms())
+    .bind(comment.updated_at.unix_ms())
+    .execute(&mut *change.sql)
+    .await
+    .map_err(sql_problem)?;
+    let body = EventBody::CommentAdded(CommentAdded {
+        comment: comment.clone(),
+        task_comment_count: tasks::count_comment(change.sql, comment.task_id, 1).await?,
+    });
+    change
+        .record(project_id, subject(comment.id), comment.created_at, body)
+        .await
+}
+
+/// Adds the caller's comment to a task. The body is checked.
+pub struct CreateComment {
+    /// On which task.
+    pub task_id: Uuid,
+    /// Text.
+    pub body: String,
+}
+
+impl Mutation for CreateComment {
+    type Output = Comment;
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<Comment, Problem> {
+        let task = tasks::own(change.sql, change.actor.user_id, self.task_id).await?;
+        let comment = Comment {
+            id: Uuid::now_v7(),
+            task_id: task.id,
+            author: Author {
+                user_id: Some(change.actor.user_id),
+                name: change.actor.handle.clone(),
+            },
+            body: self.body,
+            external_ref: None,
+            version: 1,
+            created_at: change.now,
+            updated_at: change.now,
+        };
+        add(change, task.project_id, &comment, None).await?;
+        Ok(comment)
+    }
+}
+
+/// Changes the caller's own comment. The body is checked.
+pub struct UpdateComment {
+    /// Which.
+    pub id: Uuid,
+    /// New text.
+    pub body: String,
+    /// Only when it has this version.
+    pub if_version: Option<u64>,
+}
+
+impl Mutation for UpdateComment {
+    type Output = Comment;
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<Comment, Problem> {
+        let (mut comment, project_id) = own(change.sql, change.actor.user_id, self.id).await?;
+        if comment.author.user_id != Some(change.actor.user_id) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "Only its author may change a comment.",
+            ));
+        }
+        require_version(self.if_version, comment.version)?;
+        if comment.body == self.body {
+            return Ok(comment);
+        }
+        let mut changes = Changes::new();
+        note(
+            &mut changes,
+            "body",
+            comment.body.as_str(),
+            self.body.as_str(),
+        );
+        comment.body = self.body;
+        comment.version += 1;
+        comment.updated_at = change.now;
+        sqlx::query("UPDATE comments SET body = ?, version = ?, updated_at = ? WHERE id = ?")
+            .bind(&comment.body)
+            .bind(comment.version as i64)
+            .bind(comment.updated_at.unix_ms())
+            .bind(comment.id)
+            .execute(&mut *change.sql)
+            .await
+            .map_err(sql_problem)?;
+        let resource = comment.clone();
+        let body = EventBody::CommentUpdated(Changed { resource, changes });
+        change
+            .record(project_id, subject(comment.id), change.now, body)
+            .await?;
+        Ok(comment)
+    }
+}
+
+/// Deletes a comment of the caller's own project.
+pub struct DeleteComment {
+    /// Which.
+    pub id: Uuid,
+    /// Only when it has this version.
+    pub if_version: Option<u64>,
+}
+
+impl Mutation for DeleteComment {
+    type Output = ();
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
+        let (comment, project_id) = own(change.sql, change.actor.user_id, self.id).await?;
+        require_version(self.if_version, comment.version)?;
+        sqlx::query("DELETE FROM comments WHERE id = ?")
+            .bind(comment.id)
+            .execute(&mut *change.sql)
+            .await
+            .map_err(sql_problem)?;
+        let body = EventBody::CommentDeleted(CommentDeleted {
+            id: comment.id,
+            task_id: comment.task_id,
+            task_comment_count: tasks::count_comment(change.sql, comment.task_id, -1).await?,
+        });
+        change
+            .record(project_id, subject(comment.id), change.now, body)
+            .await
+    }
+}

@@ -1,0 +1,207 @@
+//! The history: event rows under positions that grow in commit order.
+
+use redis_contracts::{Position, Timestamp, event::Event};
+use service_kit::Problem;
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{Store, sql_problem};
+
+/// Bits of a packed position that hold the sequence.
+const SEQUENCE_BITS: u32 = 20;
+
+/// A reader further behind than this starts from a snapshot.
+const MOST_BEHIND: i64 = 10_000;
+
+/// An event as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredEvent {
+    /// Its position.
+    pub position: Position,
+    /// Its project.
+    pub project_id: Uuid,
+    /// Its type.
+    pub type_name: String,
+    /// CloudEvent, JSON.
+    pub event: String,
+}
+
+/// How far a reader is behind.
+#[derive(Clone, Copy, Debug)]
+pub struct History {
+    /// Position of the newest event.
+    pub newest: Position,
+    /// Whether the reader's position is one of this project's.
+    pub known: bool,
+    /// Events after it, counted up to 10,001.
+    pub behind: u32,
+}
+
+/// A position as SQL orders it.
+pub(super) fn pack(position: Position) -> i64 {
+    let unix_ms = i64::try_from(position.unix_ms).unwrap_or(i64::MAX >> SEQUENCE_BITS);
+    (unix_ms.min(i64::MAX >> SEQUENCE_BITS) << SEQUENCE_BITS)
+        | (position.sequence.min((1 << SEQUENCE_BITS) - 1) as i64)
+}
+
+pub(super) fn unpack(packed: i64) -> Position {
+    let packed = packed.unsigned_abs();
+    Position::new(packed >> SEQUENCE_BITS, packed & ((1 << SEQUENCE_BITS) - 1))
+}
+
+/// The position after `last` for a change at `now`.
+pub(super) fn next_position(last: Position, now: Timestamp) -> Position {
+    let next = last.next(now.unix_ms().unsigned_abs());
+    if next.sequence < 1 << SEQUENCE_BITS {
+        next
+    } else {
+        Position::new(next.unix_ms + 1, 0)
+    }
+}
+
+/// The newest position of all.
+pub(super) async fn newest(pool: &SqlitePool) -> Result<Position, sqlx::Error> {
+    let packed: Option<i64> = sqlx::query_scalar("SELECT max(position) FROM events")
+        .fetch_one(pool)
+        .await?;
+    Ok(packed.map_or(Position::START, unpack))
+}
+
+pub(super) async fn insert(
+    sql: &mut SqliteConnection,
+    position: Position,
+    project_id: Uuid,
+    event: &Event,
+    encoded: String,
+) -> Result<(), Problem> {
+    sqlx::query(
+        "INSERT INTO events (position, project_id, type, time, event) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(pack(position))
+    .bind(project_id)
+    .bind(event.body.type_name())
+    .bind(event.time.unix_ms())
+    .bind(encoded)
+    .execute(sql)
+    .await
+    .map(drop)
+    .map_err(sql_problem)
+}
+
+fn stored(row: &SqliteRow) -> StoredEvent {
+    StoredEvent {
+        position: unpack(row.get("position")),
+        project_id: row.get("project_id"),
+        type_name: row.get("type"),
+        event: row.get("event"),
+    }
+}
+
+impl Store {
+    /// Events of all projects after a position, oldest first.
+    pub async fn events_after(
+        &self,
+        after: Position,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, Problem> {
+        sqlx::query("SELECT position, project_id, type, event FROM events WHERE position > ? ORDER BY position LIMIT ?")
+            .bind(pack(after))
+            .bind(limit)
+            .fetch_all(&self.read)
+            .await
+            .map(|rows| rows.iter().map(stored).collect())
+            .map_err(sql_problem)
+    }
+
+    /// How many events come after a position.
+    pub async fn count_after(&self, after: Position) -> Result<i64, Problem> {
+        sqlx::query_scalar("SELECT count(*) FROM events WHERE position > ?")
+            .bind(pack(after))
+            .fetch_one(&self.read)
+            .await
+            .map_err(sql_problem)
+    }
+
+    /// The newest position of all projects.
+    pub async fn newest_position(&self) -> Result<Position, Problem> {
+        newest(&self.read).await.map_err(sql_problem)
+    }
+
+    /// A project's events after a position, oldest first; `from` and `to` bound their time, `to`
+    /// exclusive; an empty type means all.
+    pub async fn project_events(
+        &self,
+        project_id: Uuid,
+        after: Position,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        type_name: &str,
+        limit: i64,
+    ) -> Result<Vec<StoredEvent>, Problem> {
+        sqlx::query(
+            "SELECT position, project_id, type, event FROM events
+             WHERE project_id = ?1 AND position > ?2 AND (?3 IS NULL OR time >= ?3) AND (?4 IS NULL OR time < ?4)
+               AND (?5 = '' OR type = ?5)
+             ORDER BY position LIMIT ?6",
+        )
+        .bind(project_id)
+        .bind(pack(after))
+        .bind(from.map(Timestamp::unix_ms))
+        .bind(to.map(Timestamp::unix_ms))
+        .bind(type_name)
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .map(|rows| rows.iter().map(stored).collect())
+        .map_err(sql_problem)
+    }
+
+    /// How far a reader at `after` is behind a project's history.
+    pub async fn history(&self, project_id: Uuid, after: Position) -> Result<History, Problem> {
+        let row = sqlx::query(
+            "SELECT (SELECT max(position) FROM events WHERE project_id = ?1) AS newest,
+                    EXISTS (SELECT 1 FROM events WHERE project_id = ?1 AND position = ?2) AS known,
+                    (SELECT count(*) FROM
+                        (SELECT 1 FROM events WHERE project_id = ?1 AND position > ?2 LIMIT ?3)) AS behind",
+        )
+        .bind(project_id)
+        .bind(pack(after))
+        .bind(MOST_BEHIND + 1)
+        .fetch_one(&self.read)
+        .await
+        .map_err(sql_problem)?;
+        let newest: Option<i64> = row.get("newest");
+        let behind: i64 = row.get("behind");
+        Ok(History {
+            newest: newest.map_or(Position::START, unpack),
+            known: after == Position::START || row.get("known"),
+            behind: u32::try_from(behind).unwrap_or(u32::MAX),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn packing_keeps_the_order(a in 0u64..1 << 42, b in 0u64..1 << 42, m in 0u64..1 << 20, n in 0u64..1 << 20) {
+            let (a, b) = (Position::new(a, m), Position::new(b, n));
+            prop_assert_eq!(unpack(pack(a)), a);
+            prop_assert_eq!(pack(a).cmp(&pack(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn positions_grow_whatever_the_clock_does(clock in prop::collection::vec(0i64..5, 1..500)) {
+            let mut last = Position::new(2, (1 << SEQUENCE_BITS) - 3);
+            for now in clock {
+                let next = next_position(last, Timestamp::from_unix_ms(now));
+                prop_assert!(next > last && pack(next) > pack(last));
+                last = next;
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! First answers to creating requests, kept for 24 hours in the transaction of the change.
+
+use redis_contracts::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use service_kit::{Code, Problem};
+use sqlx::{Row, SqlitePool};
+
+use super::{Change, Mutation, sql_problem};
+
+const KEPT_MS: i64 = 24 * 3600 * 1000;
+
+/// What makes a creating request safe to send again.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// SHA-256 of the key.
+    pub key_hash: Vec<u8>,
+    /// SHA-256 of the method and the request.
+    pub request_hash: Vec<u8>,
+}
+
+/// An answer, and whether it was given before.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// It is the first answer to this key, given again.
+    pub replayed: bool,
+}
+
+/// A creating change that answers the same when it is asked again under the same key.
+pub struct Idempotent<M> {
+    /// Without one, the change is made each time.
+    pub key: Option<Idempotency>,
+    /// The change.
+    pub mutation: M,
+}
+
+impl<M> Mutation for Idempotent<M>
+where
+    M: Mutation,
+    M::Output: Serialize + DeserializeOwned,
+{
+    type Output = Answer<M::Output>;
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<Self::Output, Problem> {
+        let Some(key) = self.key else {
+            let value = self.mutation.apply(change).await?;
+            return Ok(Answer {
+                value,
+                replayed: false,
+            });
+        };
+        if let Some(value) = first_answer(change, &key).await? {
+            return Ok(Answer {
+                value,
+                replayed: true,
+            });
+        }
+        let value = self.mutation.apply(change).await?;
+        let answer = serde_json::to_string(&value).map_err(Problem::internal)?;
+        sqlx::query("INSERT OR REPLACE INTO idempotency (user_id, key_hash, request_hash, answer, created_at) VALUES (?, ?, ?, ?, ?)")
+            .bind(change.actor.user_id)
+            .bind(key.key_hash)
+            .bind(key.request_hash)
+            .bind(answer)
+            .bind(change.now.unix_ms())
+            .execute(&mut *change.sql)
+            .await
+            .map_err(sql_problem)?;
+        Ok(Answer {
+            value,
+            replayed: false,
+        })
+    }
+}
+
+async fn first_answer<T: DeserializeOwned>(
+    change: &mut Change<'_>,
+    key: &Idempotency,
+) -> Result<Option<T>, Problem> {
+    let row = sqlx::query("SELECT request_hash, answer FROM idempotency WHERE user_id = ? AND key_hash = ? AND created_at > ?")
+        .bind(change.actor.user_id)
+        .bind(&key.key_hash)
+        .bind(change.now.unix_ms() - KEPT_MS)
+        .fetch_optional(&mut *change.sql)
+        .await
+        .map_err(sql_problem)?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    if row.get::<Vec<u8>, _>("request_hash") != key.request_hash {
+        return Err(Problem::new(
+            Code::IdempotencyMismatch,
+            "This Idempotency-Key was sent with another request; use a new one.",
+        ));
+    }
+    serde_json::from_str(row.get("answer"))
+        .map(Some)
+        .map_err(Problem::internal)
+}
+
+/// Deletes answers older than 24 hours.
+pub async fn forget_old_answers(pool: &SqlitePool) -> Result<u64, sqlx::Error> {
+    sqlx::query("DELETE FROM idempotency WHERE created_at <= ?")
+        .bind(Timestamp::now().unix_ms() - KEPT_MS)
+        .execute(pool)
+        .await
+        .map(|done| done.rows_affected())
+}

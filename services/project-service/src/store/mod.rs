@@ -1,0 +1,62 @@
+//! SQL: the truth. One writer commits what is waiting together; readers never wait for it.
+
+mod comments;
+mod events;
+mod idempotency;
+mod imports;
+mod projects;
+mod tasks;
+mod writer;
+
+pub use comments::{CreateComment, DeleteComment, UpdateComment};
+pub use events::StoredEvent;
+pub use idempotency::{Answer, Idempotency, Idempotent, forget_old_answers};
+pub use imports::{ImportBatch, Imported, Step, steps};
+pub use projects::{CreateProject, DeleteProject, UpdateProject};
+use service_kit::{Problem, sqlite::Migration};
+use sqlx::SqlitePool;
+pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
+pub use writer::{Actor, Change, Committed, Mutation, Writer, write_until};
+
+/// The schema, in the order it grew.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001_projects",
+    sql: include_str!("../../migrations/0001_projects.sql"),
+}];
+
+/// Reads. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    read: SqlitePool,
+}
+
+impl Store {
+    /// Reads from this pool.
+    pub const fn new(read: SqlitePool) -> Self {
+        Self { read }
+    }
+}
+
+/// SQL failed: the cause is logged, the caller hears that it is away.
+pub(crate) fn sql_problem(error: sqlx::Error) -> Problem {
+    match error {
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Io(_) => {
+            tracing::error!(error = %error, "SQL is away");
+            Problem::unavailable("The project database")
+        }
+        sqlx::Error::Database(fault) if is_full_or_failing(fault.as_ref()) => {
+            tracing::error!(error = %fault, "SQL cannot write");
+            Problem::unavailable("The project database")
+        }
+        other => Problem::internal(other),
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>: BUSY 5, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14.
+fn is_full_or_failing(fault: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = fault.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 8 | 10 | 13 | 14))
+}

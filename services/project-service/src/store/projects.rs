@@ -1,0 +1,253 @@
+//! Projects.
+
+use redis_contracts::{
+    Timestamp,
+    event::{Change as FieldChange, Changed, Changes, EventBody, ProjectDeleted},
+    resource::Project,
+};
+use service_kit::{Code, Problem};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{Change, Mutation, Store, sql_problem};
+
+/// Projects are their owner's alone so far.
+const OWNER: &str = "owner";
+
+fn project(row: &SqliteRow) -> Project {
+    Project {
+        id: row.get("id"),
+        key: row.get("key"),
+        name: row.get("name"),
+        description: row.get("description"),
+        status: row.get("status"),
+        role: Some(OWNER.to_owned()),
+        version: row.get::<i64, _>("version").unsigned_abs(),
+        created_at: Timestamp::from_unix_ms(row.get("created_at")),
+        updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
+    }
+}
+
+/// Events are the same for every reader, so they tell no role.
+fn told(project: &Project) -> Project {
+    Project {
+        role: None,
+        ..project.clone()
+    }
+}
+
+fn subject(id: Uuid) -> String {
+    format!("project/{id}")
+}
+
+/// The caller's project, or not found.
+pub(super) async fn own(
+    sql: &mut SqliteConnection,
+    owner: Uuid,
+    id: Uuid,
+) -> Result<Project, Problem> {
+    sqlx::query("SELECT * FROM projects WHERE id = ? AND owner_id = ?")
+        .bind(id)
+        .bind(owner)
+        .fetch_optional(sql)
+        .await
+        .map_err(sql_problem)?
+        .map(|row| project(&row))
+        .ok_or_else(|| Problem::not_found("project"))
+}
+
+/// Refuses a change of a version that is not the newest.
+pub(super) fn require_version(asked: Option<u64>, held: u64) -> Result<(), Problem> {
+    match asked {
+        Some(asked) if asked != held => Err(Problem::new(
+            Code::VersionMismatch,
+            format!("It has version {held} by now; read it again."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Notes a change of a field.
+pub(super) fn note(
+    changes: &mut Changes,
+    field: &str,
+    from: impl Into<serde_json::Value>,
+    to: impl Into<serde_json::Value>,
+) {
+    let (from, to) = (from.into(), to.into());
+    changes.insert(field.to_owned(), FieldChange { from, to });
+}
+
+impl Store {
+    /// The caller's project, or not found.
+    pub async fn project(&self, owner: Uuid, id: Uuid) -> Result<Project, Problem> {
+        let mut sql = self.read.acquire().await.map_err(sql_problem)?;
+        own(&mut sql, owner, id).await
+    }
+
+    /// The caller's projects, newest first; `key` picks one.
+    pub async fn projects(
+        &self,
+        owner: Uuid,
+        after: Option<Uuid>,
+        key: &str,
+        limit: i64,
+    ) -> Result<Vec<Project>, Problem> {
+        sqlx::query(
+            "SELECT * FROM projects WHERE owner_id = ?1 AND (?2 IS NULL OR id < ?2) AND (?3 = '' OR key = ?3)
+             ORDER BY id DESC LIMIT ?4",
+        )
+        .bind(owner)
+        .bind(after)
+        .bind(key)
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await
+        .map(|rows| rows.iter().map(project).collect())
+        .map_err(sql_problem)
+    }
+}
+
+/// Makes a project. Fields are checked.
+pub struct CreateProject {
+    /// Key.
+    pub key: String,
+    /// Name.
+    pub name: String,
+    /// Description.
+    pub description: String,
+}
+
+impl Mutation for CreateProject {
+    type Output = Project;
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<Project, Problem> {
+        let made = Project {
+            id: Uuid::now_v7(),
+            key: self.key,
+            name: self.name,
+            description: self.description,
+            status: "active".to_owned(),
+            role: Some(OWNER.to_owned()),
+            version: 1,
+            created_at: change.now,
+            updated_at: change.now,
+        };
+        let inserted = sqlx::query(
+            "INSERT INTO projects (id, owner_id, key, name, description, status, next_number, version, created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ?, 1, 1, ?, ?) ON CONFLICT (owner_id, key) DO NOTHING",
+        )
+        .bind(made.id)
+        .bind(change.actor.user_id)
+        .bind(&made.key)
+        .bind(&made.name)
+        .bind(&made.description)
+        .bind(&made.status)
+        .bind(made.created_at.unix_ms())
+        .bind(made.updated_at.unix_ms())
+        .execute(&mut *change.sql)
+        .await
+        .map_err(sql_problem)?;
+        if inserted.rows_affected() == 0 {
+            let detail = format!(
+                "You have a project with the key {}; choose another.",
+                made.key
+            );
+            return Err(Problem::new(Code::KeyTaken, detail));
+        }
+        change
+            .record(
+                made.id,
+                subject(made.id),
+                change.now,
+                EventBody::ProjectCreated(told(&made)),
+            )
+            .await?;
+        Ok(made)
+    }
+}
+
+/// Changes a project's fields. Fields are checked.
+pub struct UpdateProject {
+    /// Which.
+    pub id: Uuid,
+    /// New name.
+    pub name: Option<String>,
+    /// New description.
+    pub description: Option<String>,
+    /// New status.
+    pub status: Option<String>,
+    /// Only when it has this version.
+    pub if_version: Option<u64>,
+}
+
+impl Mutation for UpdateProject {
+    type Output = Project;
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<Project, Problem> {
+        let mut project = own(change.sql, change.actor.user_id, self.id).await?;
+        require_version(self.if_version, project.version)?;
+        let mut changes = Changes::new();
+        let fields = [
+            ("name", self.name, &mut project.name),
+            ("description", self.description, &mut project.description),
+            ("status", self.status, &mut project.status),
+        ];
+        for (field, new, held) in fields {
+            if let Some(new) = new.filter(|new| new != held) {
+                note(&mut changes, field, held.as_str(), new.as_str());
+                *held = new;
+            }
+        }
+        if changes.is_empty() {
+            return Ok(project);
+        }
+        project.version += 1;
+        project.updated_at = change.now;
+        sqlx::query("UPDATE projects SET name = ?, description = ?, status = ?, version = ?, updated_at = ? WHERE id = ?")
+            .bind(&project.name)
+            .bind(&project.description)
+            .bind(&project.status)
+            .bind(project.version as i64)
+            .bind(project.updated_at.unix_ms())
+            .bind(project.id)
+            .execute(&mut *change.sql)
+            .await
+            .map_err(sql_problem)?;
+        let resource = told(&project);
+        let body = EventBody::ProjectUpdated(Changed { resource, changes });
+        change
+            .record(project.id, subject(project.id), change.now, body)
+            .await?;
+        Ok(project)
+    }
+}
+
+/// Deletes a project and all in it; its history stays.
+pub struct DeleteProject {
+    /// Which.
+    pub id: Uuid,
+    /// Only when it has this version.
+    pub if_version: Option<u64>,
+}
+
+impl Mutation for DeleteProject {
+    type Output = ();
+
+    async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
+        let project = own(change.sql, change.actor.user_id, self.id).await?;
+        require_version(self.if_version, project.version)?;
+        sqlx::query("DELETE FROM projects WHERE id = ?")
+            .bind(project.id)
+            .execute(&mut *change.sql)
+            .await
+            .map_err(sql_problem)?;
+        let body = EventBody::ProjectDeleted(ProjectDeleted {
+            id: project.id,
+            key: project.key,
+        });
+        change
+            .record(project.id, subject(project.id), change.now, body)
+            .await
+    }
+}

@@ -1,0 +1,265 @@
+//! The one writer. Each change gets its rows, its event rows and their positions in one
+//! transaction; changes that are waiting share a commit, because a commit is an fsync.
+//!
+//! A change runs to its end even when its caller has gone: whoever asks again finds it done.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use redis_contracts::{
+    Position, Timestamp,
+    event::{Event, EventBody},
+};
+use service_kit::{Problem, RequestContext};
+use sqlx::{Acquire, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{events, sql_problem};
+
+/// Changes that may wait; a further one is told to come again.
+const WAITING: usize = 1024;
+
+/// Changes that share a commit at most.
+const TOGETHER: usize = 64;
+
+/// Who makes a change, and in which request.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// Account id.
+    pub user_id: Uuid,
+    /// Handle, as the author's name.
+    pub handle: String,
+    /// The request.
+    pub context: RequestContext,
+}
+
+/// A change of the store, with its events.
+pub trait Mutation: Send + 'static {
+    /// What it answers.
+    type Output: Send + 'static;
+    /// Makes the change. On `Err` nothing of it stays.
+    fn apply(
+        self,
+        change: &mut Change<'_>,
+    ) -> impl Future<Output = Result<Self::Output, Problem>> + Send;
+}
+
+/// A transaction in progress.
+pub struct Change<'c> {
+    /// Where rows are written.
+    pub sql: &'c mut SqliteConnection,
+    /// Who makes the change.
+    pub actor: &'c Actor,
+    /// The moment of the change.
+    pub now: Timestamp,
+    last: &'c mut Position,
+    recorded: usize,
+}
+
+impl Change<'_> {
+    /// Records that something happened, at its own `time`, in this transaction.
+    pub async fn record(
+        &mut self,
+        project_id: Uuid,
+        subject: String,
+        time: Timestamp,
+        body: EventBody,
+    ) -> Result<(), Problem> {
+        let event = Event {
+            id: Uuid::now_v7(),
+            source: "/project-service".to_owned(),
+            subject,
+            time,
+            traceparent: Some(self.actor.context.traceparent.clone()),
+            actor: self.actor.user_id,
+            project_id: Some(project_id),
+            body,
+        };
+        *self.last = events::next_position(*self.last, self.now);
+        let encoded = event.encode().map_err(Problem::internal)?;
+        events::insert(self.sql, *self.last, project_id, &event, encoded).await?;
+        self.recorded += 1;
+        Ok(())
+    }
+}
+
+/// Hands changes to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    committed: Arc<Committed>,
+}
+
+/// What the relay needs to know of commits.
+#[derive(Default)]
+pub struct Committed {
+    /// Woken after a commit that has events.
+    pub wake: Notify,
+    /// Events stored and not yet confirmed by the streams Redis.
+    pub pending: AtomicI64,
+    /// Held while a commit becomes visible and is added to `pending`, so that a recount never sees
+    /// one without the other.
+    pub counting: Mutex<()>,
+    /// No position may be given at or below this one, packed.
+    floor: AtomicI64,
+}
+
+impl Committed {
+    /// Later positions grow above `held`: the stream is ahead of a database that was set back.
+    pub fn raise_floor(&self, held: Position) {
+        self.floor.fetch_max(events::pack(held), Ordering::Relaxed);
+    }
+}
+
+impl Writer {
+    /// A writer, and the queue for [`write_until`].
+    pub fn new() -> (Self, mpsc::Receiver<Box<dyn Job>>) {
+        let (jobs, waiting) = mpsc::channel(WAITING);
+        let committed = Arc::default();
+        (Self { jobs, committed }, waiting)
+    }
+
+    /// What the relay needs to know of commits.
+    pub fn committed(&self) -> &Arc<Committed> {
+        &self.committed
+    }
+
+    /// Makes a change and answers once it is committed.
+    pub async fn write<M: Mutation>(
+        &self,
+        actor: Actor,
+        mutation: M,
+    ) -> Result<M::Output, Problem> {
+        let (answer, answered) = oneshot::channel();
+        let job = Waiting {
+            mutation: Some(mutation),
+            actor,
+            outcome: None,
+            answer,
+        };
+        self.jobs.try_send(Box::new(job)).map_err(|_| {
+            Problem::unavailable("The project database (too many changes are waiting)")
+        })?;
+        answered
+            .await
+            .map_err(|_| Problem::unavailable("The project database"))?
+    }
+}
+
+type Step<'a> = Pin<Box<dyn Future<Output = Result<(), ()>> + Send + 'a>>;
+
+/// A change whose answer type is forgotten, so that different ones wait in one queue.
+pub trait Job: Send {
+    #[doc(hidden)]
+    fn actor(&self) -> Actor;
+    #[doc(hidden)]
+    fn run<'a>(&'a mut self, change: &'a mut Change<'_>) -> Step<'a>;
+    #[doc(hidden)]
+    fn answer(self: Box<Self>, committed: Result<(), Problem>);
+}
+
+struct Waiting<M: Mutation> {
+    mutation: Option<M>,
+    actor: Actor,
+    outcome: Option<Result<M::Output, Problem>>,
+    answer: oneshot::Sender<Result<M::Output, Problem>>,
+}
+
+impl<M: Mutation> Job for Waiting<M> {
+    fn actor(&self) -> Actor {
+        self.actor.clone()
+    }
+
+    fn run<'a>(&'a mut self, change: &'a mut Change<'_>) -> Step<'a> {
+        Box::pin(async move {
+            let Some(mutation) = self.mutation.take() else {
+                return Err(());
+            };
+            let outcome = mutation.apply(change).await;
+            let kept = outcome.as_ref().map(drop).map_err(drop);
+            self.outcome = Some(outcome);
+            kept
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Problem>) {
+        let answer = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
+            (Err(problem), _) => Err(problem),
+            (Ok(()), None) => Err(Problem::internal("a change was not run")),
+        };
+        // A caller that has gone needs no answer.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// Makes changes until `stop`, then those that are still waiting.
+pub async fn write_until(
+    pool: SqlitePool,
+    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    committed: Arc<Committed>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut last = events::newest(&pool).await?;
+    let mut jobs = Vec::with_capacity(TOGETHER);
+    loop {
+        tokio::select! {
+            biased;
+            count = waiting.recv_many(&mut jobs, TOGETHER) => if count == 0 { return Ok(()) },
+            () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
+        }
+        last = last.max(events::unpack(committed.floor.load(Ordering::Relaxed)));
+        let counting = committed.counting.lock().await;
+        let outcome = commit_together(&pool, &mut jobs, &mut last).await;
+        if let Ok(recorded) = outcome
+            && recorded > 0
+        {
+            committed
+                .pending
+                .fetch_add(recorded as i64, Ordering::Relaxed);
+            committed.wake.notify_one();
+        }
+        drop(counting);
+        let outcome = outcome.map(drop).map_err(sql_problem);
+        for job in jobs.drain(..) {
+            job.answer(outcome.clone());
+        }
+    }
+}
+
+/// One transaction for all jobs; each has a savepoint, so that one that fails takes none with it.
+async fn commit_together(
+    pool: &SqlitePool,
+    jobs: &mut [Box<dyn Job>],
+    last: &mut Position,
+) -> Result<usize, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let mut recorded = 0;
+    for job in jobs {
+        let actor = job.actor();
+        let mut savepoint = transaction.begin().await?;
+        let mut change = Change {
+            sql: &mut savepoint,
+            actor: &actor,
+            now: Timestamp::now(),
+            last,
+            recorded: 0,
+        };
+        if job.run(&mut change).await.is_ok() {
+            recorded += change.recorded;
+            savepoint.commit().await?;
+        } else {
+            savepoint.rollback().await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(recorded)
+}

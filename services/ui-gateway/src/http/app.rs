@@ -1,0 +1,141 @@
+//! The web app's page and files.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method,
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, IF_NONE_MATCH, VARY,
+        },
+    },
+};
+use service_kit::Problem;
+
+use super::{Failure, reply::Answer};
+use crate::assets::{self, Asset};
+
+/// The web app's own routes; all answer the same page.
+pub(super) const PAGES: [&str; 5] = [
+    "/",
+    "/sign-in",
+    "/sign-up",
+    "/projects/{project_id}",
+    "/projects/{project_id}/tasks/{task_id}",
+];
+
+const INDEX: &str = "/index.html";
+
+/// Where the files are whose name changes with their content.
+const HASHED: &str = "/assets/";
+
+const PAGE_HEADERS: [(&str, &str); 2] = [
+    (
+        "content-security-policy",
+        "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; \
+         object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    ),
+    ("referrer-policy", "same-origin"),
+];
+
+const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>DevMentor</title>\
+    <h1>The web app was not built</h1>\
+    <p>This gateway was built without Node. The API works; the pages do not.</p>\
+    <p>Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in \
+    <code>services/ui-gateway/web</code>, and build the gateway again.</p>";
+
+/// Anyone.
+pub(super) async fn page(request: HttpRequest) -> HttpResponse {
+    match assets::find(INDEX) {
+        Some(index) => answer(&request, index),
+        None => with_page_headers(HttpResponse::Ok())
+            .content_type("text/html; charset=utf-8")
+            .body(NOT_BUILT),
+    }
+}
+
+/// Anyone: a file of the web app; anything else is not there.
+pub(super) async fn file(request: HttpRequest) -> Answer {
+    let asset = assets::find(request.path()).filter(|asset| asset.path != INDEX);
+    let Some(asset) = asset else {
+        return Err(Problem::not_found("page or route").into());
+    };
+    match *request.method() {
+        Method::GET | Method::HEAD => Ok(answer(&request, asset)),
+        _ => Err(Failure::method_not_allowed("GET, HEAD")),
+    }
+}
+
+fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
+    let fresh = if asset.path.starts_with(HASHED) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let unchanged = has(request, &IF_NONE_MATCH, asset.etag);
+    let mut answer = with_page_headers(if unchanged {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    });
+    answer
+        .insert_header((CACHE_CONTROL, fresh))
+        .insert_header((ETAG, asset.etag))
+        .insert_header((VARY, "accept-encoding"));
+    if unchanged {
+        return answer.finish();
+    }
+    answer.content_type(asset.content_type);
+    match asset.gzip {
+        Some(gzip) if has(request, &ACCEPT_ENCODING, "gzip") => {
+            answer.insert_header((CONTENT_ENCODING, "gzip")).body(gzip)
+        }
+        _ => answer.body(asset.bytes),
+    }
+}
+
+fn with_page_headers(mut answer: actix_web::HttpResponseBuilder) -> actix_web::HttpResponseBuilder {
+    for header in PAGE_HEADERS {
+        answer.insert_header(header);
+    }
+    answer
+}
+
+/// Whether a list in a header has this item.
+fn has(request: &HttpRequest, header: &HeaderName, item: &str) -> bool {
+    let values = request
+        .headers()
+        .get_all(header)
+        .filter_map(|value| value.to_str().ok());
+    let refused = |weight: &str| {
+        weight
+            .trim()
+            .strip_prefix("q=0")
+            .is_some_and(|rest| rest.trim_matches(['.', '0']).is_empty())
+    };
+    values.flat_map(|value| value.split(',')).any(|given| {
+        let (name, weight) = given.split_once(';').unwrap_or((given, ""));
+        name.trim().trim_start_matches("W/") == item && !refused(weight)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        for (header, taken) in [
+            ("gzip", true),
+            ("br, gzip;q=0.5", true),
+            ("gzip;q=0", false),
+            ("identity", false),
+        ] {
+            let request = TestRequest::get()
+                .insert_header((ACCEPT_ENCODING, header))
+                .to_http_request();
+            assert_eq!(has(&request, &ACCEPT_ENCODING, "gzip"), taken, "{header}");
+        }
+    }
+}

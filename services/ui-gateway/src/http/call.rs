@@ -1,0 +1,272 @@
+//! What a handler reads from its request: ids of the path, the page asked for, the body, and the
+//! headers that make a change safe.
+
+use std::{future::Ready, str::FromStr, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header::{CONTENT_ENCODING, CONTENT_LENGTH, IF_MATCH},
+    web::{Bytes, BytesMut, Data, Query},
+};
+use futures_util::StreamExt;
+use rpc::{metadata::IDEMPOTENCY_KEY, project};
+use service_kit::{Code, Problem};
+use uuid::Uuid;
+
+use super::{
+    Failure, envelope::SharedContext, fields::Fields, precondition::Precondition,
+    signed::surroundings,
+};
+use crate::State;
+
+/// The largest JSON body.
+const LARGEST_BODY: usize = 1024 * 1024;
+
+/// A body of that size has to arrive within this.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+const LONGEST_IDEMPOTENCY_KEY: usize = 128;
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// A request as its handler sees it.
+pub(super) struct Call {
+    pub(super) request: HttpRequest,
+    pub(super) state: Data<State>,
+    pub(super) context: SharedContext,
+    payload: Payload,
+}
+
+impl FromRequest for Call {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let call = surroundings(request).map(|(state, context)| Self {
+            request: request.clone(),
+            state: state.clone(),
+            context,
+            payload: payload.take(),
+        });
+        std::future::ready(call.map_err(Failure::from))
+    }
+}
+
+impl Call {
+    /// An id of the path. What is no UUID names nothing.
+    pub(super) fn id(&self, what: &str) -> Result<String, Problem> {
+        const HYPHENATED: usize = 36;
+        let text = self.request.match_info().get("id").unwrap_or_default();
+        let id = Uuid::try_parse(text)
+            .ok()
+            .filter(|_| text.len() == HYPHENATED);
+        id.map(|id| id.to_string())
+            .ok_or_else(|| Problem::not_found(what))
+    }
+
+    /// The parameters of the URL; unknown ones are not looked at.
+    pub(super) fn query(&self) -> Parameters {
+        let pairs = Query::<Vec<(String, String)>>::from_query(self.request.query_string());
+        Parameters(pairs.map(Query::into_inner).unwrap_or_default())
+    }
+
+    /// A JSON object, read by `make`.
+    pub(super) async fn json<T>(
+        &mut self,
+        make: impl FnOnce(&mut Fields) -> T,
+    ) -> Result<T, Problem> {
+        self.require_type(&[JSON])?;
+        Fields::parse(&self.body().await?)?.read(make)
+    }
+
+    /// A JSON merge patch (RFC 7396), read by `make`.
+    pub(super) async fn patch<T>(
+        &mut self,
+        make: impl FnOnce(&mut Fields) -> T,
+    ) -> Result<T, Problem> {
+        self.require_type(&[MERGE_PATCH, JSON])?;
+        Fields::parse(&self.body().await?)?.read(make)
+    }
+
+    /// The body in pieces, for what is too large to hold.
+    pub(super) fn pieces(self, largest: usize) -> Result<Payload, Problem> {
+        self.require_type(&[JSON])?;
+        self.require_length(largest)?;
+        Ok(self.payload)
+    }
+
+    /// The versions that `If-Match` allows.
+    pub(super) fn precondition(&self) -> Result<Precondition, Problem> {
+        let values = self.request.headers().get_all(IF_MATCH);
+        Precondition::parse(values.map(|value| value.as_bytes()))
+    }
+
+    /// Hands the caller's idempotency key on.
+    pub(super) fn keyed<T>(
+        &self,
+        mut request: tonic::Request<T>,
+    ) -> Result<tonic::Request<T>, Problem> {
+        let Some(key) = self.request.headers().get(IDEMPOTENCY_KEY) else {
+            return Ok(request);
+        };
+        let visible = |key: &&str| {
+            (1..=LONGEST_IDEMPOTENCY_KEY).contains(&key.len())
+                && key.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let key = key
+            .to_str()
+            .ok()
+            .filter(visible)
+            .and_then(|key| key.parse().ok());
+        let expected = format!("expected 1 to {LONGEST_IDEMPOTENCY_KEY} visible characters");
+        let key = key.ok_or_else(|| Problem::invalid_field("Idempotency-Key", expected))?;
+        request.metadata_mut().insert(IDEMPOTENCY_KEY, key);
+        Ok(request)
+    }
+
+    fn require_type(&self, types: &[&str]) -> Result<(), Problem> {
+        let plain = !self.request.headers().contains_key(CONTENT_ENCODING);
+        let given = self.request.content_type();
+        if plain && types.iter().any(|known| given.eq_ignore_ascii_case(known)) {
+            return Ok(());
+        }
+        let detail = format!(
+            "Send Content-Type: {}, without Content-Encoding.",
+            types.join(" or ")
+        );
+        Err(Problem::new(Code::UnsupportedMediaType, detail))
+    }
+
+    fn require_length(&self, largest: usize) -> Result<(), Problem> {
+        let length = self.request.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > largest as u64) {
+            Err(too_large(largest))
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn body(&mut self) -> Result<Bytes, Problem> {
+        self.require_length(LARGEST_BODY)?;
+        let collected = tokio::time::timeout(BODY_WITHIN, self.collect()).await;
+        collected.unwrap_or_else(|_| Err(cut_off("it did not arrive in time")))
+    }
+
+    async fn collect(&mut self) -> Result<Bytes, Problem> {
+        let mut body = BytesMut::new();
+        while let Some(piece) = self.payload.next().await {
+            let piece = piece.map_err(cut_off)?;
+            if body.len() + piece.len() > LARGEST_BODY {
+                return Err(too_large(LARGEST_BODY));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    }
+}
+
+/// A body larger than this route takes.
+pub(super) fn too_large(largest: usize) -> Problem {
+    let mib = largest / 1024 / 1024;
+    Problem::new(
+        Code::TooLarge,
+        format!("The body may have {mib} MiB at most."),
+    )
+}
+
+/// A body that did not arrive whole.
+pub(super) fn cut_off(reason: impl std::fmt::Display) -> Problem {
+    Problem::new(
+        Code::Malformed,
+        format!("The body cannot be read: {reason}."),
+    )
+}
+
+/// The parameters of a URL.
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// A parameter that is there and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        let found = self
+            .0
+            .iter()
+            .find(|(given, value)| given == name && !value.is_empty());
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// A parameter of a type; the error names it and says what is expected.
+    pub(super) fn parse<T: FromStr>(
+        &self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Option<T>, Problem> {
+        let parsed = self.get(name).map(|value| value.parse::<T>());
+        parsed
+            .transpose()
+            .map_err(|_| Problem::invalid_field(name, expected))
+    }
+
+    /// `limit`; 0, the service's default, when it is not there.
+    pub(super) fn limit(&self) -> Result<u32, Problem> {
+        const EXPECTED: &str = "expected a whole number from 1 to 200";
+        let limit = self.parse::<u32>("limit", EXPECTED)?;
+        match limit {
+            None => Ok(0),
+            Some(limit @ 1..=200) => Ok(limit),
+            Some(_) => Err(Problem::invalid_field("limit", EXPECTED)),
+        }
+    }
+
+    /// `limit` and `cursor`.
+    pub(super) fn page(&self) -> Result<project::Page, Problem> {
+        Ok(project::Page {
+            limit: self.limit()?,
+            cursor: self.get("cursor").unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(query: &str) -> Parameters {
+        Parameters(
+            Query::<Vec<(String, String)>>::from_query(query)
+                .expect("a query")
+                .into_inner(),
+        )
+    }
+
+    #[test]
+    fn a_limit_is_1_to_200() {
+        for (query, limit) in [("", 0), ("limit=1", 1), ("limit=200&x=y", 200)] {
+            assert_eq!(parameters(query).limit(), Ok(limit), "{query}");
+        }
+        for query in [
+            "limit=0",
+            "limit=201",
+            "limit=-1",
+            "limit=ten",
+            "limit=99999999999999",
+        ] {
+            let problem = parameters(query).limit().expect_err(query);
+            assert_eq!(
+                (problem.code, problem.errors[0].field.as_str()),
+                (Code::Invalid, "limit")
+            );
+        }
+    }
+
+    #[test]
+    fn text_is_decoded() {
+        assert_eq!(
+            parameters("q=a+b%26c&label=%C3%A9").get("q").as_deref(),
+            Some("a b&c")
+        );
+    }
+}

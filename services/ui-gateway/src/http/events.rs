@@ -1,0 +1,70 @@
+//! A project's whole history.
+
+use actix_web::HttpResponse;
+use redis_contracts::Timestamp;
+use rpc::project::{ListEventsRequest, RecordedEvent};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use service_kit::Problem;
+
+use super::{
+    Signed,
+    call::{Call, Parameters},
+    reply::Answer,
+};
+
+#[derive(Serialize)]
+struct History {
+    items: Vec<Item>,
+    next_after: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    position: String,
+    event: Box<RawValue>,
+}
+
+/// Members: oldest first.
+pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+    let project_id = call.id("project")?;
+    let request = signed.call(asked(project_id, &call.query())?);
+    let answer = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .list_events(request)
+        .await?
+        .into_inner();
+    let items = answer
+        .events
+        .into_iter()
+        .map(item)
+        .collect::<Result<_, _>>()?;
+    let next_after = Some(answer.next_after).filter(|after| !after.is_empty());
+    Ok(HttpResponse::Ok().json(History { items, next_after }))
+}
+
+fn asked(project_id: String, query: &Parameters) -> Result<ListEventsRequest, Problem> {
+    let moment = |name| {
+        let moment =
+            query.parse::<Timestamp>(name, "expected a time such as 2026-01-31T12:00:00Z")?;
+        Ok::<_, Problem>(moment.map(rpc::timestamp))
+    };
+    Ok(ListEventsRequest {
+        project_id,
+        after: query.get("after").unwrap_or_default(),
+        from: moment("from")?,
+        to: moment("to")?,
+        r#type: query.get("type").unwrap_or_default(),
+        limit: query.limit()?,
+    })
+}
+
+fn item(recorded: RecordedEvent) -> Result<Item, Problem> {
+    Ok(Item {
+        position: recorded.position,
+        event: RawValue::from_string(recorded.event).map_err(Problem::internal)?,
+    })
+}

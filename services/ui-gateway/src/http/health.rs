@@ -1,0 +1,91 @@
+//! The platform's health, from what is known.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, http::header::RETRY_AFTER};
+use serde::Serialize;
+
+use super::{call::Call, reply::Answer};
+use crate::{
+    SERVICE,
+    platform::{Platform, Word},
+};
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    version: &'static str,
+    services: BTreeMap<&'static str, Component>,
+    redis: Redis,
+    database: BTreeMap<&'static str, Component>,
+}
+
+#[derive(Serialize)]
+struct Component {
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+struct Redis {
+    cache: Component,
+    streams: Streams,
+}
+
+#[derive(Serialize)]
+struct Streams {
+    status: &'static str,
+    backlog: Option<u64>,
+}
+
+/// Anyone.
+pub(super) async fn read(call: Call) -> Answer {
+    let platform = &call.state.platform;
+    let health = health(platform, &platform.word().await);
+    let mut answer = HttpResponse::Ok();
+    if health.status == "down" {
+        answer = HttpResponse::ServiceUnavailable();
+        answer.insert_header((RETRY_AFTER, 1));
+    }
+    Ok(answer.json(health))
+}
+
+fn health(platform: &Platform, word: &Word) -> Health {
+    let auth_database = word.auth.as_ref().is_some_and(|auth| auth.database_ok);
+    let project_database = word
+        .project
+        .as_ref()
+        .is_some_and(|project| project.database_ok);
+    let reached = word.auth.is_some() && word.project.is_some();
+    let rest =
+        platform.cache_is_up() && platform.streams_is_up() && auth_database && project_database;
+    Health {
+        status: match (reached, rest) {
+            (false, _) => "down",
+            (true, false) => "degraded",
+            (true, true) => "ok",
+        },
+        version: SERVICE.version,
+        services: BTreeMap::from([
+            ("auth-service", component(word.auth.is_some())),
+            ("project-service", component(word.project.is_some())),
+            (SERVICE.name, component(true)),
+        ]),
+        redis: Redis {
+            cache: component(platform.cache_is_up()),
+            streams: Streams {
+                status: component(platform.streams_is_up()).status,
+                backlog: word.project.as_ref().map(|project| project.backlog),
+            },
+        },
+        database: BTreeMap::from([
+            ("auth", component(auth_database)),
+            ("project", component(project_database)),
+        ]),
+    }
+}
+
+const fn component(is_there: bool) -> Component {
+    Component {
+        status: if is_there { "ok" } else { "down" },
+    }
+}

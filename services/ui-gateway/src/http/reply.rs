@@ -1,0 +1,112 @@
+//! Answers with a body: one resource, or a page of them.
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::header::{ETAG, HeaderName, HeaderValue, LOCATION},
+};
+use redis_contracts::resource::{Comment, Project, Task};
+use rpc::{Malformed, metadata};
+use serde::Serialize;
+use service_kit::Problem;
+use tonic::Response;
+
+use super::Failure;
+
+/// What a handler answers.
+pub(super) type Answer = Result<HttpResponse, Failure>;
+
+/// A resource with a version and a place.
+pub(super) trait Versioned: Serialize {
+    /// Grows with each change.
+    fn version(&self) -> u64;
+    /// Where it is read and changed.
+    fn location(&self) -> String;
+}
+
+impl Versioned for Project {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/api/projects/{}", self.id)
+    }
+}
+
+impl Versioned for Task {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/api/tasks/{}", self.id)
+    }
+}
+
+impl Versioned for Comment {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn location(&self) -> String {
+        format!("/api/comments/{}", self.id)
+    }
+}
+
+/// 200 with the resource of a message.
+pub(super) fn found<R, M>(answer: Response<M>) -> Answer
+where
+    R: Versioned + TryFrom<M, Error = Malformed>,
+{
+    let resource = R::try_from(answer.into_inner())?;
+    Ok(tagged(HttpResponse::Ok(), &resource))
+}
+
+/// 201 with the resource of a message.
+pub(super) fn created<R, M>(answer: Response<M>) -> Answer
+where
+    R: Versioned + TryFrom<M, Error = Malformed>,
+{
+    let replayed = answer
+        .metadata()
+        .contains_key(metadata::IDEMPOTENT_REPLAYED);
+    let resource = R::try_from(answer.into_inner())?;
+    let mut builder = HttpResponse::Created();
+    builder.insert_header((LOCATION, resource.location()));
+    if replayed {
+        const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
+        builder.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    }
+    Ok(tagged(builder, &resource))
+}
+
+fn tagged(mut builder: HttpResponseBuilder, resource: &impl Versioned) -> HttpResponse {
+    builder
+        .insert_header((ETAG, format!("\"{}\"", resource.version())))
+        .json(resource)
+}
+
+/// 200 with a page of resources.
+pub(super) fn page<R, M>(messages: Vec<M>, next_cursor: String) -> Answer
+where
+    R: Serialize + TryFrom<M, Error = Malformed>,
+{
+    #[derive(Serialize)]
+    struct Page<R> {
+        items: Vec<R>,
+        next_cursor: Option<String>,
+    }
+
+    let items = messages
+        .into_iter()
+        .map(R::try_from)
+        .collect::<Result<_, _>>()
+        .map_err(Problem::from)?;
+    let next_cursor = Some(next_cursor).filter(|cursor| !cursor.is_empty());
+    Ok(HttpResponse::Ok().json(Page::<R> { items, next_cursor }))
+}
+
+/// 204.
+pub(super) fn done() -> Answer {
+    Ok(HttpResponse::NoContent().finish())
+}

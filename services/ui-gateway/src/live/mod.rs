@@ -1,0 +1,91 @@
+//! Live updates: one Redis subscription for the whole process, and what each socket hears of it.
+//!
+//! An event comes in once ([`reader`]), goes to the sockets that listen to its topic ([`hub`]), waits
+//! in each one's bounded queue ([`queue`]) and is written by the socket's own task ([`socket`]). A
+//! socket that subscribes with a position first reads what it missed ([`history`]) and joins when it
+//! has caught up. Sockets live as long as their session ([`sessions`]).
+
+mod history;
+mod hub;
+mod metrics;
+mod protocol;
+mod queue;
+mod reader;
+mod replay;
+mod sessions;
+mod socket;
+
+use std::sync::Arc;
+
+use redis_access::{CachePool, StreamsPool};
+use service_kit::{Context, Stage, identity::Guard};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::{history::History, hub::Hub, sessions::Sessions};
+use crate::upstream::Upstream;
+
+pub(crate) use socket::connect;
+
+/// What sockets need. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Live {
+    hub: Arc<Hub>,
+    history: History,
+    sessions: Sessions,
+    /// Whether the process hears of events as they happen.
+    hears: watch::Receiver<bool>,
+    stop: CancellationToken,
+    open: Arc<watch::Sender<usize>>,
+}
+
+impl Live {
+    /// Starts the reader and the watch over sessions in the context's supervisor.
+    pub(crate) fn start(
+        context: &mut Context,
+        cache: &CachePool,
+        streams: &StreamsPool,
+        upstream: &Upstream,
+        guard: &Guard,
+    ) -> Self {
+        let hub = Arc::new(Hub::default());
+        let (hearing, hears) = watch::channel(false);
+        let stop = context.supervisor.stop_of(Stage::Workers);
+        let reading = reader::read_until(streams.clone(), Arc::clone(&hub), hearing, stop.clone());
+        context.supervisor.spawn(Stage::Workers, "live-reader", reading);
+        let (sessions, watching) = Sessions::watch(cache.clone(), guard.clone(), stop);
+        context.supervisor.spawn(Stage::Workers, "session-watch", watching);
+        let live = Self {
+            hub,
+            history: History::new(streams.clone(), upstream.projects.clone()),
+            sessions,
+            hears,
+            stop: context.supervisor.stop_of(Stage::Sockets),
+            open: Arc::new(watch::Sender::new(0)),
+        };
+        let (stop, open) = (live.stop.clone(), Arc::clone(&live.open));
+        context.supervisor.spawn(Stage::Sockets, "sockets", async move {
+            stop.cancelled().await;
+            // The sender is held here, so waiting cannot fail.
+            let _ = open.subscribe().wait_for(|open| *open == 0).await;
+            Ok(())
+        });
+        live
+    }
+
+    /// Counts a socket until the answer is dropped.
+    fn enter(&self) -> OpenSocket {
+        self.open.send_modify(|open| *open += 1);
+        metrics::CONNECTIONS.inc();
+        OpenSocket(Arc::clone(&self.open))
+    }
+}
+
+struct OpenSocket(Arc<watch::Sender<usize>>);
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+        metrics::CONNECTIONS.dec();
+    }
+}

@@ -1,0 +1,38 @@
+//! The services behind the gateway. Their channels connect when they are first used, and again when
+//! they were lost.
+
+use rpc::{
+    auth::auth_service_client::AuthServiceClient,
+    project::project_service_client::ProjectServiceClient,
+};
+use service_kit::config;
+use tonic::transport::Channel;
+
+/// The largest answer that is taken: a page of 200 events, each with a text of 65,536 characters
+/// before and after, is still below it.
+const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
+
+/// Clients of the services; cloning one is cheap.
+#[derive(Clone)]
+pub struct Upstream {
+    /// Accounts and sessions.
+    pub auth: AuthServiceClient<Channel>,
+    /// Projects, tasks, comments and their history.
+    pub projects: ProjectServiceClient<Channel>,
+    /// The same service over a channel without a deadline, for calls that stream.
+    pub streaming: ProjectServiceClient<Channel>,
+}
+
+impl Upstream {
+    /// Clients at the addresses of the settings.
+    pub fn connect(settings: &config::Upstream) -> Result<Self, rpc::InvalidUpstream> {
+        let auth = rpc::connect(&settings.auth, Some(rpc::DEADLINE))?;
+        let projects = rpc::connect(&settings.project, Some(rpc::DEADLINE))?;
+        let streaming = rpc::connect(&settings.project, None)?;
+        Ok(Self {
+            auth: AuthServiceClient::new(auth).max_decoding_message_size(LARGEST_ANSWER),
+            projects: ProjectServiceClient::new(projects).max_decoding_message_size(LARGEST_ANSWER),
+            streaming: ProjectServiceClient::new(streaming),
+        })
+    }
+}

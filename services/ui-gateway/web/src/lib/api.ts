@@ -1,0 +1,133 @@
+import type { Comment, FieldError, Health, Page, Placement, Problem, Project, Task, User } from './types'
+
+/** A refusal of the server, or its silence: then the status is 0 and the code `network`. */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly fields: FieldError[]
+
+  constructor(problem: Problem) {
+    super(problem.detail || problem.title)
+    this.name = 'ApiError'
+    this.status = problem.status
+    this.code = problem.code
+    this.fields = problem.errors ?? []
+  }
+
+  /** Whether the same request may well succeed a little later. */
+  get transient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500
+  }
+
+  field(name: string): string | undefined {
+    return this.fields.find((error) => error.field === name)?.message
+  }
+}
+
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+interface Options {
+  method?: string
+  body?: unknown
+  /** The version the change is based on; the server refuses it when there is a newer one. */
+  version?: number
+  /** Lets the server recognise a repetition of the same wish. */
+  idempotencyKey?: string
+  signal?: AbortSignal
+}
+
+let signedOut: (code: string) => void = () => {}
+
+/** Called when the server no longer knows the session of a request. */
+export function onSignedOut(listener: (code: string) => void): void {
+  signedOut = listener
+}
+
+export async function send(path: string, init: RequestInit): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(path, { credentials: 'same-origin', ...init })
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error
+    throw new ApiError({ title: 'The server cannot be reached right now', status: 0, code: 'network' })
+  }
+  if (response.ok) return response
+  const error = new ApiError(await readProblem(response))
+  if (error.code === 'unauthenticated' || error.code === 'session_ended') signedOut(error.code)
+  throw error
+}
+
+async function readProblem(response: Response): Promise<Problem> {
+  const fallback = { title: `The server answered ${response.status}`, status: response.status, code: 'internal' }
+  if (!response.headers.get('content-type')?.includes('json')) return fallback
+  const body: unknown = await response.json().catch(() => null)
+  return typeof body === 'object' && body !== null ? { ...fallback, ...body } : fallback
+}
+
+async function call<T>(path: string, options: Options = {}): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json' }
+  const init: RequestInit = { method: options.method ?? 'GET', headers }
+  if (options.body !== undefined) {
+    headers['content-type'] = 'application/json'
+    init.body = JSON.stringify(options.body)
+  }
+  if (options.version !== undefined) headers['if-match'] = `"${options.version}"`
+  if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey
+  if (options.signal) init.signal = options.signal
+  const response = await send(path, init)
+  if (response.status === 204) return undefined as T
+  return (await response.json()) as T
+}
+
+function query(parameters: Record<string, string | number | null | undefined>): string {
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null && value !== undefined) search.set(name, String(value))
+  }
+  return `?${search}`
+}
+
+export interface TaskChange extends Placement {
+  title?: string
+  description?: string
+  labels?: string[]
+  due_on?: string | null
+}
+
+export const api = {
+  register: (body: { email: string; handle: string; password: string }) =>
+    call<{ user: User }>('/api/auth/register', { method: 'POST', body }),
+  // Cookies keep the tokens away from scripts; the answer then only says who it is.
+  login: (email: string, password: string) =>
+    call<{ user?: User }>('/api/auth/login', { method: 'POST', body: { email, password, cookies: true } }),
+  logout: () => call<void>('/api/auth/logout', { method: 'POST' }),
+  me: () => call<{ user: User }>('/api/me'),
+  health: () => call<Health>('/api/health'),
+
+  projects: (cursor?: string | null) => call<Page<Project>>(`/api/projects${query({ limit: 50, cursor })}`),
+  project: (id: string) => call<Project>(`/api/projects/${id}`),
+  createProject: (body: { key: string; name: string; description: string }) =>
+    call<Project>('/api/projects', { method: 'POST', body }),
+  changeProject: (id: string, body: Partial<Pick<Project, 'name' | 'description' | 'status'>>) =>
+    call<Project>(`/api/projects/${id}`, { method: 'PATCH', body }),
+  deleteProject: (id: string) => call<void>(`/api/projects/${id}`, { method: 'DELETE' }),
+
+  tasks: (projectId: string, cursor: string | null, signal?: AbortSignal) =>
+    call<Page<Task>>(`/api/projects/${projectId}/tasks${query({ limit: 200, cursor })}`, signal ? { signal } : {}),
+  task: (id: string) => call<Task>(`/api/tasks/${id}`),
+  createTask: (projectId: string, body: TaskChange, idempotencyKey: string) =>
+    call<Task>(`/api/projects/${projectId}/tasks`, { method: 'POST', body, idempotencyKey }),
+  changeTask: (id: string, body: TaskChange, version?: number) =>
+    call<Task>(`/api/tasks/${id}`, { method: 'PATCH', body, ...(version === undefined ? {} : { version }) }),
+  deleteTask: (id: string) => call<void>(`/api/tasks/${id}`, { method: 'DELETE' }),
+
+  comments: (taskId: string, cursor?: string | null) =>
+    call<Page<Comment>>(`/api/tasks/${taskId}/comments${query({ limit: 100, cursor })}`),
+  createComment: (taskId: string, body: string, idempotencyKey: string) =>
+    call<Comment>(`/api/tasks/${taskId}/comments`, { method: 'POST', body: { body }, idempotencyKey }),
+  changeComment: (id: string, body: string, version: number) =>
+    call<Comment>(`/api/comments/${id}`, { method: 'PATCH', body: { body }, version }),
+  deleteComment: (id: string) => call<void>(`/api/comments/${id}`, { method: 'DELETE' }),
+}

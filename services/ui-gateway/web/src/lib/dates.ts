@@ -1,0 +1,24 @@
+const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' })
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' })
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+/** `2026-01-31` as it is written here; a due date is a day, not a moment in some time zone. */
+export function formatDay(text: string, now = new Date()): string {
+  const [year, month, date] = text.split('-').map(Number)
+  if (year === undefined || month === undefined || date === undefined) return text
+  const value = new Date(year, month - 1, date)
+  if (Number.isNaN(value.getTime())) return text
+  return (year === now.getFullYear() ? day : dayOfYear).format(value)
+}
+
+export function formatMoment(text: string): string {
+  const value = new Date(text)
+  return Number.isNaN(value.getTime()) ? text : moment.format(value)
+}
+
+export function isOverdue(dueOn: string, now = new Date()): boolean {
+  const today = [now.getFullYear(), now.getMonth() + 1, now.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-')
+  return dueOn < today
+}

@@ -1,0 +1,317 @@
+import { describe, expect, it } from 'vitest'
+import { LiveClient, retryDelayMs, type LiveState, type Socket } from './live'
+import type { LiveEvent } from './types'
+
+/** A socket whose other end is the test. */
+class FakeSocket implements Socket {
+  onopen: Socket['onopen'] = null
+  onmessage: Socket['onmessage'] = null
+  onclose: Socket['onclose'] = null
+  sent: Record<string, unknown>[] = []
+  closed = false
+
+  send(text: string) {
+    this.sent.push(JSON.parse(text))
+  }
+  close() {
+    this.closed = true
+  }
+  open() {
+    this.onopen?.({} as Event)
+  }
+  say(message: object) {
+    this.onmessage?.({ data: JSON.stringify(message) } as MessageEvent<unknown>)
+  }
+  break(code = 1006, reason = '') {
+    this.onclose?.({ code, reason } as CloseEvent)
+  }
+  take(type: string) {
+    const found = this.sent.filter((message) => message['type'] === type)
+    this.sent = this.sent.filter((message) => message['type'] !== type)
+    return found
+  }
+}
+
+/** Time that passes only when told to. */
+class FakeClock {
+  now = 0
+  #timers: { at: number; action: () => void }[] = []
+
+  after = (delayMs: number, action: () => void) => {
+    const timer = { at: this.now + delayMs, action }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer)
+    }
+  }
+  pass(ms: number) {
+    const end = this.now + ms
+    for (;;) {
+      const next = this.#timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#timers = this.#timers.filter((timer) => timer !== next)
+      this.now = next.at
+      next.action()
+    }
+    this.now = end
+  }
+}
+
+const TOPIC = 'project:p1'
+
+function setUp() {
+  const sockets: FakeSocket[] = []
+  const clock = new FakeClock()
+  const seen = { states: [] as LiveState[], log: [] as string[], ended: 0, trouble: 0, signedIn: true }
+  const client = new LiveClient({
+    connect: () => {
+      const socket = new FakeSocket()
+      sockets.push(socket)
+      return socket
+    },
+    after: clock.after,
+    random: () => 1,
+    stillSignedIn: async () => seen.signedIn,
+    onState: (state) => seen.states.push(state),
+    onTrouble: () => (seen.trouble += 1),
+    onEnded: () => (seen.ended += 1),
+  })
+  const listener = {
+    subscribed: (snapshot: boolean) => void seen.log.push(snapshot ? 'snapshot' : 'resumed'),
+    event: (event: LiveEvent) => void seen.log.push(event.id),
+    refused: (code: string) => void seen.log.push(`refused ${code}`),
+  }
+  const socket = () => sockets.at(-1) as FakeSocket
+  const event = (id: string, position: string) =>
+    socket().say({ type: 'event', topic: TOPIC, position, event: { id, type: 't', data: {} } })
+  const subscribed = (position: string, gap = false) =>
+    socket().say({ type: 'subscribed', topic: TOPIC, position, replayed: 0, gap })
+  const goLive = () => {
+    client.start()
+    client.subscribe(TOPIC, listener)
+    socket().open()
+    subscribed('10-0')
+  }
+  return { client, clock, sockets, socket, seen, listener, event, subscribed, goLive }
+}
+
+describe('LiveClient', () => {
+  it('subscribes without a position, asks for a snapshot once and is live', () => {
+    const t = setUp()
+    t.client.start()
+    t.client.subscribe(TOPIC, t.listener)
+    t.socket().open()
+    expect(t.socket().take('subscribe')).toEqual([{ type: 'subscribe', topic: TOPIC }])
+    expect(t.seen.states).toEqual(['reconnecting'])
+    t.subscribed('10-0')
+    t.event('a', '11-0')
+    expect(t.seen.log).toEqual(['snapshot', 'a'])
+    expect(t.seen.states).toEqual(['reconnecting', 'live'])
+  })
+
+  it('resumes after the last event and needs no snapshot', () => {
+    const t = setUp()
+    t.goLive()
+    t.event('a', '11-0')
+    t.socket().break()
+    expect(t.seen.states.at(-1)).toBe('reconnecting')
+    t.clock.pass(0)
+    expect(t.sockets).toHaveLength(2)
+    t.socket().open()
+    expect(t.socket().take('subscribe')).toEqual([{ type: 'subscribe', topic: TOPIC, after: '11-0' }])
+    t.subscribed('15-0')
+    t.event('b', '12-0')
+    // Lost again before the rest was replayed: it goes on from what came, not from what was promised.
+    t.socket().break()
+    t.clock.pass(1000)
+    t.socket().open()
+    expect(t.socket().take('subscribe')).toEqual([{ type: 'subscribe', topic: TOPIC, after: '12-0' }])
+    expect(t.seen.log).toEqual(['snapshot', 'a', 'resumed', 'b'])
+  })
+
+  it('resumes from the subscription when no event came', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().break()
+    t.clock.pass(0)
+    t.socket().open()
+    expect(t.socket().take('subscribe')).toEqual([{ type: 'subscribe', topic: TOPIC, after: '10-0' }])
+  })
+
+  it('reads a snapshot again after a gap and goes on from its position', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().break()
+    t.clock.pass(0)
+    t.socket().open()
+    t.subscribed('90-0', true)
+    t.socket().break()
+    t.clock.pass(1000)
+    t.socket().open()
+    expect(t.socket().take('subscribe')).toEqual([{ type: 'subscribe', topic: TOPIC, after: '90-0' }])
+    expect(t.seen.log).toEqual(['snapshot', 'snapshot'])
+  })
+
+  it('subscribes again from the last position on resync', () => {
+    const t = setUp()
+    t.goLive()
+    t.event('a', '11-0')
+    t.socket().take('subscribe')
+    t.socket().say({ type: 'resync', topic: TOPIC, reason: 'slow_consumer' })
+    expect(t.socket().take('subscribe')).toEqual([{ type: 'subscribe', topic: TOPIC, after: '11-0' }])
+    expect(t.seen.states.at(-1)).toBe('reconnecting')
+    t.subscribed('11-0')
+    expect(t.seen.states.at(-1)).toBe('live')
+    expect(t.seen.log).toEqual(['snapshot', 'a', 'resumed'])
+  })
+
+  it('asks an unavailable topic again, ever less often', () => {
+    const t = setUp()
+    t.client.start()
+    t.client.subscribe(TOPIC, t.listener)
+    t.socket().open()
+    for (const delayMs of [400, 800, 1600, 3000, 3000]) {
+      expect(t.socket().take('subscribe')).toHaveLength(1)
+      t.socket().say({ type: 'error', code: 'unavailable', topic: TOPIC })
+      t.clock.pass(delayMs - 1)
+      expect(t.socket().take('subscribe')).toHaveLength(0)
+      t.clock.pass(1)
+    }
+    expect(t.seen.trouble).toBe(5)
+    t.subscribed('10-0')
+    expect(t.seen.log).toEqual(['snapshot'])
+  })
+
+  it('does not insist on a topic that is refused', () => {
+    const t = setUp()
+    t.client.start()
+    t.client.subscribe(TOPIC, t.listener)
+    t.socket().open()
+    t.socket().say({ type: 'error', code: 'not_found', topic: TOPIC })
+    expect(t.seen.log).toEqual(['refused not_found'])
+    expect(t.seen.states.at(-1)).toBe('live')
+    t.clock.pass(9_000)
+    expect(t.socket().take('subscribe')).toHaveLength(1)
+  })
+
+  it('ends on 4401 and stays ended', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().break(4401)
+    t.clock.pass(60_000)
+    expect(t.seen.ended).toBe(1)
+    expect(t.sockets).toHaveLength(1)
+  })
+
+  it('ends when a failed handshake turns out to be a lost session', async () => {
+    const t = setUp()
+    t.client.start()
+    t.seen.signedIn = false
+    t.socket().break()
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(t.seen.ended).toBe(1)
+    t.clock.pass(60_000)
+    expect(t.sockets).toHaveLength(1)
+  })
+
+  it('waits as long as a restarting server asks', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().break(1012, '{"retry_ms":1000}')
+    t.clock.pass(1499)
+    expect(t.sockets).toHaveLength(1)
+    t.clock.pass(1)
+    expect(t.sockets).toHaveLength(2)
+  })
+
+  it('survives a restart without a reason', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().break(1012, 'bye')
+    t.clock.pass(300)
+    expect(t.sockets).toHaveLength(2)
+  })
+
+  it('pings, and reconnects when nothing is heard', () => {
+    const t = setUp()
+    t.goLive()
+    t.clock.pass(20_000)
+    expect(t.socket().take('ping')).toHaveLength(1)
+    t.socket().say({ type: 'pong' })
+    t.clock.pass(20_000)
+    expect(t.socket().take('ping')).toHaveLength(1)
+    t.clock.pass(9_999)
+    expect(t.sockets).toHaveLength(1)
+    t.clock.pass(1)
+    expect(t.sockets[0]?.closed).toBe(true)
+    expect(t.sockets).toHaveLength(2)
+  })
+
+  it('tries at once, then waits longer, then calls itself offline', () => {
+    const t = setUp()
+    t.goLive()
+    const delays: number[] = []
+    for (let i = 0; i < 8; i += 1) {
+      const from = t.clock.now
+      const count = t.sockets.length
+      t.socket().break()
+      while (t.sockets.length === count) t.clock.pass(1)
+      delays.push(t.clock.now - from)
+    }
+    expect(delays).toEqual([1, 400, 800, 1600, 3000, 3000, 3000, 3000])
+    expect(t.seen.states.at(-1)).toBe('offline')
+    t.socket().open()
+    t.subscribed('10-0')
+    expect(t.seen.states.at(-1)).toBe('live')
+  })
+
+  it('comes back at once when the browser is online again', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().break()
+    t.clock.pass(0)
+    t.client.setOnline(false)
+    t.socket().break()
+    expect(t.seen.states.at(-1)).toBe('offline')
+    const count = t.sockets.length
+    t.client.setOnline(true)
+    expect(t.sockets).toHaveLength(count + 1)
+  })
+
+  it('listens to the last answer only when a topic was left and taken again', () => {
+    const t = setUp()
+    t.client.start()
+    t.socket().open()
+    const leave = t.client.subscribe(TOPIC, t.listener)
+    leave()
+    t.client.subscribe(TOPIC, t.listener)
+    t.subscribed('10-0')
+    expect(t.seen.log).toEqual([])
+    t.subscribed('12-0')
+    expect(t.seen.log).toEqual(['snapshot'])
+  })
+
+  it('ignores what it does not understand', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().onmessage?.({ data: 'no json' } as MessageEvent<unknown>)
+    t.socket().say({ type: 'novelty', topic: TOPIC })
+    t.socket().say({ type: 'event', topic: 'project:other', position: '1-0', event: {} })
+    expect(t.seen.log).toEqual(['snapshot'])
+    expect(t.seen.states.at(-1)).toBe('live')
+  })
+})
+
+describe('retryDelayMs', () => {
+  it('stays between 0.2 and 3 seconds after the first try', () => {
+    expect(retryDelayMs(0, () => 1)).toBe(0)
+    for (let attempt = 1; attempt < 40; attempt += 1) {
+      for (const chance of [0, 0.5, 1]) {
+        const delayMs = retryDelayMs(attempt, () => chance)
+        expect(delayMs).toBeGreaterThanOrEqual(200)
+        expect(delayMs).toBeLessThanOrEqual(3000)
+      }
+    }
+  })
+})

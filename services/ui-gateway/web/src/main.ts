@@ -1,0 +1,14 @@
+import './styles/theme.css'
+import './styles/base.css'
+import './styles/controls.css'
+import { mount } from 'svelte'
+import App from './App.svelte'
+import { watchBrowser } from './lib/connection.svelte'
+import { startRouter } from './lib/router.svelte'
+
+const target = document.getElementById('app')
+if (!target) throw new Error('The page has no #app.')
+
+startRouter()
+watchBrowser()
+mount(App, { target })
