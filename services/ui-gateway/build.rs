@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut entries = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        entries.push(entry(&dist, file, &out.join(format!("{index}.gz")))?);
+        entries.push(entry(&dist, file, &out.join(format!("{index}.asset")))?);
     }
     // Paths are found by binary search.
     entries.sort();
@@ -49,16 +49,17 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The path on the site, and the entry of the table.
-fn entry(dist: &Path, file: &Path, gzip_file: &Path) -> Result<(String, String), Box<dyn Error>> {
+/// The path on the site, and the entry of the table. The bytes are copied to `kept`: the web app may be
+/// built anew while the gateway is compiled.
+fn entry(dist: &Path, file: &Path, kept: &Path) -> Result<(String, String), Box<dyn Error>> {
     let path = format!("/{}", file.strip_prefix(dist)?.display());
     let bytes = fs::read(file)?;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    let gzip = encoder.finish()?;
+    fs::write(kept, &bytes)?;
+    let gzip = compressed(&bytes)?;
     let gzip_source = if gzip.len() < bytes.len() {
-        fs::write(gzip_file, gzip)?;
-        format!("Some(include_bytes!({gzip_file:?}))")
+        let gzip_kept = kept.with_extension("gz");
+        fs::write(&gzip_kept, gzip)?;
+        format!("Some(include_bytes!({gzip_kept:?}))")
     } else {
         "None".to_owned()
     };
@@ -70,9 +71,15 @@ fn entry(dist: &Path, file: &Path, gzip_file: &Path) -> Result<(String, String),
     writeln!(
         source,
         "Asset {{ path: {path:?}, content_type: {content_type:?}, etag: {etag:?}, \
-         bytes: include_bytes!({file:?}), gzip: {gzip_source} }},"
+         bytes: include_bytes!({kept:?}), gzip: {gzip_source} }},"
     )?;
     Ok((path, source))
+}
+
+fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 fn content_type(file: &Path) -> &'static str {

@@ -56,9 +56,11 @@ impl AccessError {
         if lost || not_yet {
             return Self::away(instance, error);
         }
-        Self::Refused {
-            instance,
-            message: error.to_string(),
-        }
+        // As Redis wrote it: redis-rs shows its own name for the codes it knows.
+        let message = match (error.code(), error.detail()) {
+            (Some(code), Some(detail)) => format!("{code} {detail}"),
+            _ => error.to_string(),
+        };
+        Self::Refused { instance, message }
     }
 }

@@ -17,7 +17,7 @@ use redis_access::CachePool;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    config::{self, Environment, Settings},
+    config::{self, Settings},
     health::{self, Health},
     metrics,
     ops::{self, Observe, Routes},
@@ -100,7 +100,7 @@ where
         say(&format!("{} {}", service.name, service.version));
         return ExitCode::SUCCESS;
     }
-    let environment: Environment = std::env::vars().collect();
+    let environment = config::process_environment();
     let settings = match config::load_for(&service, arguments.config.as_deref(), &environment) {
         Ok(settings) => settings,
         Err(fault) => {

@@ -17,7 +17,7 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, Stage, health::Need};
+use crate::{Context, Problem, Stage, health::Need};
 
 /// Connections that read.
 const READERS: u32 = 2;
@@ -119,6 +119,27 @@ impl Sqlite {
         self.write.close().await;
         Ok(())
     }
+}
+
+/// SQL failed: the cause is logged, the caller hears that `what` is away, or of a fault of ours.
+pub fn problem(error: sqlx::Error, what: &str) -> Problem {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+            tracing::error!(error = %error, "SQL is away");
+            Problem::unavailable(what)
+        }
+        sqlx::Error::Database(fault) if is_full_or_failing(fault.as_ref()) => {
+            tracing::error!(error = %fault, "SQL cannot be used");
+            Problem::unavailable(what)
+        }
+        other => Problem::internal(other),
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>: BUSY 5, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14.
+fn is_full_or_failing(fault: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = fault.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 8 | 10 | 13 | 14))
 }
 
 fn path_of(url: &str) -> anyhow::Result<PathBuf> {

@@ -54,11 +54,11 @@ impl ServiceProcess {
     pub fn respawn(&mut self) {
         self.kill();
         let mut command = Command::new(binary(&self.name));
-        let inherited = std::env::vars().map(|(name, _)| name);
-        for name in inherited
-            .filter(|name| name.starts_with("DEVMENTOR__") || INHERITED.contains(&name.as_str()))
-        {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("DEVMENTOR__") || INHERITED.contains(&&*text) {
+                command.env_remove(&name);
+            }
         }
         let process = command
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

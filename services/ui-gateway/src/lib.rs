@@ -12,9 +12,7 @@ mod server;
 mod state;
 mod upstream;
 
-use anyhow::Context as _;
-use redis_access::{CachePool, StreamsPool};
-use service_kit::{Context, Service, health::Need, identity::Guard};
+use service_kit::{Context, Service};
 
 pub use state::State;
 
@@ -30,22 +28,7 @@ pub const SERVICE: Service = Service {
 /// Assembles the service: its tasks are in the context's supervisor.
 pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let listener = context.bind(context.settings.http.addr)?;
-    let cache = CachePool::new(&context.settings.redis.cache.access())?;
-    let streams = StreamsPool::new(&context.settings.redis.streams.access())?;
-    context.keep(&cache, Need::Required);
-    context.keep(&streams, Need::Required);
-    context.tell_health(&cache);
-    let upstream = upstream::Upstream::connect(&context.settings.upstream)?;
-    let guard = Guard::start(&mut context, cache.clone())?;
-    let state = State {
-        live: live::Live::start(&mut context, &cache, &streams, &upstream, &guard),
-        guard,
-        site: client::Site::new(&context.settings).context("public_url is no URL")?,
-        platform: platform::watch(&mut context, &upstream, cache.link(), streams.link()),
-        jwks: http::jwks::KeyCache::default(),
-        drain: server::Drain::default(),
-        upstream,
-    };
+    let state = State::assemble(&mut context)?;
     server::start(&mut context, listener, state)?;
     Ok(context)
 }

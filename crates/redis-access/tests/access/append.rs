@@ -76,7 +76,9 @@ impl Log {
 
     async fn run(&self, words: &[&str]) -> redis::Value {
         let mut command = redis::Cmd::new();
-        words.iter().for_each(|word| drop(command.arg(word)));
+        for word in words {
+            command.arg(word);
+        }
         command
             .query_async(&mut self.server.connect().await)
             .await

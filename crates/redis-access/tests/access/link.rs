@@ -69,7 +69,7 @@ fn metric(name: &str) -> f64 {
         .get_metric()
         .iter()
         .find(|metric| metric.get_label()[0].value() == "streams");
-    of_streams.expect("an instance").get_counter().value()
+    of_streams.expect("an instance").get_counter().get_value()
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod reference;
 mod settings;
 
 pub use fault::ConfigFault;
-pub use load::{Environment, load, load_for};
+pub use load::{Environment, load, load_for, process_environment};
 pub use reference::{Kind, SETTINGS, Setting, reference_markdown};
 pub use settings::{
     Bootstrap, Jwt, LogFormat, RedisInstanceSettings, Registration, Session, Settings, Upstream,

@@ -44,6 +44,7 @@ impl Kind {
                 let scheme = value.split_once("://").filter(|(_, rest)| !rest.is_empty());
                 scheme.is_some_and(|(scheme, _)| schemes.contains(&scheme))
                     && !value.contains(char::is_whitespace)
+                    && (schemes != HTTP || has_host(value))
             }
             Self::Number(least) => {
                 let number = value.parse::<u64>();
@@ -81,6 +82,15 @@ pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
 pub(super) fn network(text: &str) -> Option<IpNet> {
     let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
     text.parse().ok().or_else(address)
+}
+
+/// Whether an HTTP URL names a host, and a port that can be one where it names any.
+fn has_host(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    uri.as_ref().and_then(http::Uri::authority).is_some_and(|authority| {
+        let bare = authority.as_str().ends_with(authority.host());
+        !authority.host().is_empty() && (bare || authority.port_u16().is_some())
+    })
 }
 
 fn is_origin(text: &str) -> bool {

@@ -39,24 +39,5 @@ impl Store {
 
 /// SQL failed: the cause is logged, the caller hears that it is away.
 pub(crate) fn sql_problem(error: sqlx::Error) -> Problem {
-    match error {
-        sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Io(_) => {
-            tracing::error!(error = %error, "SQL is away");
-            Problem::unavailable("The project database")
-        }
-        sqlx::Error::Database(fault) if is_full_or_failing(fault.as_ref()) => {
-            tracing::error!(error = %fault, "SQL cannot write");
-            Problem::unavailable("The project database")
-        }
-        other => Problem::internal(other),
-    }
-}
-
-/// <https://www.sqlite.org/rescode.html>: BUSY 5, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14.
-fn is_full_or_failing(fault: &dyn sqlx::error::DatabaseError) -> bool {
-    let code = fault.code().and_then(|code| code.parse::<u32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, 5 | 8 | 10 | 13 | 14))
+    service_kit::sqlite::problem(error, "The project database")
 }

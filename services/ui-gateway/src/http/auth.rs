@@ -3,7 +3,7 @@
 use actix_web::{
     HttpResponse,
     cookie::{Cookie, SameSite, time::Duration},
-    http::header::USER_AGENT,
+    http::header::{LOCATION, USER_AGENT},
 };
 use redis_contracts::resource::User;
 use rpc::{
@@ -37,7 +37,10 @@ pub(super) async fn register(mut call: Call) -> Answer {
         .await?
         .into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
-    Ok(HttpResponse::Created().json(Registered { user }))
+    // Where the account is read once it is signed in.
+    let mut answer = HttpResponse::Created();
+    answer.insert_header((LOCATION, "/api/me"));
+    Ok(answer.json(Registered { user }))
 }
 
 #[derive(Serialize)]

@@ -19,6 +19,8 @@ mod reply;
 mod route;
 mod signed;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use actix_web::web::{self, ServiceConfig};
 

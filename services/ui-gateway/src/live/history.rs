@@ -5,7 +5,8 @@ use std::sync::Arc;
 use redis_access::{Entry, StreamsPool};
 use redis_contracts::{PROJECT_TIMELINE, Position, Topic};
 use rpc::project::{
-    DescribeHistoryRequest, DescribeHistoryResponse, ListEventsRequest, project_service_client::ProjectServiceClient,
+    DescribeHistoryRequest, DescribeHistoryResponse, ListEventsRequest,
+    project_service_client::ProjectServiceClient,
 };
 use service_kit::{Code, Problem, RequestContext};
 use tokio::sync::Semaphore;
@@ -54,11 +55,20 @@ pub(super) struct Standing {
 impl History {
     pub(super) fn new(streams: StreamsPool, projects: ProjectServiceClient<Channel>) -> Self {
         let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Self { streams, projects, turns }
+        Self {
+            streams,
+            projects,
+            turns,
+        }
     }
 
     /// Where a reader at `after` stands in a topic it may see.
-    pub(super) async fn standing(&self, topic: Topic, after: Option<&str>, reading: &Reading) -> Result<Standing, Problem> {
+    pub(super) async fn standing(
+        &self,
+        topic: Topic,
+        after: Option<&str>,
+        reading: &Reading,
+    ) -> Result<Standing, Problem> {
         let Topic::Project(project_id) = topic;
         let message = DescribeHistoryRequest {
             project_id: project_id.to_string(),
@@ -70,9 +80,15 @@ impl History {
     }
 
     /// Events right after a position, in order; none when there are none yet.
-    pub(super) async fn after(&self, topic: Topic, position: Position, reading: &Reading) -> Result<Vec<Entry>, Problem> {
+    pub(super) async fn after(
+        &self,
+        topic: Topic,
+        position: Position,
+        reading: &Reading,
+    ) -> Result<Vec<Entry>, Problem> {
         let turn = self.turns.acquire().await;
-        let _turn = turn.map_err(|_| Problem::new(Code::Unavailable, "The gateway is stopping."))?;
+        let _turn =
+            turn.map_err(|_| Problem::new(Code::Unavailable, "The gateway is stopping."))?;
         if let Some(entries) = self.from_timeline(topic, position).await
             && !entries.is_empty()
         {
@@ -85,13 +101,25 @@ impl History {
     async fn from_timeline(&self, topic: Topic, position: Position) -> Option<Vec<Entry>> {
         let Topic::Project(project_id) = topic;
         let timeline = PROJECT_TIMELINE.key(project_id);
-        let read = self.streams.entries_from(&timeline, position, BATCH + 1).await;
-        let mut entries = read.inspect_err(|error| tracing::debug!(error = %error, "read from SQL instead")).ok()?;
-        let reaches_back = entries.first().is_some_and(|entry| entry.position == position);
+        let read = self
+            .streams
+            .entries_from(&timeline, position, BATCH + 1)
+            .await;
+        let mut entries = read
+            .inspect_err(|error| tracing::debug!(error = %error, "read from SQL instead"))
+            .ok()?;
+        let reaches_back = entries
+            .first()
+            .is_some_and(|entry| entry.position == position);
         reaches_back.then(|| entries.split_off(1))
     }
 
-    async fn from_sql(&self, topic: Topic, position: Position, reading: &Reading) -> Result<Vec<Entry>, Problem> {
+    async fn from_sql(
+        &self,
+        topic: Topic,
+        position: Position,
+        reading: &Reading,
+    ) -> Result<Vec<Entry>, Problem> {
         let Topic::Project(project_id) = topic;
         let message = ListEventsRequest {
             project_id: project_id.to_string(),
@@ -103,21 +131,38 @@ impl History {
         let answer = self.projects.clone().list_events(request).await?;
         let recorded = answer.into_inner().events.into_iter();
         let entries = recorded.map(|recorded| {
-            let position = recorded.position.parse().map_err(|_| rpc::Malformed("position"))?;
-            Ok(Entry { position, event: recorded.event })
+            let position = recorded
+                .position
+                .parse()
+                .map_err(|_| rpc::Malformed("position"))?;
+            Ok(Entry {
+                position,
+                event: recorded.event,
+            })
         });
-        entries.collect::<Result<_, rpc::Malformed>>().map_err(Problem::from)
+        entries
+            .collect::<Result<_, rpc::Malformed>>()
+            .map_err(Problem::from)
     }
 }
 
 fn standing(told: &DescribeHistoryResponse, after: Option<&str>) -> Result<Standing, Problem> {
     let newest: Position = told.newest.parse().map_err(|_| rpc::Malformed("newest"))?;
-    let fresh = Standing { from: newest, newest, behind: 0, gap: false };
+    let fresh = Standing {
+        from: newest,
+        newest,
+        behind: 0,
+        gap: false,
+    };
     let Some(after) = after else {
         return Ok(fresh);
     };
     match after.parse() {
-        Ok(from) if told.known && told.behind <= MOST_BEHIND => Ok(Standing { from, behind: told.behind, ..fresh }),
+        Ok(from) if told.known && told.behind <= MOST_BEHIND => Ok(Standing {
+            from,
+            behind: told.behind,
+            ..fresh
+        }),
         _ => Ok(Standing { gap: true, ..fresh }),
     }
 }

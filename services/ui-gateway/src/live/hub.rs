@@ -87,7 +87,9 @@ impl Hub {
     pub(super) fn catch_up_all(&self) {
         for (topic, listeners) in self.lock().iter_mut() {
             for listener in listeners.joined.drain(..) {
-                listener.queue.push_word(Item::CatchUp(*topic, listener.after));
+                listener
+                    .queue
+                    .push_word(Item::CatchUp(*topic, listener.after));
             }
         }
     }
@@ -141,7 +143,9 @@ impl Drop for Interest {
     fn drop(&mut self) {
         let mut topics = self.hub.lock();
         if let Some(listeners) = topics.get_mut(&self.topic) {
-            listeners.joined.retain(|listener| !Arc::ptr_eq(&listener.queue, &self.queue));
+            listeners
+                .joined
+                .retain(|listener| !Arc::ptr_eq(&listener.queue, &self.queue));
             listeners.interested -= 1;
             if listeners.interested == 0 {
                 topics.remove(&self.topic);
@@ -164,7 +168,11 @@ mod tests {
 
     #[test]
     fn a_listener_hears_each_event_after_its_position_once() {
-        let (hub, topic, queue) = (Arc::new(Hub::default()), Topic::Project(Uuid::nil()), Arc::default());
+        let (hub, topic, queue) = (
+            Arc::new(Hub::default()),
+            Topic::Project(Uuid::nil()),
+            Arc::default(),
+        );
         let interest = Interest::take(&hub, topic, &queue);
         hub.publish(topic, Position::new(5, 0), &event());
         assert_eq!(interest.join(Position::new(4, 0)), Joined::Behind);
@@ -180,7 +188,11 @@ mod tests {
 
     #[test]
     fn one_that_is_too_slow_is_given_up_and_told() {
-        let (hub, topic, queue) = (Arc::new(Hub::default()), Topic::Project(Uuid::nil()), Arc::default());
+        let (hub, topic, queue) = (
+            Arc::new(Hub::default()),
+            Topic::Project(Uuid::nil()),
+            Arc::default(),
+        );
         let interest = Interest::take(&hub, topic, &queue);
         assert_eq!(interest.join(Position::START), Joined::Yes);
         for position in 1..=1100 {

@@ -52,9 +52,13 @@ impl Live {
         let (hearing, hears) = watch::channel(false);
         let stop = context.supervisor.stop_of(Stage::Workers);
         let reading = reader::read_until(streams.clone(), Arc::clone(&hub), hearing, stop.clone());
-        context.supervisor.spawn(Stage::Workers, "live-reader", reading);
+        context
+            .supervisor
+            .spawn(Stage::Workers, "live-reader", reading);
         let (sessions, watching) = Sessions::watch(cache.clone(), guard.clone(), stop);
-        context.supervisor.spawn(Stage::Workers, "session-watch", watching);
+        context
+            .supervisor
+            .spawn(Stage::Workers, "session-watch", watching);
         let live = Self {
             hub,
             history: History::new(streams.clone(), upstream.projects.clone()),
@@ -64,12 +68,14 @@ impl Live {
             open: Arc::new(watch::Sender::new(0)),
         };
         let (stop, open) = (live.stop.clone(), Arc::clone(&live.open));
-        context.supervisor.spawn(Stage::Sockets, "sockets", async move {
-            stop.cancelled().await;
-            // The sender is held here, so waiting cannot fail.
-            let _ = open.subscribe().wait_for(|open| *open == 0).await;
-            Ok(())
-        });
+        context
+            .supervisor
+            .spawn(Stage::Sockets, "sockets", async move {
+                stop.cancelled().await;
+                // The sender is held here, so waiting cannot fail.
+                let _ = open.subscribe().wait_for(|open| *open == 0).await;
+                Ok(())
+            });
         live
     }
 

@@ -19,7 +19,10 @@ pub(super) const RETRY_MS: u64 = 500;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Request {
     /// Events of a topic from now on, or after a position.
-    Subscribe { topic: String, after: Option<String> },
+    Subscribe {
+        topic: String,
+        after: Option<String>,
+    },
     /// No more of a topic.
     Unsubscribe { topic: String },
     /// Are you there?
@@ -74,11 +77,20 @@ impl Reply<'_> {
 /// The frame of an event, made once for all its listeners.
 pub(super) fn event_frame(topic: Topic, position: Position, event: &RawValue) -> ByteString {
     let topic = topic.to_string();
-    Reply::Event { topic: &topic, position, event }.frame()
+    Reply::Event {
+        topic: &topic,
+        position,
+        event,
+    }
+    .frame()
 }
 
 /// The frame of an event whose text was not parsed before; `None` when it is not JSON.
-pub(super) fn event_text_frame(topic: Topic, position: Position, event: &str) -> Option<ByteString> {
+pub(super) fn event_text_frame(
+    topic: Topic,
+    position: Position,
+    event: &str,
+) -> Option<ByteString> {
     let event: &RawValue = serde_json::from_str(event).ok()?;
     Some(event_frame(topic, position, event))
 }
@@ -91,18 +103,34 @@ mod tests {
     fn frames_are_as_in_the_contract() {
         let topic = "project:018f0000-0000-7000-8000-000000000000";
         let position = Position::new(1_700_000_000_000, 0);
-        let subscribed = Reply::Subscribed { topic, position, replayed: 3, gap: false };
+        let subscribed = Reply::Subscribed {
+            topic,
+            position,
+            replayed: 3,
+            gap: false,
+        };
         assert_eq!(
             subscribed.frame(),
-            format!(r#"{{"type":"subscribed","topic":"{topic}","position":"1700000000000-0","replayed":3,"gap":false}}"#)
+            format!(
+                r#"{{"type":"subscribed","topic":"{topic}","position":"1700000000000-0","replayed":3,"gap":false}}"#
+            )
         );
-        let event = event_text_frame(topic.parse().expect("a topic"), position, r#"{"id":"x"}"#).expect("JSON");
+        let event = event_text_frame(topic.parse().expect("a topic"), position, r#"{"id":"x"}"#)
+            .expect("JSON");
         assert_eq!(
             event,
-            format!(r#"{{"type":"event","topic":"{topic}","position":"1700000000000-0","event":{{"id":"x"}}}}"#)
+            format!(
+                r#"{{"type":"event","topic":"{topic}","position":"1700000000000-0","event":{{"id":"x"}}}}"#
+            )
         );
-        let resync = Reply::Resync { topic, reason: Resync::SlowConsumer };
-        assert_eq!(resync.frame(), format!(r#"{{"type":"resync","topic":"{topic}","reason":"slow_consumer"}}"#));
+        let resync = Reply::Resync {
+            topic,
+            reason: Resync::SlowConsumer,
+        };
+        assert_eq!(
+            resync.frame(),
+            format!(r#"{{"type":"resync","topic":"{topic}","reason":"slow_consumer"}}"#)
+        );
         assert_eq!(Reply::Pong.frame(), r#"{"type":"pong"}"#);
     }
 }

@@ -71,7 +71,9 @@ impl Queue {
     /// Drops the events of a topic that nobody wants any more.
     pub(super) fn forget(&self, topic: Topic) {
         let mut waiting = self.lock();
-        let kept = std::mem::take(&mut waiting.items).into_iter().filter(|item| item.topic() != topic);
+        let kept = std::mem::take(&mut waiting.items)
+            .into_iter()
+            .filter(|item| item.topic() != topic);
         let kept: VecDeque<_> = kept.collect();
         waiting.bytes = kept.iter().map(Item::bytes).sum();
         waiting.items = kept;
@@ -103,7 +105,10 @@ impl Queue {
 impl Item {
     const fn topic(&self) -> Topic {
         match self {
-            Self::Event(topic, _) | Self::Overflow(topic) | Self::CatchUp(topic, _) | Self::Ended(topic) => *topic,
+            Self::Event(topic, _)
+            | Self::Overflow(topic)
+            | Self::CatchUp(topic, _)
+            | Self::Ended(topic) => *topic,
         }
     }
 
@@ -138,6 +143,8 @@ mod tests {
         assert_eq!(queue.push_event(topic, &half), Err(Full));
         assert!(queue.take().is_some());
         let huge: ByteString = "x".repeat(MOST_BYTES * 2).into();
-        queue.push_event(topic, &huge).expect("a single message may be larger");
+        queue
+            .push_event(topic, &huge)
+            .expect("a single message may be larger");
     }
 }

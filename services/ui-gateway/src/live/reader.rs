@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use redis_access::{AccessError, Backoff, LinkState, PushConnection, PushLost, StreamsPool};
-use redis_contracts::{LIVE_PROJECTS, LiveMessage, PROJECTS, Position, Topic, event::PROJECT_DELETED};
+use redis_contracts::{
+    LIVE_PROJECTS, LiveMessage, PROJECTS, Position, Topic, event::PROJECT_DELETED,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -48,7 +50,11 @@ pub(super) async fn read_until(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut link = streams.link();
-    let mut reader = Reader { streams, hub, last: None };
+    let mut reader = Reader {
+        streams,
+        hub,
+        last: None,
+    };
     let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
     loop {
         let interrupted = tokio::select! {
@@ -69,8 +75,13 @@ pub(super) async fn read_until(
 
 impl Reader {
     /// Subscribes, reads what was missed, then hands out what comes.
-    async fn listen(&mut self, hearing: &watch::Sender<bool>, backoff: &mut Backoff) -> Result<(), Interrupted> {
-        let mut subscription: PushConnection<String> = self.streams.subscribe(&LIVE_PROJECTS).await?;
+    async fn listen(
+        &mut self,
+        hearing: &watch::Sender<bool>,
+        backoff: &mut Backoff,
+    ) -> Result<(), Interrupted> {
+        let mut subscription: PushConnection<String> =
+            self.streams.subscribe(&LIVE_PROJECTS).await?;
         match self.last {
             Some(last) => self.read_missed(last).await?,
             None => {
@@ -109,12 +120,16 @@ impl Reader {
         REPAIRS.inc();
         let mut from = last;
         loop {
-            let entries = self.streams.entries_from(&PROJECTS.key(()), from, BATCH).await?;
+            let entries = self
+                .streams
+                .entries_from(&PROJECTS.key(()), from, BATCH)
+                .await?;
             let Some(newest) = entries.last().map(|entry| entry.position) else {
                 // The stream lost its tail; it will be refilled under the same positions.
                 return Ok(());
             };
-            let joins = entries.first().is_some_and(|entry| entry.position == from) || from == Position::START;
+            let joins = entries.first().is_some_and(|entry| entry.position == from)
+                || from == Position::START;
             if !joins {
                 // What came right after is no longer in the stream.
                 self.last = Some(newest);
@@ -125,7 +140,9 @@ impl Reader {
                 if Some(entry.position) > self.last {
                     match serde_json::from_str::<&RawValue>(&entry.event) {
                         Ok(event) => self.hand_out(entry.position, event),
-                        Err(error) => tracing::error!(position = %entry.position, error = %error, "no JSON in the stream"),
+                        Err(error) => {
+                            tracing::error!(position = %entry.position, error = %error, "no JSON in the stream")
+                        }
                     }
                 }
             }

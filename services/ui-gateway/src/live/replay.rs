@@ -36,15 +36,33 @@ pub(super) struct Step {
 }
 
 /// Asks where a reader stands.
-pub(super) async fn find_standing(subscription: Subscription, after: Option<String>, history: History, reading: Reading) -> Step {
-    let standing = history.standing(subscription.topic, after.as_deref(), &reading).await;
-    Step { subscription, found: Found::Standing(standing) }
+pub(super) async fn find_standing(
+    subscription: Subscription,
+    after: Option<String>,
+    history: History,
+    reading: Reading,
+) -> Step {
+    let standing = history
+        .standing(subscription.topic, after.as_deref(), &reading)
+        .await;
+    Step {
+        subscription,
+        found: Found::Standing(standing),
+    }
 }
 
 /// Reads what comes after a position.
-pub(super) async fn read_on(subscription: Subscription, position: Position, history: History, reading: Reading) -> Step {
+pub(super) async fn read_on(
+    subscription: Subscription,
+    position: Position,
+    history: History,
+    reading: Reading,
+) -> Step {
     let events = history.after(subscription.topic, position, &reading).await;
-    Step { subscription, found: Found::Events(position, events) }
+    Step {
+        subscription,
+        found: Found::Events(position, events),
+    }
 }
 
 /// A topic a socket has subscribed to.

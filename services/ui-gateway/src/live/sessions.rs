@@ -79,9 +79,16 @@ impl Sessions {
         cache: CachePool,
         guard: Guard,
         stop: CancellationToken,
-    ) -> (Self, impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+    ) -> (
+        Self,
+        impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         let sessions = Self::default();
-        let watcher = Watcher { sessions: sessions.clone(), cache, guard };
+        let watcher = Watcher {
+            sessions: sessions.clone(),
+            cache,
+            guard,
+        };
         let watching = async move {
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -105,11 +112,18 @@ impl Sessions {
         let ended = session.ended.clone();
         drop(open);
         self.inner.added.notify_one();
-        Watched { sessions: self.clone(), id, ended }
+        Watched {
+            sessions: self.clone(),
+            id,
+            ended,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Session>> {
-        self.inner.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ids(&self) -> Vec<Uuid> {
@@ -180,11 +194,17 @@ impl Watcher {
     /// The open sessions among these keys.
     fn named(&self, keys: &[String]) -> Vec<Uuid> {
         let ids = self.sessions.ids();
-        ids.into_iter().filter(|id| keys.iter().any(|key| key == SESSION.key(*id).name())).collect()
+        ids.into_iter()
+            .filter(|id| keys.iter().any(|key| key == SESSION.key(*id).name()))
+            .collect()
     }
 
     /// Reads sessions again; those the cache does not hold are asked of auth-service.
-    async fn look_at(&self, tracked: &mut Tracked, ids: Vec<Uuid>) -> Result<(), redis_access::AccessError> {
+    async fn look_at(
+        &self,
+        tracked: &mut Tracked,
+        ids: Vec<Uuid>,
+    ) -> Result<(), redis_access::AccessError> {
         let mut missing = Vec::new();
         for id in ids {
             match tracked.get(&SESSION.key(id)).await? {
@@ -205,12 +225,18 @@ impl Watcher {
     }
 
     async fn ask_all(&self, ids: Vec<Uuid>) {
-        stream::iter(ids).for_each_concurrent(ASK_AT_ONCE, |id| self.ask(id)).await;
+        stream::iter(ids)
+            .for_each_concurrent(ASK_AT_ONCE, |id| self.ask(id))
+            .await;
     }
 
     /// A session that cannot be asked about lives on until it can.
     async fn ask(&self, id: Uuid) {
-        let token = self.sessions.lock().get(&id).map(|session| Arc::clone(&session.token));
+        let token = self
+            .sessions
+            .lock()
+            .get(&id)
+            .map(|session| Arc::clone(&session.token));
         let Some(token) = token else {
             return;
         };

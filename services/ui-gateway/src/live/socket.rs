@@ -63,7 +63,9 @@ pub(crate) async fn connect(
             token: Arc::clone(&signed.caller.token),
             context: (*signed.context).clone(),
         },
-        watched: live.sessions.join(signed.caller.session_id, &signed.caller.token),
+        watched: live
+            .sessions
+            .join(signed.caller.session_id, &signed.caller.token),
         open: live.enter(),
         live,
         session,
@@ -150,14 +152,20 @@ impl Socket {
         }
     }
 
-    async fn take(&mut self, message: Result<AggregatedMessage, actix_ws::ProtocolError>) -> Result<(), End> {
+    async fn take(
+        &mut self,
+        message: Result<AggregatedMessage, actix_ws::ProtocolError>,
+    ) -> Result<(), End> {
         let not_a_message = |why: &str| End::Close(NOT_A_MESSAGE, why.to_owned());
         match message {
             Ok(AggregatedMessage::Text(text)) => {
                 let request = serde_json::from_str(&text);
-                self.answer(request.map_err(|_| not_a_message("not a message"))?).await
+                self.answer(request.map_err(|_| not_a_message("not a message"))?)
+                    .await
             }
-            Ok(AggregatedMessage::Ping(payload)) => self.session.pong(&payload).await.map_err(|_| End::Gone),
+            Ok(AggregatedMessage::Ping(payload)) => {
+                self.session.pong(&payload).await.map_err(|_| End::Gone)
+            }
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Binary(_)) => Err(not_a_message("text frames only")),
             Ok(AggregatedMessage::Close(_)) => Err(End::Close(1000, String::new())),
@@ -176,7 +184,9 @@ impl Socket {
             }
             Request::Subscribe { topic: text, after } => match text.parse::<Topic>() {
                 Err(_) => self.refuse(&text, Code::Forbidden).await,
-                Ok(topic) if self.topics.len() >= MOST_TOPICS && !self.topics.contains_key(&topic) => {
+                Ok(topic)
+                    if self.topics.len() >= MOST_TOPICS && !self.topics.contains_key(&topic) =>
+                {
                     self.refuse(&text, Code::Invalid).await
                 }
                 Ok(topic) => {
@@ -192,18 +202,40 @@ impl Socket {
         self.subscriptions += 1;
         let number = self.subscriptions;
         let interest = Interest::take(&self.live.hub, topic, &self.queue);
-        self.topics.insert(topic, Subscribed { number, interest, target: None });
+        self.topics.insert(
+            topic,
+            Subscribed {
+                number,
+                interest,
+                target: None,
+            },
+        );
         let (history, reading) = (self.live.history.clone(), self.reading.clone());
-        self.steps.push(Box::pin(find_standing(Subscription { topic, number }, after, history, reading)));
+        self.steps.push(Box::pin(find_standing(
+            Subscription { topic, number },
+            after,
+            history,
+            reading,
+        )));
     }
 
     async fn refuse(&mut self, topic: &str, code: Code) -> Result<(), End> {
-        self.write(Reply::Error { code: code.name(), topic }.frame()).await
+        self.write(
+            Reply::Error {
+                code: code.name(),
+                topic,
+            }
+            .frame(),
+        )
+        .await
     }
 
     /// Takes a subscription a step further.
     async fn advance(&mut self, step: Step) -> Result<(), End> {
-        let Step { subscription, found } = step;
+        let Step {
+            subscription,
+            found,
+        } = step;
         let current = self.topics.get(&subscription.topic);
         if current.is_none_or(|current| current.number != subscription.number) {
             return Ok(());
@@ -218,7 +250,16 @@ impl Socket {
                 };
                 let gap = standing.gap;
                 let text = topic.to_string();
-                self.write(Reply::Subscribed { topic: &text, position, replayed, gap }.frame()).await?;
+                self.write(
+                    Reply::Subscribed {
+                        topic: &text,
+                        position,
+                        replayed,
+                        gap,
+                    }
+                    .frame(),
+                )
+                .await?;
                 if let Some(subscribed) = self.topics.get_mut(&topic) {
                     subscribed.target = Some(standing.newest);
                 }
@@ -228,11 +269,18 @@ impl Socket {
             Found::Standing(Err(problem)) => {
                 self.topics.remove(&topic);
                 // Whether it is not there or not theirs is nobody's business.
-                let code = if problem.code == Code::NotFound { Code::Forbidden } else { problem.code };
+                let code = if problem.code == Code::NotFound {
+                    Code::Forbidden
+                } else {
+                    problem.code
+                };
                 self.refuse(&topic.to_string(), code).await
             }
             Found::Events(_, Ok(events)) if !events.is_empty() => {
-                let position = events.last().map(|entry| entry.position).unwrap_or_default();
+                let position = events
+                    .last()
+                    .map(|entry| entry.position)
+                    .unwrap_or_default();
                 self.write_events(topic, events).await?;
                 self.join_or_read(subscription, position, false);
                 Ok(())
@@ -256,7 +304,8 @@ impl Socket {
             && subscribed.interest.join(position) == Joined::Yes;
         if !joined {
             let (history, reading) = (self.live.history.clone(), self.reading.clone());
-            self.steps.push(Box::pin(read_on(subscription, position, history, reading)));
+            self.steps
+                .push(Box::pin(read_on(subscription, position, history, reading)));
         }
     }
 
@@ -295,14 +344,26 @@ impl Socket {
             subscribed.target = None;
             let number = subscribed.number;
             let (history, reading) = (self.live.history.clone(), self.reading.clone());
-            self.steps.push(Box::pin(read_on(Subscription { topic, number }, position, history, reading)));
+            self.steps.push(Box::pin(read_on(
+                Subscription { topic, number },
+                position,
+                history,
+                reading,
+            )));
         }
     }
 
     async fn give_up(&mut self, topic: Topic, reason: Resync) -> Result<(), End> {
         if self.topics.remove(&topic).is_some() {
             let topic = topic.to_string();
-            self.write(Reply::Resync { topic: &topic, reason }.frame()).await?;
+            self.write(
+                Reply::Resync {
+                    topic: &topic,
+                    reason,
+                }
+                .frame(),
+            )
+            .await?;
         }
         Ok(())
     }

@@ -4,7 +4,8 @@
 
 const GLIDE_MS = 220
 const EASING = 'cubic-bezier(0.2, 0.7, 0.2, 1)'
-const CARDS_MAX = 400
+/** More than this takes longer to measure than a frame lasts. */
+const CARDS_MAX = 1200
 
 interface Spot {
   element: HTMLElement
@@ -25,14 +26,17 @@ function spots(root: HTMLElement): Map<string, Spot> {
   return found
 }
 
-/** Notes where the cards are; call the answer when they are where they go. */
-export function glide(root: HTMLElement): () => void {
+/**
+ * Notes where the cards are; call the answer when they are where they go. A card that was dropped
+ * is already where it was carried to.
+ */
+export function glide(root: HTMLElement, dropped: string | null): () => void {
   if (still.matches || document.visibilityState === 'hidden') return () => {}
   const before = spots(root)
   return () => {
     for (const [id, now] of spots(root)) {
       const old = before.get(id)
-      if (!old) continue
+      if (!old || id === dropped) continue
       const x = old.rect.left - now.rect.left
       const y = old.rect.top - now.rect.top
       if (Math.abs(x) < 1 && Math.abs(y) < 1) continue

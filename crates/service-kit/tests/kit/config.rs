@@ -1,0 +1,195 @@
+//! Settings that are good: defaults, layers, stand-ins.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use service_kit::{
+    Service, Settings,
+    config::{Environment, Kind, SETTINGS, load, load_for},
+};
+
+use crate::{AUTH, GATEWAY};
+
+pub(crate) fn environment(names: &[(&str, &str)]) -> Environment {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    names.iter().map(pair).collect()
+}
+
+fn loaded(service: &Service, toml: &str, names: &[(&str, &str)]) -> Settings {
+    load(service, toml, &environment(names)).expect("good settings")
+}
+
+#[test]
+fn the_defaults_of_every_service_are_good() {
+    for service in [AUTH, GATEWAY] {
+        let settings = loaded(&service, "", &[]);
+        assert_eq!(settings.ops.addr.port(), service.ops_port);
+        assert_eq!(settings.http.addr.port(), service.http_port);
+        assert_eq!(
+            settings.grpc.addr.map(|addr| addr.port()),
+            service.grpc_port
+        );
+        assert!(settings.ops.addr.ip().is_loopback());
+        let database = format!("sqlite://.devmentor/{}.db", service.name);
+        assert_eq!(settings.database.url.expose_secret(), database);
+    }
+    let settings = loaded(&AUTH, "", &[]);
+    assert_eq!(
+        (
+            settings.session.idle_seconds,
+            settings.session.absolute_seconds
+        ),
+        (3600, 2_592_000)
+    );
+    let (cache, streams) = (
+        settings.redis.cache.access(),
+        settings.redis.streams.access(),
+    );
+    assert_eq!(cache.url.expose_secret(), "redis://127.0.0.1:6379");
+    assert_eq!(streams.url.expose_secret(), "redis://127.0.0.1:6380");
+    for redis in [cache, streams] {
+        assert_eq!((redis.pool_size, redis.retries, redis.db), (16, 2, None));
+        assert_eq!(
+            (redis.timeout, redis.connect_timeout),
+            (Duration::from_secs(1), Duration::from_secs(1))
+        );
+        assert_eq!(
+            (redis.keepalive, redis.health_check),
+            (Duration::from_secs(30), Duration::from_secs(30))
+        );
+    }
+}
+
+#[test]
+fn every_name_is_taken_by_every_service_from_both_layers() {
+    for setting in SETTINGS {
+        let value = good_value(setting.kind);
+        for service in [AUTH, GATEWAY] {
+            let environment = environment(&[(&setting.env_name(), value)]);
+            load(&service, "", &environment).unwrap_or_else(|fault| panic!("{fault}"));
+            let toml = format!("{} = '{value}'", setting.name);
+            load(&service, &toml, &Environment::new()).unwrap_or_else(|fault| panic!("{fault}"));
+        }
+    }
+}
+
+fn good_value(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Address => "0.0.0.0:9999",
+        Kind::Url(schemes) if schemes.contains(&"sqlite") => "sqlite:///var/lib/x.db",
+        Kind::Url(schemes) => match schemes[0] {
+            "redis" => "redis://user:password@host:7000/1",
+            "file" => "file:///var/mail",
+            _ => "http://host:1",
+        },
+        Kind::Number(_) => "3000",
+        Kind::Flag => "false",
+        Kind::Choice(words) => words[0],
+        Kind::Secret | Kind::Text => "text",
+        Kind::Networks => "10.0.0.0/8, ::1",
+        Kind::Origins => "https://app.example.com",
+    }
+}
+
+#[test]
+fn later_layers_win() {
+    let file =
+        "[session]\nidle_seconds = 100\nabsolute_seconds = 200\n[http]\naddr = '127.0.0.1:1'";
+    let settings = loaded(&AUTH, file, &[("DEVMENTOR__SESSION__IDLE_SECONDS", "150")]);
+    assert_eq!(
+        (
+            settings.session.idle_seconds,
+            settings.session.absolute_seconds
+        ),
+        (150, 200)
+    );
+    assert_eq!(settings.shutdown.grace_seconds, 20);
+}
+
+#[test]
+fn a_secret_is_read_from_the_file_that_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "s3cret \n").expect("written");
+    let path = file.path().display().to_string();
+    let settings = loaded(
+        &AUTH,
+        "",
+        &[("DEVMENTOR__BOOTSTRAP__ADMIN_PASSWORD_FILE", &path)],
+    );
+    let password = settings.bootstrap.admin_password.expect("a password");
+    assert_eq!(
+        password.expose_secret(),
+        "s3cret ",
+        "only the line's end is taken off"
+    );
+    assert!(!format!("{password:?}").contains("s3cret"));
+}
+
+#[test]
+fn what_a_host_injects_stands_in_for_what_is_not_set() {
+    let host = [
+        ("REDIS_URL", "redis://cache:1"),
+        ("REDIS_STREAMS_URL", "redis://streams:2"),
+        ("DATABASE_URL", "sqlite:///data/x.db"),
+        ("PORT", "9000"),
+    ];
+    let settings = loaded(&GATEWAY, "", &host);
+    assert_eq!(
+        settings.redis.cache.access().url.expose_secret(),
+        "redis://cache:1"
+    );
+    assert_eq!(
+        settings.redis.streams.access().url.expose_secret(),
+        "redis://streams:2"
+    );
+    assert_eq!(settings.database.url.expose_secret(), "sqlite:///data/x.db");
+    assert_eq!(settings.http.addr.to_string(), "0.0.0.0:9000");
+    assert_eq!(settings.ops.addr.to_string(), "127.0.0.1:8090");
+    assert_eq!(
+        loaded(&AUTH, "", &host).ops.addr.to_string(),
+        "0.0.0.0:9000"
+    );
+
+    let mut both = host.to_vec();
+    both.push(("DEVMENTOR__HTTP__ADDR", "127.0.0.1:7"));
+    both.push(("DEVMENTOR__REDIS__CACHE__URL", "redis://ours:3"));
+    let settings = loaded(&GATEWAY, "", &both);
+    assert_eq!(settings.http.addr.to_string(), "127.0.0.1:7");
+    assert_eq!(
+        settings.redis.cache.access().url.expose_secret(),
+        "redis://ours:3"
+    );
+}
+
+#[test]
+fn other_names_of_the_environment_are_not_ours() {
+    loaded(
+        &AUTH,
+        "",
+        &[
+            ("DEVMENTOR_URL", "x"),
+            ("DEVMENTOR", "y"),
+            ("PATH", "z"),
+            ("RUST_LOG", "debug"),
+        ],
+    );
+}
+
+#[test]
+fn the_data_directory_moves_what_lies_in_it() {
+    let settings = loaded(&AUTH, "", &[("DEVMENTOR__DATA_DIR", "/srv/here")]);
+    assert_eq!(
+        settings.database.url.expose_secret(),
+        "sqlite:///srv/here/auth-service.db"
+    );
+}
+
+#[test]
+fn a_file_named_on_the_command_line_has_to_be_there() {
+    let missing = std::path::Path::new("no-such-file.toml");
+    let fault = load_for(&AUTH, Some(missing), &Environment::new()).expect_err("no file");
+    assert!(
+        fault.to_string().starts_with("no-such-file.toml: "),
+        "{fault}"
+    );
+}

@@ -1,0 +1,201 @@
+//! Settings that are refused: one line, naming the setting and never its value.
+
+use service_kit::config::{ConfigFault, Environment, Kind, SETTINGS, load};
+
+use crate::{AUTH, GATEWAY, config::environment};
+
+fn fault(toml: &str, names: &[(&str, &str)]) -> String {
+    let fault = load(&AUTH, toml, &environment(names))
+        .expect_err("bad settings")
+        .to_string();
+    assert!(!fault.contains('\n'), "one line: {fault}");
+    fault
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_one() {
+    let rows = [
+        (
+            "DEVMENTOR__REDIS__CACHE__URI",
+            "DEVMENTOR__REDIS__CACHE__URL",
+        ),
+        (
+            "DEVMENTOR__REDS__STREAMS__TIMEOUT_MS",
+            "DEVMENTOR__REDIS__STREAMS__TIMEOUT_MS",
+        ),
+        ("DEVMENTOR__HTTP_ADDR", "DEVMENTOR__HTTP__ADDR"),
+        ("DEVMENTOR__http__addr", "DEVMENTOR__HTTP__ADDR"),
+        (
+            "DEVMENTOR__SESSION__IDLE_SECOND_FILE",
+            "DEVMENTOR__SESSION__IDLE_SECONDS",
+        ),
+    ];
+    for (name, near) in rows {
+        let fault = fault("", &[(name, "s3cret")]);
+        assert!(
+            fault.starts_with(&format!("{name} is not a setting")),
+            "{fault}"
+        );
+        if name != "DEVMENTOR__http__addr" {
+            assert!(fault.ends_with(&format!("did you mean {near}?")), "{fault}");
+        }
+        assert!(!fault.contains("s3cret"), "{fault}");
+    }
+    assert_eq!(
+        fault("[sesion]\nidle_seconds = 3", &[]),
+        "sesion.idle_seconds is not a setting; did you mean session.idle_seconds?"
+    );
+    assert!(fault("redis = 3", &[]).starts_with("redis is not a setting"));
+}
+
+#[test]
+fn a_bad_value_is_refused_under_the_name_it_was_written_with() {
+    for setting in SETTINGS {
+        for bad in bad_values(setting.kind) {
+            let name = setting.env_name();
+            for service in [AUTH, GATEWAY] {
+                let fault = load(&service, "", &environment(&[(&name, bad)])).expect_err(&name);
+                let text = fault.to_string();
+                assert!(matches!(fault, ConfigFault::Bad { .. }), "{text}");
+                assert!(
+                    text.starts_with(&format!("{name} is not usable: expected ")),
+                    "{text}"
+                );
+            }
+        }
+    }
+}
+
+fn bad_values(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Address => &[
+            "",
+            "8080",
+            "localhost:8080",
+            "127.0.0.1",
+            "127.0.0.1:99999",
+            "127.0.0.1:8080 ",
+        ],
+        Kind::Url(_) => &[
+            "",
+            "host",
+            "gopher://host",
+            "http://",
+            "redis://",
+            "sqlite://a b",
+        ],
+        Kind::Number(_) => &[
+            "",
+            "-1",
+            "1.5",
+            "1e3",
+            " 1",
+            "1000000001",
+            "99999999999999999999",
+            "0x10",
+        ],
+        Kind::Flag => &["", "yes", "1", "TRUE"],
+        Kind::Choice(_) => &["", "other", "OPEN"],
+        Kind::Text | Kind::Secret => &[],
+    }
+}
+
+#[test]
+fn zero_is_refused_where_nothing_would_work_with_it() {
+    for setting in SETTINGS
+        .iter()
+        .filter(|setting| setting.kind == Kind::Number(1))
+    {
+        let name = setting.env_name();
+        let fault = fault("", &[(&name, "0")]);
+        assert!(fault.contains("from 1 to 1000000000"), "{fault}");
+    }
+}
+
+#[test]
+fn stand_ins_are_checked_under_their_own_names() {
+    let rows = [
+        ("PORT", "web"),
+        ("REDIS_URL", "cache:6379"),
+        ("DATABASE_URL", "mysql://h/d"),
+        ("REDIS_STREAMS_URL", ""),
+    ];
+    for (name, value) in rows {
+        assert!(fault("", &[(name, value)]).starts_with(&format!("{name} is not usable")));
+    }
+}
+
+#[test]
+fn a_file_for_a_secret_has_to_be_there_and_alone() {
+    let missing = fault(
+        "",
+        &[("DEVMENTOR__REDIS__CACHE__PASSWORD_FILE", "/no/such/file")],
+    );
+    assert!(
+        missing.starts_with("DEVMENTOR__REDIS__CACHE__PASSWORD_FILE is not usable"),
+        "{missing}"
+    );
+    let twice = fault(
+        "",
+        &[
+            ("DEVMENTOR__REDIS__CACHE__PASSWORD", "s3cret"),
+            ("DEVMENTOR__REDIS__CACHE__PASSWORD_FILE", "/dev/null"),
+        ],
+    );
+    assert!(twice.contains("keep one"), "{twice}");
+}
+
+#[test]
+fn dangerous_combinations_are_refused() {
+    let longer = fault("", &[("DEVMENTOR__SESSION__ABSOLUTE_SECONDS", "60")]);
+    assert!(longer.contains("session.idle_seconds"), "{longer}");
+    let longer = fault("", &[("DEVMENTOR__SESSION__IDLE_SECONDS", "2592001")]);
+    assert!(
+        longer.starts_with("DEVMENTOR__SESSION__IDLE_SECONDS"),
+        "{longer}"
+    );
+    let postgres = fault(
+        "",
+        &[("DEVMENTOR__DATABASE__URL", "postgres://u:s3cret@h/d")],
+    );
+    assert!(postgres.contains("not supported yet"), "{postgres}");
+}
+
+#[test]
+fn no_fault_repeats_a_value() {
+    let secrets = [
+        ("DEVMENTOR__REDIS__CACHE__URL", "redis://u:s3cret@h:99999"),
+        ("DEVMENTOR__REDIS__STREAMS__URL", "http://u:s3cret@h"),
+        ("DEVMENTOR__DATABASE__URL", "postgres://u:s3cret@h/d"),
+        ("DEVMENTOR__UPSTREAM__AUTH", "http://u:s3cret@h:99999x"),
+        ("DEVMENTOR__HTTP__ADDR", "s3cret"),
+        ("DATABASE_URL", "mysql://u:s3cret@h/d"),
+    ];
+    for (name, value) in secrets {
+        let fault = fault("", &[(name, value)]);
+        assert!(
+            fault.starts_with(name) && !fault.contains("s3cret"),
+            "{fault}"
+        );
+    }
+    for toml in [
+        "password = s3cret",
+        "[redis.cache]\nurl = 's3cret",
+        "[redis.cache]\nurl = 's3cret'",
+    ] {
+        assert!(!fault(toml, &[]).contains("s3cret"), "{toml}");
+    }
+}
+
+#[test]
+fn a_broken_file_is_refused() {
+    for toml in [
+        "[",
+        "x",
+        "a = 1\na = 2",
+        "[session]\nidle_seconds = 1.5",
+        "[session]\nidle_seconds = true",
+    ] {
+        load(&AUTH, toml, &Environment::new()).expect_err(toml);
+    }
+}

@@ -1,0 +1,176 @@
+//! What an account may look like.
+
+use service_kit::{FieldError, Problem};
+use unicode_normalization::UnicodeNormalization;
+
+/// The role everyone has.
+pub const USER: &str = "user";
+/// The role that manages the platform.
+pub const ADMIN: &str = "admin";
+
+/// Longest address, RFC 5321.
+const LONGEST_EMAIL: usize = 254;
+const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
+
+/// A checked request for an account.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    /// Address as it is compared.
+    pub email: String,
+    /// Handle.
+    pub handle: String,
+}
+
+impl NewAccount {
+    /// Checks all fields; what is wrong is told at once.
+    pub fn check(email: &str, handle: &str, password: &str) -> Result<Self, Problem> {
+        let email = comparable_email(email);
+        let mut errors = Vec::new();
+        let mut refuse = |field: &str, message: &str| {
+            let (field, message) = (field.to_owned(), message.to_owned());
+            errors.push(FieldError { field, message });
+        };
+        if !is_email(&email) {
+            refuse("email", "an address such as name@example.com");
+        }
+        if !is_handle(handle) {
+            refuse(
+                "handle",
+                "3 to 32 small letters, digits, - and _; a letter or digit first",
+            );
+        }
+        if !is_password(password) {
+            refuse("password", "8 to 256 characters");
+        }
+        if !errors.is_empty() {
+            return Err(Problem::invalid(errors));
+        }
+        let handle = handle.to_owned();
+        Ok(Self { email, handle })
+    }
+}
+
+/// The form in which addresses are stored and compared.
+pub fn comparable_email(email: &str) -> String {
+    email.trim().nfc().collect::<String>().to_lowercase()
+}
+
+/// Plausible: one @ with something on both sides, no blanks. Only a mail sent there proves more.
+fn is_email(email: &str) -> bool {
+    let Some((local, domain)) = email.split_once('@') else {
+        return false;
+    };
+    let plain = |character: char| !character.is_whitespace() && !character.is_control();
+    let labels = domain
+        .split('.')
+        .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
+    let host = |character: char| character.is_alphanumeric() || matches!(character, '.' | '-');
+    email.len() <= LONGEST_EMAIL
+        && !local.is_empty()
+        && local.len() <= 64
+        && local.chars().all(plain)
+        && !local.contains(['<', '>', '"', ',', ';', ':', '\\', '(', ')', '[', ']'])
+        && labels
+        && domain.chars().all(host)
+}
+
+/// `[a-z0-9][a-z0-9_-]{2,31}`
+fn is_handle(handle: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let mut bytes = handle.bytes();
+    (3..=32).contains(&handle.len())
+        && bytes.next().is_some_and(plain)
+        && bytes.all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
+}
+
+/// 8 to 256 characters, whatever they are.
+pub fn is_password(password: &str) -> bool {
+    PASSWORD_LENGTH.contains(&password.chars().count())
+}
+
+/// Roles as they are stored: each once, `user` always among them.
+pub fn checked_roles(roles: &[String]) -> Result<Vec<String>, Problem> {
+    if let Some(unknown) = roles
+        .iter()
+        .find(|role| ![USER, ADMIN].contains(&role.as_str()))
+    {
+        let shown: String = unknown.chars().take(40).collect();
+        return Err(Problem::invalid_field(
+            "roles",
+            format!("{USER} and {ADMIN}; {shown} is no role"),
+        ));
+    }
+    let mut checked = vec![USER.to_owned()];
+    if roles.iter().any(|role| role == ADMIN) {
+        checked.push(ADMIN.to_owned());
+    }
+    Ok(checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for good in [
+            "a@b.c",
+            "Ann.B+x@example.org",
+            " ann@example.org ",
+            "ann@localhost",
+            "admin@devmentor.local",
+        ] {
+            assert!(is_email(&comparable_email(good)), "{good}");
+        }
+        let long = format!("{}@example.org", "x".repeat(250));
+        for bad in [
+            "", "ann", "@b.c", "a@", "a b@c.d", "a@b@c.d", "a@b..c", "a@-b.c", "a\0@b.c",
+            "<a>@b.c", &long,
+        ] {
+            assert!(!is_email(&comparable_email(bad)), "{bad}");
+        }
+        assert_eq!(comparable_email(" Ann@Example.ORG "), "ann@example.org");
+    }
+
+    #[test]
+    fn handles_and_passwords() {
+        for good in ["abc", "a-b_c", "0day", &"x".repeat(32)] {
+            assert!(is_handle(good), "{good}");
+        }
+        for bad in [
+            "",
+            "ab",
+            "-abc",
+            "_abc",
+            "Abc",
+            "a b c",
+            "äbc",
+            &"x".repeat(33),
+        ] {
+            assert!(!is_handle(bad), "{bad}");
+        }
+        assert!(is_password("åäöåäöåä") && is_password(&"x".repeat(256)));
+        assert!(!is_password("1234567") && !is_password(&"x".repeat(257)));
+    }
+
+    #[test]
+    fn all_wrong_fields_are_told_at_once() {
+        let problem = NewAccount::check("x", "X", "x").expect_err("all wrong");
+        let fields: Vec<_> = problem
+            .errors
+            .iter()
+            .map(|error| error.field.as_str())
+            .collect();
+        assert_eq!(fields, ["email", "handle", "password"]);
+    }
+
+    #[test]
+    fn roles_are_known_and_everyone_is_a_user() {
+        assert_eq!(
+            checked_roles(&["admin".to_owned(), "admin".to_owned()]).expect("known"),
+            ["user", "admin"]
+        );
+        assert_eq!(checked_roles(&[]).expect("known"), ["user"]);
+        assert!(checked_roles(&["root".to_owned()]).is_err());
+    }
+}
