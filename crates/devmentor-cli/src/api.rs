@@ -7,10 +7,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
-use service_kit::{
-    Service,
-    config::{self, Environment},
-};
+use service_kit::{Service, config};
 use tokio::sync::OnceCell;
 
 use crate::{arguments::Global, output::Usage};
@@ -76,10 +73,20 @@ impl Api {
     /// A client as the command line says; nothing is sent yet.
     pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
         let default = || format!("http://127.0.0.1:{}", GATEWAY_PORT + global.port_offset);
-        let url = global.url.clone().unwrap_or_else(default).trim_end_matches('/').to_owned();
-        let parsed = reqwest::Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let parsed = parsed.ok_or_else(|| Usage(format!("--url {url}: expected http://HOST:PORT")))?;
-        let mut client = Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE_TIMEOUT);
+        let url = global
+            .url
+            .clone()
+            .unwrap_or_else(default)
+            .trim_end_matches('/')
+            .to_owned();
+        let parsed = reqwest::Url::parse(&url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"));
+        let parsed =
+            parsed.ok_or_else(|| Usage(format!("--url {url}: expected http://HOST:PORT")))?;
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(SILENCE_TIMEOUT);
         if matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
             client = client.no_proxy();
         }
@@ -97,7 +104,11 @@ impl Api {
     }
 
     /// A request as the person of the token.
-    pub(crate) async fn request(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> anyhow::Result<RequestBuilder> {
         let token = self.token.get_or_try_init(|| self.sign_in()).await?;
         Ok(self.anonymous(method, path).bearer_auth(token))
     }
@@ -117,15 +128,29 @@ impl Api {
     /// Sends it and takes whatever status comes.
     pub(crate) async fn send_any(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         request.send().await.map_err(|error| {
-            let hint = if error.is_connect() { "; is it running? `devmentor up` starts it" } else { "" };
-            anyhow::anyhow!("{} cannot be reached ({}){hint}", self.url, root_cause(&error))
+            let hint = if error.is_connect() {
+                "; is it running? `devmentor up` starts it"
+            } else {
+                ""
+            };
+            anyhow::anyhow!(
+                "{} cannot be reached ({}){hint}",
+                self.url,
+                root_cause(&error)
+            )
         })
     }
 
     /// Sends it and reads the answer.
-    pub(crate) async fn fetch<T: DeserializeOwned>(&self, request: RequestBuilder) -> anyhow::Result<T> {
+    pub(crate) async fn fetch<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> anyhow::Result<T> {
         let response = self.send(request).await?;
-        response.json().await.with_context(|| format!("{} answered something else than this expects", self.url))
+        response
+            .json()
+            .await
+            .with_context(|| format!("{} answered something else than this expects", self.url))
     }
 
     /// Reads one page after the other until `seen` has enough.
@@ -136,7 +161,10 @@ impl Api {
     ) -> anyhow::Result<()> {
         let mut cursor = None::<String>;
         loop {
-            let mut request = self.request(Method::GET, path).await?.query(&[("limit", "200")]);
+            let mut request = self
+                .request(Method::GET, path)
+                .await?
+                .query(&[("limit", "200")]);
             if let Some(cursor) = &cursor {
                 request = request.query(&[("cursor", cursor)]);
             }
@@ -160,13 +188,16 @@ impl Api {
         let signed_in: Result<SignedIn, _> = self.fetch(request).await;
         signed_in
             .map(|signed_in| signed_in.access_token)
-            .with_context(|| format!("signing in as {email} failed; give --token, or the --data-dir of that platform"))
+            .with_context(|| {
+                format!(
+                    "signing in as {email} failed; give --token, or the --data-dir of that platform"
+                )
+            })
     }
 
     /// The first admin, as auth-service made it.
     fn bootstrap_admin(&self) -> anyhow::Result<(String, SecretString)> {
-        let environment: Environment = std::env::vars().collect();
-        let bootstrap = config::load_for(&AUTH, None, &environment)?.bootstrap;
+        let bootstrap = config::load_for(&AUTH, None, &config::process_environment())?.bootstrap;
         let password = match bootstrap.admin_password {
             Some(password) => password,
             None => password_in(&self.data_dir.join("admin-password"))?,
@@ -185,7 +216,12 @@ const AUTH: Service = Service {
 
 /// The first line of a file.
 pub(crate) fn password_in(path: &std::path::Path) -> anyhow::Result<SecretString> {
-    let hint = || format!("{} cannot be read; give --token, or the --data-dir of the platform", path.display());
+    let hint = || {
+        format!(
+            "{} cannot be read; give --token, or the --data-dir of the platform",
+            path.display()
+        )
+    };
     let text = fs::read_to_string(path).with_context(hint)?;
     Ok(text.lines().next().unwrap_or_default().into())
 }

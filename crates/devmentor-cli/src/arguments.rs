@@ -9,13 +9,17 @@ const LARGEST_OFFSET: i64 = 15_000;
 
 /// Starts DevMentor and talks to a running one.
 #[derive(Parser)]
-#[command(version, propagate_version = true, after_help = "\
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "\
 Examples:
   devmentor up
   devmentor import archive.json --project ECH
   devmentor --port-offset 100 status
 
-Exit 0: good. 1: the thing asked about is bad. 2: wrong usage.")]
+Exit 0: good. 1: the thing asked about is bad. 2: wrong usage."
+)]
 pub(crate) struct Arguments {
     /// What holds for every command.
     #[command(flatten)]
@@ -32,7 +36,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "DEVMENTOR_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Access token [default: sign in as the bootstrap admin of --data-dir]
-    #[arg(long, global = true, env = "DEVMENTOR_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(
+        long,
+        global = true,
+        env = "DEVMENTOR_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
     pub(crate) token: Option<String>,
     /// Where the platform keeps its files
     #[arg(long, global = true, default_value = ".devmentor", value_name = "DIR")]
@@ -60,7 +70,9 @@ Examples:
     #[command(after_help = "Examples:\n  devmentor status\n  devmentor status --json")]
     Status,
     /// Tells whether the platform, or one part of it, is ok; exit 1 unless it is
-    #[command(after_help = "Examples:\n  devmentor health\n  devmentor health project-service\n  devmentor health redis-streams")]
+    #[command(
+        after_help = "Examples:\n  devmentor health\n  devmentor health project-service\n  devmentor health redis-streams"
+    )]
     Health {
         /// A name that `devmentor status` shows
         service: Option<String>,
@@ -176,10 +188,20 @@ mod tests {
     #[test]
     fn every_command_shows_an_example() {
         fn check(command: &clap::Command) {
-            let leaves: Vec<_> = command.get_subcommands().filter(|sub| !sub.is_hide_set()).collect();
+            let leaves: Vec<_> = command
+                .get_subcommands()
+                .filter(|sub| !sub.is_hide_set())
+                .collect();
             if leaves.is_empty() {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("devmentor"), "{} shows none", command.get_name());
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains("devmentor"),
+                    "{} shows none",
+                    command.get_name()
+                );
             }
             leaves.into_iter().for_each(check);
         }

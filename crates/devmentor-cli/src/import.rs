@@ -31,9 +31,16 @@ struct Project {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line {
-    Progress { issues_done: u64, issues_total: u64, comments_done: u64, comments_total: u64 },
+    Progress {
+        issues_done: u64,
+        issues_total: u64,
+        comments_done: u64,
+        comments_total: u64,
+    },
     Done(Summary),
-    Error { problem: ProblemDocument },
+    Error {
+        problem: ProblemDocument,
+    },
 }
 
 #[derive(Deserialize)]
@@ -45,7 +52,12 @@ struct Summary {
 }
 
 /// Imports a file into the project of a key, which is created when the key is free.
-pub(crate) async fn run(api: &Api, file: &Path, key: &str, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    api: &Api,
+    file: &Path,
+    key: &str,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let archive = check(file)?;
     let project = match find(api, key).await? {
         Some(project) => project,
@@ -62,7 +74,11 @@ pub(crate) async fn run(api: &Api, file: &Path, key: &str, as_json: bool) -> any
     } else {
         output::answer(&format!(
             "{}: {} new of {} issues, {} new of {} comments.",
-            project.key, summary.issues_imported, summary.issues_total, summary.comments_imported, summary.comments_total
+            project.key,
+            summary.issues_imported,
+            summary.issues_total,
+            summary.comments_imported,
+            summary.comments_total
         ));
     }
     Ok(ExitCode::SUCCESS)
@@ -73,8 +89,13 @@ fn check(path: &Path) -> anyhow::Result<Archive> {
     let named = || path.display().to_string();
     let file = File::open(path).with_context(named)?;
     let size = file.metadata().with_context(named)?.len();
-    ensure!(size <= LARGEST_ARCHIVE_BYTES, "{}: {size} bytes; an archive has at most 64 MiB", named());
-    serde_json::from_reader(BufReader::new(file)).with_context(|| format!("{} is not an issue archive", named()))
+    ensure!(
+        size <= LARGEST_ARCHIVE_BYTES,
+        "{}: {size} bytes; an archive has at most 64 MiB",
+        named()
+    );
+    serde_json::from_reader(BufReader::new(file))
+        .with_context(|| format!("{} is not an issue archive", named()))
 }
 
 async fn find(api: &Api, key: &str) -> anyhow::Result<Option<Project>> {
@@ -89,7 +110,9 @@ async fn find(api: &Api, key: &str) -> anyhow::Result<Option<Project>> {
 
 async fn create(api: &Api, key: &str, name: &str) -> anyhow::Result<Project> {
     let request = api.request(Method::POST, "/api/projects").await?;
-    let project = api.fetch(request.json(&json!({"key": key, "name": name}))).await?;
+    let project = api
+        .fetch(request.json(&json!({"key": key, "name": name})))
+        .await?;
     output::tell(&format!("Created project {key} ({name})."));
     Ok(project)
 }
@@ -127,7 +150,10 @@ async fn follow(mut response: Response) -> anyhow::Result<Summary> {
                 }
             }
         }
-        ensure!(unread.len() <= LONGEST_LINE_BYTES, "the platform answered a line without an end");
+        ensure!(
+            unread.len() <= LONGEST_LINE_BYTES,
+            "the platform answered a line without an end"
+        );
         match response.chunk().await {
             Ok(Some(chunk)) => unread.extend_from_slice(&chunk),
             Ok(None) => break "the answer ended early".to_owned(),
@@ -173,9 +199,21 @@ mod tests {
     #[test]
     fn every_line_of_the_answer_is_understood() {
         let progress = br#"{"type":"progress","issues_done":1,"issues_total":2,"comments_done":3,"comments_total":4}"#;
-        assert!(matches!(read(progress), Ok(Line::Progress { issues_total: 2, .. })));
+        assert!(matches!(
+            read(progress),
+            Ok(Line::Progress {
+                issues_total: 2,
+                ..
+            })
+        ));
         let done = br#"{"type":"done","issues_total":2,"comments_total":4,"issues_imported":0,"comments_imported":0}"#;
-        assert!(matches!(read(done), Ok(Line::Done(Summary { issues_imported: 0, .. }))));
+        assert!(matches!(
+            read(done),
+            Ok(Line::Done(Summary {
+                issues_imported: 0,
+                ..
+            }))
+        ));
         let error = br#"{"type":"error","problem":{"code":"unavailable","detail":"later","request_id":"r"}}"#;
         assert!(matches!(read(error), Ok(Line::Error { .. })));
         assert!(read(b"<html>").is_err());

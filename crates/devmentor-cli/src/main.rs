@@ -40,9 +40,15 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(options) => up::run(global, &options).await,
         Command::Status => status::table(&api()?, global.json).await,
-        Command::Health { service } => status::health(&api()?, service.as_deref(), global.json).await,
-        Command::Import { file, project } => import::run(&api()?, &file, &project, global.json).await,
-        Command::Config { command: ConfigCommand::Check } => config_check::run(global.json),
+        Command::Health { service } => {
+            status::health(&api()?, service.as_deref(), global.json).await
+        }
+        Command::Import { file, project } => {
+            import::run(&api()?, &file, &project, global.json).await
+        }
+        Command::Config {
+            command: ConfigCommand::Check,
+        } => config_check::run(global.json),
         Command::User { command } => user::run(&api()?, command, global.json).await,
         Command::ExecChild { parent, command } => up::exec_child(parent, &command),
     }

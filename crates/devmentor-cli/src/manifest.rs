@@ -101,22 +101,31 @@ impl Manifest {
     /// Every name, as `--only` takes them.
     pub(crate) fn names(&self) -> Vec<&str> {
         let redis = self.redis.iter().map(|redis| redis.name.as_str());
-        redis.chain(self.services.iter().map(|service| service.name.as_str())).collect()
+        redis
+            .chain(self.services.iter().map(|service| service.name.as_str()))
+            .collect()
     }
 
     /// The settings told to every service.
     pub(crate) fn provided(&self) -> BTreeMap<String, String> {
         let of_redis = self.redis.iter().flat_map(|redis| {
             let fill = |text: &str| text.replace("{port}", &redis.port.to_string());
-            redis.provides.iter().map(move |(name, value)| (name.clone(), fill(value)))
+            redis
+                .provides
+                .iter()
+                .map(move |(name, value)| (name.clone(), fill(value)))
         });
         let of_services = self.services.iter().flat_map(|service| {
             let ports = service.ports;
             let fill = move |text: &str| {
                 let grpc = ports.grpc.map(|port| port.to_string()).unwrap_or_default();
-                text.replace("{http}", &ports.http.to_string()).replace("{grpc}", &grpc)
+                text.replace("{http}", &ports.http.to_string())
+                    .replace("{grpc}", &grpc)
             };
-            service.provides.iter().map(move |(name, value)| (name.clone(), fill(value)))
+            service
+                .provides
+                .iter()
+                .map(move |(name, value)| (name.clone(), fill(value)))
         });
         of_redis.chain(of_services).collect()
     }
@@ -146,7 +155,9 @@ fn root() -> anyhow::Result<PathBuf> {
     let executable = env::current_exe().unwrap_or_default();
     let mut candidates = here.ancestors().chain(executable.ancestors().skip(1));
     let found = candidates.find(|path| path.join(FILE).is_file());
-    found.map(Path::to_path_buf).with_context(|| format!("{FILE} is not found; run this inside the repository"))
+    found
+        .map(Path::to_path_buf)
+        .with_context(|| format!("{FILE} is not found; run this inside the repository"))
 }
 
 #[cfg(test)]
@@ -160,11 +171,23 @@ mod tests {
         let manifest = Manifest::parse(SHIPPED, 0).expect("a sound manifest");
         let names = manifest.names();
         for service in &manifest.services {
-            assert!(service.needs.iter().all(|need| names.contains(&need.as_str())), "{service:?}");
+            assert!(
+                service
+                    .needs
+                    .iter()
+                    .all(|need| names.contains(&need.as_str())),
+                "{service:?}"
+            );
         }
-        let known: Vec<_> = service_kit::config::SETTINGS.iter().map(|setting| setting.env_name()).collect();
+        let known: Vec<_> = service_kit::config::SETTINGS
+            .iter()
+            .map(|setting| setting.env_name())
+            .collect();
         for (name, value) in manifest.provided() {
-            assert!(known.contains(&name) && !value.contains('{'), "{name}: {value}");
+            assert!(
+                known.contains(&name) && !value.contains('{'),
+                "{name}: {value}"
+            );
         }
     }
 
@@ -173,7 +196,10 @@ mod tests {
         let manifest = Manifest::parse(SHIPPED, 15_000).expect("a sound manifest");
         assert_eq!(manifest.redis[0].port, 21_379);
         let provided = manifest.provided();
-        assert_eq!(provided["DEVMENTOR__UPSTREAM__AUTH"], "http://127.0.0.1:65051");
+        assert_eq!(
+            provided["DEVMENTOR__UPSTREAM__AUTH"],
+            "http://127.0.0.1:65051"
+        );
         assert_eq!(provided["DEVMENTOR__PUBLIC_URL"], "http://127.0.0.1:23080");
     }
 

@@ -68,11 +68,19 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
         }
     }
     let line = |cells: [&str; N]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let lines = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
-    std::iter::once(line(head)).chain(lines).collect::<Vec<_>>().join("\n")
+    let lines = rows
+        .iter()
+        .map(|row| line(row.each_ref().map(String::as_str)));
+    std::iter::once(line(head))
+        .chain(lines)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -81,7 +89,10 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_they_need() {
-        let rows = [["auth-service".to_owned(), "ok".to_owned()], ["é".to_owned(), "down".to_owned()]];
+        let rows = [
+            ["auth-service".to_owned(), "ok".to_owned()],
+            ["é".to_owned(), "down".to_owned()],
+        ];
         let expected = "name          status\nauth-service  ok\né             down";
         assert_eq!(table(["name", "status"], &rows), expected);
     }

@@ -26,15 +26,25 @@ pub(crate) async fn table(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> 
     if as_json {
         output::document(&health);
     } else {
-        let rows: Vec<_> = parts(&health).into_iter().map(|part| [part.name, part.status]).collect();
+        let rows: Vec<_> = parts(&health)
+            .into_iter()
+            .map(|part| [part.name, part.status])
+            .collect();
         output::answer(&output::table(["part", "status"], &rows));
-        output::answer(&format!("\nDevMentor {} is {overall}.", health["version"].as_str().unwrap_or("?")));
+        output::answer(&format!(
+            "\nDevMentor {} is {overall}.",
+            health["version"].as_str().unwrap_or("?")
+        ));
     }
     Ok(exit_code(&overall))
 }
 
 /// The status of one part or of all; exit 1 unless it is ok.
-pub(crate) async fn health(api: &Api, name: Option<&str>, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn health(
+    api: &Api,
+    name: Option<&str>,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     let health = read(api).await?;
     let status = match name {
         None => status_of(&health),
@@ -49,7 +59,11 @@ pub(crate) async fn health(api: &Api, name: Option<&str>, as_json: bool) -> anyh
 }
 
 fn find(parts: Vec<Part>, name: &str) -> anyhow::Result<String> {
-    let names = parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = parts
+        .iter()
+        .map(|part| part.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
     let unknown = || Usage(format!("{name} is not known; there are {names}"));
     let found = parts.into_iter().find(|part| part.name == name);
     Ok(found.with_context(unknown)?.status)
@@ -57,15 +71,24 @@ fn find(parts: Vec<Part>, name: &str) -> anyhow::Result<String> {
 
 /// The document; its status is 503 when the platform is down, and it is told all the same.
 async fn read(api: &Api) -> anyhow::Result<Value> {
-    let response = api.send_any(api.anonymous(Method::GET, "/api/health")).await?;
+    let response = api
+        .send_any(api.anonymous(Method::GET, "/api/health"))
+        .await?;
     let status = response.status();
     let health: Value = response.json().await.unwrap_or_default();
-    anyhow::ensure!(health["services"].is_object(), "GET /api/health answered {status}; is it DevMentor?");
+    anyhow::ensure!(
+        health["services"].is_object(),
+        "GET /api/health answered {status}; is it DevMentor?"
+    );
     Ok(health)
 }
 
 fn parts(health: &Value) -> Vec<Part> {
-    let sections = [("services", ""), ("redis", "redis-"), ("database", "database-")];
+    let sections = [
+        ("services", ""),
+        ("redis", "redis-"),
+        ("database", "database-"),
+    ];
     let of_section = |(section, prefix): (&str, &str)| {
         let members = health[section].as_object().into_iter().flatten();
         let part = |(name, value): (&String, &Value)| Part {
@@ -97,7 +120,10 @@ mod tests {
         });
         let names: Vec<_> = parts(&health).into_iter().map(|part| part.name).collect();
         assert_eq!(names, ["auth-service", "redis-streams", "database-auth"]);
-        assert_eq!(find(parts(&health), "redis-streams").expect("known"), "down");
+        assert_eq!(
+            find(parts(&health), "redis-streams").expect("known"),
+            "down"
+        );
         let error = find(parts(&health), "redis").expect_err("unknown");
         assert!(error.is::<Usage>() && error.to_string().contains("auth-service"));
     }

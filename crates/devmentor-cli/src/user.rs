@@ -17,9 +17,18 @@ use crate::{
 const GENERATED_LENGTH: usize = 24;
 
 /// Runs one of its commands.
-pub(crate) async fn run(api: &Api, command: UserCommand, as_json: bool) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(
+    api: &Api,
+    command: UserCommand,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     match command {
-        UserCommand::Create { email, handle, password_file, admin } => {
+        UserCommand::Create {
+            email,
+            handle,
+            password_file,
+            admin,
+        } => {
             let given = password_file.as_deref().map(password_in).transpose()?;
             create(api, &email, &handle, given, admin, as_json).await?;
         }
@@ -43,7 +52,9 @@ async fn create(
     let generated = given.is_none();
     let password = given.unwrap_or_else(generate);
     let body = json!({"email": email, "handle": handle, "password": password.expose_secret()});
-    let request = api.anonymous(Method::POST, "/api/auth/register").json(&body);
+    let request = api
+        .anonymous(Method::POST, "/api/auth/register")
+        .json(&body);
     let mut answer: Value = api.fetch(request).await?;
     if admin {
         answer["user"] = promote(api, email).await?;
@@ -51,20 +62,34 @@ async fn create(
     let mut told = format!("{email} can sign in.");
     if generated {
         answer["password"] = password.expose_secret().into();
-        told = format!("{told} Password, shown only here: {}", password.expose_secret());
+        told = format!(
+            "{told} Password, shown only here: {}",
+            password.expose_secret()
+        );
     }
     show(as_json, &answer, &told);
     Ok(())
 }
 
 async fn promote(api: &Api, email: &str) -> anyhow::Result<Value> {
-    let request = api.request(Method::GET, "/api/admin/users").await?.query(&[("email", email)]);
+    let request = api
+        .request(Method::GET, "/api/admin/users")
+        .await?
+        .query(&[("email", email)]);
     let found: Page<Value> = api.fetch(request).await?;
-    let user = found.items.first().with_context(|| format!("there is no account of {email}; `devmentor user list` shows all"))?;
+    let user = found.items.first().with_context(|| {
+        format!("there is no account of {email}; `devmentor user list` shows all")
+    })?;
     let id = user["id"].as_str().unwrap_or_default();
-    ensure!(!id.is_empty(), "the platform lists an account without an id");
-    let request = api.request(Method::PATCH, &format!("/api/admin/users/{id}")).await?;
-    api.fetch(request.json(&json!({"roles": ["user", "admin"]}))).await
+    ensure!(
+        !id.is_empty(),
+        "the platform lists an account without an id"
+    );
+    let request = api
+        .request(Method::PATCH, &format!("/api/admin/users/{id}"))
+        .await?;
+    api.fetch(request.json(&json!({"roles": ["user", "admin"]})))
+        .await
 }
 
 async fn list(api: &Api, as_json: bool) -> anyhow::Result<()> {
@@ -80,18 +105,39 @@ async fn list(api: &Api, as_json: bool) -> anyhow::Result<()> {
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = users.iter().map(|user| {
-        let roles = user["roles"].as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
-        [text(&user["email"]), text(&user["handle"]), roles.join(", "), text(&user["created_at"])]
+        let roles = user["roles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(text)
+            .collect::<Vec<_>>();
+        [
+            text(&user["email"]),
+            text(&user["handle"]),
+            roles.join(", "),
+            text(&user["created_at"]),
+        ]
     });
-    output::answer(&output::table(["email", "handle", "roles", "created"], &rows.collect::<Vec<_>>()));
+    output::answer(&output::table(
+        ["email", "handle", "roles", "created"],
+        &rows.collect::<Vec<_>>(),
+    ));
     Ok(())
 }
 
 fn show(as_json: bool, answer: &Value, told: &str) {
-    if as_json { output::document(answer) } else { output::answer(told) }
+    if as_json {
+        output::document(answer)
+    } else {
+        output::answer(told)
+    }
 }
 
 fn generate() -> SecretString {
     let letters = rand::rng().sample_iter(rand::distr::Alphanumeric);
-    letters.take(GENERATED_LENGTH).map(char::from).collect::<String>().into()
+    letters
+        .take(GENERATED_LENGTH)
+        .map(char::from)
+        .collect::<String>()
+        .into()
 }

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, Request, Response};
 use rpc::{
     DEADLINE,
     metadata::{REQUEST_ID, TRACEPARENT},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{
+    Status,
     body::Body,
     server::NamedService,
     service::Routes,
@@ -23,7 +24,7 @@ use tonic::{
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use crate::RequestContext;
+use crate::{Code, Problem, RequestContext};
 
 /// Requests one connection may have open at once.
 const OPEN_PER_CONNECTION: u32 = 1024;
@@ -31,8 +32,13 @@ const OPEN_PER_CONNECTION: u32 = 1024;
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
 /// Serves the routes until `stop`, then finishes the calls it has.
-pub async fn serve(listener: TcpListener, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
-    let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener)?).with_nodelay(Some(true));
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let incoming =
+        TcpIncoming::from(tokio::net::TcpListener::from_std(listener)?).with_nodelay(Some(true));
     Server::builder()
         .max_concurrent_streams(Some(OPEN_PER_CONNECTION))
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
@@ -47,7 +53,12 @@ pub async fn serve(listener: TcpListener, routes: Routes, stop: CancellationToke
 /// The routes of one service, with reflection and health beside it.
 pub async fn routes<S>(service: S) -> anyhow::Result<Routes>
 where
-    S: Service<Request<Body>, Error = std::convert::Infallible> + NamedService + Clone + Send + Sync + 'static,
+    S: Service<Request<Body>, Error = std::convert::Infallible>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     S::Response: axum::response::IntoResponse,
     S::Future: Send + 'static,
 {
@@ -60,7 +71,10 @@ where
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<S>().await;
     let mut routes = tonic::service::RoutesBuilder::default();
-    routes.add_service(service).add_service(reflection).add_service(health);
+    routes
+        .add_service(service)
+        .add_service(reflection)
+        .add_service(health);
     Ok(routes.routes())
 }
 
@@ -98,20 +112,21 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let began = Instant::now();
         let headers = request.headers();
-        let context = RequestContext::from_headers(text(headers, REQUEST_ID), text(headers, TRACEPARENT));
+        let context =
+            RequestContext::from_headers(text(headers, REQUEST_ID), text(headers, TRACEPARENT));
         let method = request.uri().path().to_owned();
-        let span = tracing::info_span!("grpc", grpc.method = method, request.id = context.request_id);
-        if !request.headers().contains_key(GRPC_TIMEOUT) {
-            let seconds = format!("{}S", DEADLINE.as_secs());
-            if let Ok(deadline) = HeaderValue::try_from(seconds) {
-                request.headers_mut().insert(GRPC_TIMEOUT, deadline);
-            }
-        }
+        let span = tracing::info_span!(
+            "grpc",
+            grpc.method = method,
+            request.id = context.request_id
+        );
+        // A deadline of the caller's is kept by tonic.
+        let deadline = (!request.headers().contains_key(GRPC_TIMEOUT)).then_some(DEADLINE);
         request.extensions_mut().insert(context);
         let answer = self.inner.call(request);
         Box::pin(
             async move {
-                let answer = answer.await;
+                let answer = within(deadline, answer).await;
                 if let Ok(response) = &answer {
                     count(&method, response.headers(), began.elapsed());
                 }
@@ -122,13 +137,37 @@ where
     }
 }
 
+/// An answer, or the status of one that took too long. What is streamed after its beginning has no
+/// deadline.
+async fn within<E>(
+    deadline: Option<Duration>,
+    answer: impl Future<Output = Result<Response<Body>, E>>,
+) -> Result<Response<Body>, E> {
+    let Some(deadline) = deadline else {
+        return answer.await;
+    };
+    let answered = tokio::time::timeout(deadline, answer).await;
+    answered.unwrap_or_else(|_| {
+        let problem = Problem::new(Code::DeadlineExceeded, "Send a later deadline if this may take longer.");
+        Ok(Status::from(problem).into_http())
+    })
+}
+
 /// Counts an answered call; paths that no service has would make labels without bound.
 fn count(method: &str, headers: &HeaderMap, took: Duration) {
     const UNIMPLEMENTED: &str = "12";
     let code = text(headers, "grpc-status").unwrap_or("0");
-    let method = if code == UNIMPLEMENTED { "unknown" } else { method };
+    let method = if code == UNIMPLEMENTED {
+        "unknown"
+    } else {
+        method
+    };
     crate::metrics::count_grpc(method, code, took);
-    tracing::debug!(grpc.code = code, duration_ms = took.as_secs_f64() * 1000.0, "answered");
+    tracing::debug!(
+        grpc.code = code,
+        duration_ms = took.as_secs_f64() * 1000.0,
+        "answered"
+    );
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -7,6 +7,7 @@ pub mod health;
 pub mod identity;
 pub mod metrics;
 pub mod ops;
+pub mod page;
 pub mod problem;
 pub mod process;
 pub mod request;

@@ -32,7 +32,9 @@ static GRPC_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
 /// Counts a gRPC call. `method` is a path that was routed, so its values are bounded.
 pub(crate) fn count_grpc(method: &str, code: &str, took: Duration) {
     GRPC_REQUESTS.with_label_values(&[method, code]).inc();
-    GRPC_SECONDS.with_label_values(&[method]).observe(took.as_secs_f64());
+    GRPC_SECONDS
+        .with_label_values(&[method])
+        .observe(took.as_secs_f64());
 }
 
 /// Sets `devmentor_build_info`.

@@ -68,7 +68,9 @@ async fn metrics_text(observe: Data<Vec<Observe>>) -> HttpResponse {
         gauges();
     }
     match metrics::text() {
-        Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
+        Ok(text) => HttpResponse::Ok()
+            .content_type("text/plain; version=0.0.4")
+            .body(text),
         Err(error) => {
             tracing::error!(error = %error, "metrics cannot be written");
             HttpResponse::InternalServerError().finish()

@@ -154,12 +154,18 @@ impl Problem {
 
     /// A thing that is not there, or that the caller may not see; both look alike.
     pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NotFound, format!("There is no such {what}, or it is not yours."))
+        Self::new(
+            Code::NotFound,
+            format!("There is no such {what}, or it is not yours."),
+        )
     }
 
     /// Something that this needs is away.
     pub fn unavailable(what: &str) -> Self {
-        Self::new(Code::Unavailable, format!("{what} cannot be reached; try again shortly."))
+        Self::new(
+            Code::Unavailable,
+            format!("{what} cannot be reached; try again shortly."),
+        )
     }
 
     /// A fault of ours. The cause is logged here, once, and never told.
@@ -197,7 +203,8 @@ impl From<rpc::Malformed> for Problem {
 
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
-        let mut details = ErrorDetails::with_error_info(problem.code.name(), DOMAIN, HashMap::new());
+        let mut details =
+            ErrorDetails::with_error_info(problem.code.name(), DOMAIN, HashMap::new());
         for error in problem.errors {
             details.add_bad_request_violation(error.field, error.message);
         }
@@ -245,7 +252,9 @@ impl Problem {
                 tracing::debug!(error = %status, "an upstream is away");
                 Self::unavailable("A service behind this one")
             }
-            Code::DeadlineExceeded => Self::new(code, "A service behind this one did not answer in time."),
+            Code::DeadlineExceeded => {
+                Self::new(code, "A service behind this one did not answer in time.")
+            }
             _ => Self::new(code, status.message()),
         }
     }

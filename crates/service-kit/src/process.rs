@@ -157,7 +157,8 @@ impl Context {
 
     /// Binds an address; the error names it.
     pub fn bind(&self, addr: SocketAddr) -> anyhow::Result<TcpListener> {
-        let listener = TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"))?;
+        let listener =
+            TcpListener::bind(addr).with_context(|| format!("cannot listen on {addr}"))?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     }
@@ -225,7 +226,10 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a process that cannot run")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a process that cannot run"
+)]
 fn complain(line: &str) {
     eprintln!("{line}");
 }

@@ -64,7 +64,12 @@ fn valid_traceparent(text: &str) -> bool {
     let nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
     match text.split('-').collect::<Vec<_>>()[..] {
         [version, trace, parent, flags] => {
-            version == "00" && hex(trace, 32) && nonzero(trace) && hex(parent, 16) && nonzero(parent) && hex(flags, 2)
+            version == "00"
+                && hex(trace, 32)
+                && nonzero(trace)
+                && hex(parent, 16)
+                && nonzero(parent)
+                && hex(flags, 2)
         }
         _ => false,
     }
@@ -84,12 +89,22 @@ mod tests {
     fn takes_over_what_is_sane_and_replaces_the_rest() {
         let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let kept = RequestContext::from_headers(Some("abc-1"), Some(trace));
-        assert_eq!((kept.request_id.as_str(), kept.traceparent.as_str()), ("abc-1", trace));
+        assert_eq!(
+            (kept.request_id.as_str(), kept.traceparent.as_str()),
+            ("abc-1", trace)
+        );
         let long = "x".repeat(65);
         for bad in ["", "a b", "a\nb", long.as_str()] {
-            assert_ne!(RequestContext::from_headers(Some(bad), None).request_id, bad);
+            assert_ne!(
+                RequestContext::from_headers(Some(bad), None).request_id,
+                bad
+            );
         }
-        for bad in ["", "00-0-0-0", "zz-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] {
+        for bad in [
+            "",
+            "00-0-0-0",
+            "zz-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
             let made = RequestContext::from_headers(None, Some(bad)).traceparent;
             assert!(made != bad && valid_traceparent(&made), "{made}");
         }

@@ -54,7 +54,8 @@ impl Sqlite {
     pub async fn open(url: &str, migrations: &[Migration]) -> anyhow::Result<Self> {
         let path = path_of(url)?;
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
         }
         let lock = lock(&path)?;
         let options = SqliteConnectOptions::new()
@@ -73,7 +74,10 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
         let opened = || format!("cannot open {}", path.display());
-        let write = pool(1).connect_with(options.clone()).await.with_context(opened)?;
+        let write = pool(1)
+            .connect_with(options.clone())
+            .await
+            .with_context(opened)?;
         migrate(&write, migrations).await.with_context(opened)?;
         let read = pool(READERS).connect_lazy_with(options.read_only(true));
         Ok(Self {
@@ -97,12 +101,16 @@ impl Sqlite {
             there.ok_or_else(|| "SQLite does not answer; see the log".to_owned())
         });
         let stop = context.supervisor.stop_of(Stage::Links);
-        context.supervisor.spawn(Stage::Links, "database", self.clone().probe(stop));
+        context
+            .supervisor
+            .spawn(Stage::Links, "database", self.clone().probe(stop));
     }
 
     async fn probe(self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
-            let asked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&self.read).await;
+            let asked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
+                .execute(&self.read)
+                .await;
             let answers = asked.is_ok();
             if let Err(error) = asked
                 && self.is_ok()
@@ -124,7 +132,10 @@ impl Sqlite {
 /// SQL failed: the cause is logged, the caller hears that `what` is away, or of a fault of ours.
 pub fn problem(error: sqlx::Error, what: &str) -> Problem {
     match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::Io(_) => {
             tracing::error!(error = %error, "SQL is away");
             Problem::unavailable(what)
         }
@@ -143,7 +154,9 @@ fn is_full_or_failing(fault: &dyn sqlx::error::DatabaseError) -> bool {
 }
 
 fn path_of(url: &str) -> anyhow::Result<PathBuf> {
-    let path = url.strip_prefix("sqlite://").context("the database URL must begin with sqlite://")?;
+    let path = url
+        .strip_prefix("sqlite://")
+        .context("the database URL must begin with sqlite://")?;
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     Ok(PathBuf::from(path))
 }
@@ -162,15 +175,22 @@ fn lock(database: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("another process has {} open; a SQLite file serves one process", database.display())
+            bail!(
+                "another process has {} open; a SQLite file serves one process",
+                database.display()
+            )
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
 /// Runs the steps that this file has not seen, each in one transaction (`PRAGMA user_version`).
 async fn migrate(pool: &SqlitePool, migrations: &[Migration]) -> anyhow::Result<()> {
-    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(pool)
+        .await?;
     let seen = usize::try_from(version).unwrap_or(usize::MAX);
     if seen > migrations.len() {
         bail!("the file was written by a newer version of this service");

@@ -22,7 +22,12 @@ pub enum Stage {
     Links,
 }
 
-const STAGES: [Stage; 4] = [Stage::Listeners, Stage::Sockets, Stage::Workers, Stage::Links];
+const STAGES: [Stage; 4] = [
+    Stage::Listeners,
+    Stage::Sockets,
+    Stage::Workers,
+    Stage::Links,
+];
 
 /// Runs tasks until a stop is asked for or one of them ends.
 pub struct Supervisor {
@@ -97,7 +102,9 @@ impl Supervisor {
         let name = self.names.remove(&id).map_or("?", |(_, name)| name);
         match ended {
             Ok((_, Ok(()))) => {}
-            Ok((_, Err(error))) => tracing::warn!(task = name, error = %error, "failed while stopping"),
+            Ok((_, Err(error))) => {
+                tracing::warn!(task = name, error = %error, "failed while stopping")
+            }
             Err(error) => tracing::error!(task = name, error = %error, "panicked while stopping"),
         }
     }
@@ -128,7 +135,11 @@ mod tests {
     async fn drains_in_order() {
         let ended = Arc::new(Mutex::new(Vec::new()));
         let mut supervisor = Supervisor::new(Duration::from_secs(5));
-        for (stage, name) in [(Stage::Links, "link"), (Stage::Listeners, "listener"), (Stage::Workers, "worker")] {
+        for (stage, name) in [
+            (Stage::Links, "link"),
+            (Stage::Listeners, "listener"),
+            (Stage::Workers, "worker"),
+        ] {
             let (stop, ended) = (supervisor.stop_of(stage), Arc::clone(&ended));
             supervisor.spawn(stage, name, async move {
                 stop.cancelled().await;
@@ -137,7 +148,10 @@ mod tests {
             });
         }
         supervisor.run(async {}).await.expect("a clean stop");
-        assert_eq!(*ended.lock().expect("no panic"), ["listener", "worker", "link"]);
+        assert_eq!(
+            *ended.lock().expect("no panic"),
+            ["listener", "worker", "link"]
+        );
     }
 
     #[tokio::test]
@@ -153,7 +167,10 @@ mod tests {
                 assert!(!panics, "as wanted");
                 anyhow::bail!("broken")
             });
-            let error = supervisor.run(std::future::pending()).await.expect_err("relay ended");
+            let error = supervisor
+                .run(std::future::pending())
+                .await
+                .expect_err("relay ended");
             assert!(error.to_string().contains("relay"), "{error}");
         }
     }
@@ -162,6 +179,9 @@ mod tests {
     async fn a_task_that_does_not_stop_is_ended_after_the_grace() {
         let mut supervisor = Supervisor::new(Duration::from_millis(20));
         supervisor.spawn(Stage::Workers, "stuck", std::future::pending());
-        supervisor.run(async {}).await.expect("the stop itself is clean");
+        supervisor
+            .run(async {})
+            .await
+            .expect("the stop itself is clean");
     }
 }

@@ -15,7 +15,9 @@ pub type Environment = BTreeMap<String, String>;
 /// where it matters, and nowhere a panic as with `std::env::vars`.
 pub fn process_environment() -> Environment {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
 }
 
 const PREFIX: &str = "DEVMENTOR__";
@@ -30,7 +32,11 @@ struct Given {
 type Values = BTreeMap<&'static str, Given>;
 
 /// Settings of a service from its layers. `file` is the one named by `--config`.
-pub fn load_for(service: &Service, file: Option<&Path>, environment: &Environment) -> Result<Settings, ConfigFault> {
+pub fn load_for(
+    service: &Service,
+    file: Option<&Path>,
+    environment: &Environment,
+) -> Result<Settings, ConfigFault> {
     let fallback = format!("deploy/config/{}.toml", service.name);
     let file = file.or_else(|| Some(Path::new(&fallback)).filter(|path| path.exists()));
     let toml = match file {
@@ -44,7 +50,11 @@ pub fn load_for(service: &Service, file: Option<&Path>, environment: &Environmen
 }
 
 /// Settings of a service from the text of a TOML file and an environment.
-pub fn load(service: &Service, toml: &str, environment: &Environment) -> Result<Settings, ConfigFault> {
+pub fn load(
+    service: &Service,
+    toml: &str,
+    environment: &Environment,
+) -> Result<Settings, ConfigFault> {
     let mut values = Values::new();
     read_file(toml, &mut values)?;
     read_environment(environment, &mut values)?;
@@ -63,31 +73,54 @@ pub fn load(service: &Service, toml: &str, environment: &Environment) -> Result<
 }
 
 fn read_file(toml: &str, values: &mut Values) -> Result<(), ConfigFault> {
-    let table: toml::Table = toml.parse().map_err(|error: toml::de::Error| ConfigFault::File {
-        path: "settings file".to_owned(),
-        reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
-    })?;
+    let table: toml::Table = toml
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigFault::File {
+            path: "settings file".to_owned(),
+            reason: error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        })?;
     let mut found = Vec::new();
     flatten("", &table, &mut found);
     for (name, value) in found {
         let setting = SETTINGS.iter().find(|setting| setting.name == name);
         let Some(setting) = setting else {
-            let nearest = nearest(&name, SETTINGS.iter().map(|setting| setting.name.to_owned()));
+            let nearest = nearest(
+                &name,
+                SETTINGS.iter().map(|setting| setting.name.to_owned()),
+            );
             return Err(ConfigFault::Unknown { name, nearest });
         };
-        values.insert(setting.name, Given { written_as: name, value });
+        values.insert(
+            setting.name,
+            Given {
+                written_as: name,
+                value,
+            },
+        );
     }
     Ok(())
 }
 
 fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, String)>) {
     for (key, value) in table {
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let name = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
         match value {
             toml::Value::Table(inner) => flatten(&name, inner, found),
             toml::Value::String(text) => found.push((name, text.clone())),
             toml::Value::Array(items) => {
-                let texts: Vec<_> = items.iter().map(|item| item.as_str().unwrap_or_default()).collect();
+                let texts: Vec<_> = items
+                    .iter()
+                    .map(|item| item.as_str().unwrap_or_default())
+                    .collect();
                 found.push((name, texts.join(",")));
             }
             other => found.push((name, other.to_string())),
@@ -96,7 +129,10 @@ fn flatten(prefix: &str, table: &toml::Table, found: &mut Vec<(String, String)>)
 }
 
 fn read_environment(environment: &Environment, values: &mut Values) -> Result<(), ConfigFault> {
-    for (name, value) in environment.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
+    for (name, value) in environment
+        .iter()
+        .filter(|(name, _)| name.starts_with(PREFIX))
+    {
         let exact = SETTINGS.iter().find(|setting| setting.env_name() == *name);
         let (setting, value) = match (exact, name.strip_suffix(FILE_SUFFIX)) {
             (Some(setting), _) => (setting, value.clone()),
@@ -104,7 +140,10 @@ fn read_environment(environment: &Environment, values: &mut Values) -> Result<()
             (None, None) => (known(name, name)?, value.clone()),
         };
         if environment.contains_key(&format!("{name}{FILE_SUFFIX}")) {
-            return Err(ConfigFault::bad(name, format!("{name}{FILE_SUFFIX} is set as well; keep one")));
+            return Err(ConfigFault::bad(
+                name,
+                format!("{name}{FILE_SUFFIX} is set as well; keep one"),
+            ));
         }
         let written_as = name.clone();
         values.insert(setting.name, Given { written_as, value });
@@ -123,8 +162,9 @@ fn known(env_name: &str, written_as: &str) -> Result<&'static Setting, ConfigFau
 }
 
 fn read_secret(name: &str, path: &str) -> Result<String, ConfigFault> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| ConfigFault::bad(name, format!("the file it names cannot be read: {error}")))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        ConfigFault::bad(name, format!("the file it names cannot be read: {error}"))
+    })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
@@ -134,7 +174,11 @@ fn nearest(name: &str, names: impl Iterator<Item = String>) -> Option<String> {
 
 /// Names that hosts inject stand in for settings that are not set.
 fn stand_in(service: &Service, environment: &Environment, values: &mut Values) {
-    let own_port = if service.serves_http() { "http.addr" } else { "ops.addr" };
+    let own_port = if service.serves_http() {
+        "http.addr"
+    } else {
+        "ops.addr"
+    };
     let names = [
         ("REDIS_URL", "redis.cache.url"),
         ("REDIS_STREAMS_URL", "redis.streams.url"),
@@ -161,7 +205,11 @@ fn assemble(service: &Service, values: &Values) -> Result<Settings, ConfigFault>
     let data_dir = given("data_dir").unwrap_or_else(|| ".devmentor".to_owned());
     let mut builder = Config::builder();
     for setting in SETTINGS {
-        let default = || setting.default_for(service).map(|text| text.replace("{data_dir}", &data_dir));
+        let default = || {
+            setting
+                .default_for(service)
+                .map(|text| text.replace("{data_dir}", &data_dir))
+        };
         // A service whose HTTP port is its ops port serves both where `http.addr` says.
         let shared = || match setting.name {
             "ops.addr" if !service.serves_http() => given("http.addr"),
@@ -194,18 +242,30 @@ fn typed(kind: Kind, text: String) -> Value {
 
 /// Values that are fine one by one and not together.
 fn refuse_dangerous(settings: &Settings, values: &Values) -> Result<(), ConfigFault> {
-    let written = |name: &'static str| values.get(name).map_or(name, |given| given.written_as.as_str());
+    let written = |name: &'static str| {
+        values
+            .get(name)
+            .map_or(name, |given| given.written_as.as_str())
+    };
     if settings.session.idle_seconds > settings.session.absolute_seconds {
         return Err(ConfigFault::bad(
             written("session.idle_seconds"),
             "it is longer than session.absolute_seconds",
         ));
     }
-    for (name, redis) in [("redis.cache.url", &settings.redis.cache), ("redis.streams.url", &settings.redis.streams)] {
+    for (name, redis) in [
+        ("redis.cache.url", &settings.redis.cache),
+        ("redis.streams.url", &settings.redis.streams),
+    ] {
         let checked = redis.access().check();
         checked.map_err(|error| ConfigFault::bad(written(name), error.to_string()))?;
     }
-    if settings.database.url.expose_secret().starts_with("postgres") {
+    if settings
+        .database
+        .url
+        .expose_secret()
+        .starts_with("postgres")
+    {
         return Err(ConfigFault::bad(
             written("database.url"),
             "PostgreSQL is not supported yet; expected sqlite://FILE",

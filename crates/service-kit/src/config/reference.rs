@@ -62,7 +62,10 @@ impl Kind {
     fn expected(self) -> String {
         match self {
             Self::Address => "expected IP:port, such as 127.0.0.1:8080".to_owned(),
-            Self::Url(schemes) => format!("expected a URL that begins with {}://", schemes.join(":// or ")),
+            Self::Url(schemes) => format!(
+                "expected a URL that begins with {}://",
+                schemes.join(":// or ")
+            ),
             Self::Number(least) => format!("expected a whole number from {least} to {LARGEST}"),
             Self::Flag => "expected true or false".to_owned(),
             Self::Choice(words) => format!("expected {}", words.join(" or ")),
@@ -75,7 +78,9 @@ impl Kind {
 
 /// The items of a list.
 pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+    list.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
 }
 
 /// One address, or a network in CIDR notation.
@@ -87,16 +92,20 @@ pub(super) fn network(text: &str) -> Option<IpNet> {
 /// Whether an HTTP URL names a host, and a port that can be one where it names any.
 fn has_host(url: &str) -> bool {
     let uri = url.parse::<http::Uri>().ok();
-    uri.as_ref().and_then(http::Uri::authority).is_some_and(|authority| {
-        let bare = authority.as_str().ends_with(authority.host());
-        !authority.host().is_empty() && (bare || authority.port_u16().is_some())
-    })
+    uri.as_ref()
+        .and_then(http::Uri::authority)
+        .is_some_and(|authority| {
+            let bare = authority.as_str().ends_with(authority.host());
+            !authority.host().is_empty() && (bare || authority.port_u16().is_some())
+        })
 }
 
 fn is_origin(text: &str) -> bool {
     let uri = text.parse::<http::Uri>().ok();
     uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.path() == "/" && !text.ends_with('/')
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.path() == "/"
+            && !text.ends_with('/')
     })
 }
 

@@ -12,7 +12,9 @@ use redis_contracts::{
     keys::{SESSION, SessionRecord},
     resource::User,
 };
-use rpc::auth::{CheckSessionRequest, Session, TouchSessionRequest, auth_service_client::AuthServiceClient};
+use rpc::auth::{
+    CheckSessionRequest, Session, TouchSessionRequest, auth_service_client::AuthServiceClient,
+};
 use tokio::sync::mpsc;
 use tonic::{metadata::MetadataMap, transport::Channel};
 use uuid::Uuid;
@@ -100,7 +102,9 @@ impl Guard {
             slides,
             slid: Cache::new(REMEMBERED),
         };
-        let guard = Self { inner: Arc::new(inner) };
+        let guard = Self {
+            inner: Arc::new(inner),
+        };
         guard.show_health(&context.health);
         guard.spawn_tasks(context, waiting);
         Ok(guard)
@@ -117,21 +121,25 @@ impl Guard {
     fn spawn_tasks(&self, context: &mut Context, mut waiting: mpsc::Receiver<Slide>) {
         let stop = context.supervisor.stop_of(Stage::Workers);
         let (guard, stopped) = (self.clone(), stop.clone());
-        context.supervisor.spawn(Stage::Workers, "token-keys", async move {
-            let Inner { jwks, verifier, .. } = &*guard.inner;
-            jwks.fetch_first(verifier, &stopped).await;
-            stopped.cancelled().await;
-            Ok(())
-        });
+        context
+            .supervisor
+            .spawn(Stage::Workers, "token-keys", async move {
+                let Inner { jwks, verifier, .. } = &*guard.inner;
+                jwks.fetch_first(verifier, &stopped).await;
+                stopped.cancelled().await;
+                Ok(())
+            });
         let guard = self.clone();
-        context.supervisor.spawn(Stage::Workers, "session-slides", async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return Ok(()),
-                    Some(slide) = waiting.recv() => guard.slide(slide).await,
+        context
+            .supervisor
+            .spawn(Stage::Workers, "session-slides", async move {
+                loop {
+                    tokio::select! {
+                        () = stop.cancelled() => return Ok(()),
+                        Some(slide) = waiting.recv() => guard.slide(slide).await,
+                    }
                 }
-            }
-        });
+            });
     }
 
     /// The caller of a token, or 401 `unauthenticated`, `session_ended`, or 503.
@@ -154,7 +162,11 @@ impl Guard {
     }
 
     /// The caller of a gRPC call.
-    pub async fn check_metadata(&self, metadata: &MetadataMap, context: &RequestContext) -> Result<Caller, Problem> {
+    pub async fn check_metadata(
+        &self,
+        metadata: &MetadataMap,
+        context: &RequestContext,
+    ) -> Result<Caller, Problem> {
         self.check(bearer(metadata)?, context).await
     }
 
@@ -173,9 +185,16 @@ impl Guard {
         }
     }
 
-    async fn session(&self, id: Uuid, token: &Arc<str>, context: &RequestContext) -> Result<Arc<SessionRecord>, Problem> {
+    async fn session(
+        &self,
+        id: Uuid,
+        token: &Arc<str>,
+        context: &RequestContext,
+    ) -> Result<Arc<SessionRecord>, Problem> {
         match self.inner.cache.get(&SESSION.key(id)).await {
-            Ok(Some(record)) if record.ended_at.is_some() || record.expires_at > Timestamp::now() => {
+            Ok(Some(record))
+                if record.ended_at.is_some() || record.expires_at > Timestamp::now() =>
+            {
                 Ok(Arc::new(record))
             }
             Ok(_) => self.ask_auth(id, token, context, false).await,
@@ -215,13 +234,24 @@ impl Guard {
     }
 
     /// `Err` when auth-service has no word to give.
-    async fn fetch_session(&self, token: &Arc<str>, context: &RequestContext) -> Result<Word, Problem> {
+    async fn fetch_session(
+        &self,
+        token: &Arc<str>,
+        context: &RequestContext,
+    ) -> Result<Word, Problem> {
         let request = context.call(Some(token), CheckSessionRequest {});
         let answer = self.inner.auth.clone().check_session(request).await;
         let said = match answer.map_err(Problem::from) {
-            Ok(answer) => answer.into_inner().session.ok_or(rpc::Malformed("session")).and_then(record),
+            Ok(answer) => answer
+                .into_inner()
+                .session
+                .ok_or(rpc::Malformed("session"))
+                .and_then(record),
             Err(problem) if problem.code.http_status() == 401 => {
-                return Ok(Word { said: Err(problem), at: Instant::now() });
+                return Ok(Word {
+                    said: Err(problem),
+                    at: Instant::now(),
+                });
             }
             Err(problem) => return Err(problem),
         };
@@ -231,13 +261,22 @@ impl Guard {
         })
     }
 
-    fn slide_when_due(&self, id: Uuid, record: &SessionRecord, token: &Arc<str>, context: &RequestContext) {
+    fn slide_when_due(
+        &self,
+        id: Uuid,
+        record: &SessionRecord,
+        token: &Arc<str>,
+        context: &RequestContext,
+    ) {
         let slide_ms = SESSION_SLIDE.as_millis() as i64;
         if Timestamp::now().unix_ms() - record.last_seen.unix_ms() < slide_ms {
             return;
         }
         let Inner { slid, slides, .. } = &*self.inner;
-        if slid.get(&id).is_some_and(|at| at.elapsed() < SESSION_SLIDE / 4) {
+        if slid
+            .get(&id)
+            .is_some_and(|at| at.elapsed() < SESSION_SLIDE / 4)
+        {
             return;
         }
         let slide = Slide {
@@ -250,7 +289,9 @@ impl Guard {
     }
 
     async fn slide(&self, slide: Slide) {
-        let request = slide.context.call(Some(&slide.token), TouchSessionRequest {});
+        let request = slide
+            .context
+            .call(Some(&slide.token), TouchSessionRequest {});
         if let Err(status) = self.inner.auth.clone().touch_session(request).await {
             tracing::debug!(error = %status, "a session was not slid; a later request does it");
         }
@@ -259,10 +300,25 @@ impl Guard {
 
 /// The token of `authorization: Bearer`.
 pub fn bearer(metadata: &MetadataMap) -> Result<&str, Problem> {
-    let missing = || Problem::new(Code::Unauthenticated, "Send metadata `authorization: Bearer <access token>`.");
-    let value = metadata.get(rpc::metadata::AUTHORIZATION).ok_or_else(missing)?;
-    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+    let missing = || {
+        Problem::new(
+            Code::Unauthenticated,
+            "Send metadata `authorization: Bearer <access token>`.",
+        )
+    };
+    let value = metadata
+        .get(rpc::metadata::AUTHORIZATION)
+        .ok_or_else(missing)?;
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(missing())
+    }
 }
 
 fn ended() -> Problem {
@@ -270,7 +326,12 @@ fn ended() -> Problem {
 }
 
 fn record(session: Session) -> Result<SessionRecord, rpc::Malformed> {
-    let time = |message: &Option<_>, field| message.as_ref().map(rpc::timestamp_from).ok_or(rpc::Malformed(field));
+    let time = |message: &Option<_>, field| {
+        message
+            .as_ref()
+            .map(rpc::timestamp_from)
+            .ok_or(rpc::Malformed(field))
+    };
     Ok(SessionRecord {
         version: session.version,
         created_at: time(&session.created_at, "created_at")?,

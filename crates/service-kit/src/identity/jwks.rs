@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jsonwebtoken::{
     DecodingKey,
-    jwk::{JwkSet, AlgorithmParameters},
+    jwk::{AlgorithmParameters, JwkSet},
 };
 use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,9 @@ pub fn keys_from_jwks(json: &str) -> anyhow::Result<KeySet> {
     let set: JwkSet = serde_json::from_str(json)?;
     let mut keys = KeySet::new();
     for jwk in set.keys {
-        if let (Some(kid), AlgorithmParameters::OctetKeyPair(_)) = (&jwk.common.key_id, &jwk.algorithm) {
+        if let (Some(kid), AlgorithmParameters::OctetKeyPair(_)) =
+            (&jwk.common.key_id, &jwk.algorithm)
+        {
             keys.insert(kid.clone(), DecodingKey::from_jwk(&jwk)?);
         }
     }
@@ -52,7 +54,11 @@ impl JwksSource {
     }
 
     /// Fetches the keys until they are there once; run it supervised at the start.
-    pub(crate) async fn fetch_first(&self, verifier: &Arc<TokenVerifier>, stop: &CancellationToken) {
+    pub(crate) async fn fetch_first(
+        &self,
+        verifier: &Arc<TokenVerifier>,
+        stop: &CancellationToken,
+    ) {
         let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_secs(1));
         while !verifier.has_keys() {
             self.refresh(verifier).await;
@@ -83,7 +89,12 @@ impl JwksSource {
     }
 
     async fn fetch(&self) -> anyhow::Result<KeySet> {
-        let answer = self.client.get(&self.url).send().await?.error_for_status()?;
+        let answer = self
+            .client
+            .get(&self.url)
+            .send()
+            .await?
+            .error_for_status()?;
         keys_from_jwks(&answer.text().await?)
     }
 }

@@ -92,7 +92,10 @@ impl TokenVerifier {
     }
 
     pub(crate) fn refused() -> Problem {
-        Problem::new(Code::Unauthenticated, "The access token is not valid; sign in again.")
+        Problem::new(
+            Code::Unauthenticated,
+            "The access token is not valid; sign in again.",
+        )
     }
 
     pub(crate) fn check(&self, token: &str) -> Result<Arc<Claims>, Rejected> {

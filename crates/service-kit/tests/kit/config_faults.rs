@@ -76,6 +76,22 @@ fn bad_values(kind: Kind) -> &'static [&'static str] {
             "127.0.0.1:99999",
             "127.0.0.1:8080 ",
         ],
+        Kind::Networks => &["10.0.0.0/33", "host", "::1,,x"],
+        Kind::Origins => &[
+            "app.example.com",
+            "ftp://host",
+            "https://host/",
+            "https://host/path",
+        ],
+        Kind::Url(schemes) if schemes == ["http", "https"] => &[
+            "",
+            "host",
+            "http://",
+            "http://:1",
+            "http://host:99999",
+            "http://host:x",
+            "http://u:s3cret@h:1x",
+        ],
         Kind::Url(_) => &[
             "",
             "host",

@@ -3,15 +3,14 @@
 use redis_contracts::resource::User;
 use rpc::auth as api;
 use secrecy::SecretString;
-use service_kit::Problem;
+use service_kit::{
+    Problem,
+    page::{Limit, wrong_cursor},
+};
 use uuid::Uuid;
 
 use super::Accounts;
 use crate::domain::account::{NewAccount, USER, checked_roles, comparable_email};
-
-/// Accounts of a page when none are asked for, and at most.
-const DEFAULT_LIMIT: u32 = 50;
-const MOST: u32 = 200;
 
 impl Accounts {
     pub(super) async fn make_account(&self, asked: api::RegisterRequest) -> Result<User, Problem> {
@@ -29,29 +28,15 @@ impl Accounts {
         &self,
         asked: api::ListUsersRequest,
     ) -> Result<api::ListUsersResponse, Problem> {
-        let limit = match asked.limit {
-            0 => DEFAULT_LIMIT,
-            1..=MOST => asked.limit,
-            _ => return Err(Problem::invalid_field("limit", format!("1 to {MOST}"))),
-        };
+        let limit = Limit::asked(asked.limit)?;
         let after = match asked.cursor.as_str() {
             "" => None,
-            text => {
-                let id = Uuid::try_parse(text);
-                Some(id.map_err(|_| {
-                    Problem::invalid_field("cursor", "the next_cursor of an earlier answer")
-                })?)
-            }
+            text => Some(Uuid::try_parse(text).map_err(|_| wrong_cursor())?),
         };
         let email = comparable_email(&asked.email);
-        let users = self.store.users(after, &email, i64::from(limit)).await?;
-        let full = users.len() == limit as usize;
+        let mut users = self.store.users(after, &email, limit.to_read()).await?;
         Ok(api::ListUsersResponse {
-            next_cursor: users
-                .last()
-                .filter(|_| full)
-                .map(|user| user.id.to_string())
-                .unwrap_or_default(),
+            next_cursor: limit.cut(&mut users, |user| user.id.to_string()),
             users: users.into_iter().map(Into::into).collect(),
         })
     }

@@ -121,13 +121,17 @@ fn unreadable(error: &serde_json::Error) -> Problem {
 
 /// Fields that are not listed are not for us; archives have many.
 #[derive(Deserialize)]
+#[serde(expecting = "an archive {repo, issues}")]
 struct RawArchive {
     repo: String,
     issues: Vec<RawIssue>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(
+    rename_all = "camelCase",
+    expecting = "an issue {id, number, title, state, ...}"
+)]
 struct RawIssue {
     id: String,
     number: u64,
@@ -152,7 +156,10 @@ enum State {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(
+    rename_all = "camelCase",
+    expecting = "a comment {author, body, createdAt}"
+)]
 struct RawComment {
     author: Option<String>,
     body: Option<String>,

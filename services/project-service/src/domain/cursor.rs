@@ -1,28 +1,10 @@
 //! Where a list goes on: opaque outside, checked when it comes back.
 
-use service_kit::Problem;
+use service_kit::{Problem, page::wrong_cursor};
 use uuid::Uuid;
 
-/// Entries of a page when none are asked for.
-const DEFAULT_LIMIT: u32 = 50;
-/// Entries of a page at most.
-const MOST: u32 = 200;
-
-/// The number of entries of a page: 1 to 200, 50 when none is given.
-pub fn limit(asked: u32) -> Result<i64, Problem> {
-    match asked {
-        0 => Ok(i64::from(DEFAULT_LIMIT)),
-        1..=MOST => Ok(i64::from(asked)),
-        _ => Err(Problem::invalid_field("limit", format!("1 to {MOST}"))),
-    }
-}
-
-fn refused() -> Problem {
-    Problem::invalid_field("cursor", "the next_cursor of an earlier answer")
-}
-
 fn uuid(text: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(text).map_err(|_| refused())
+    Uuid::try_parse(text).map_err(|_| wrong_cursor())
 }
 
 /// Goes on after an id, in a list by id.
@@ -48,8 +30,8 @@ impl TimeCursor {
         if cursor.is_empty() {
             return Ok(None);
         }
-        let (unix_ms, id) = cursor.split_once('.').ok_or_else(refused)?;
-        let unix_ms = unix_ms.parse().map_err(|_| refused())?;
+        let (unix_ms, id) = cursor.split_once('.').ok_or_else(wrong_cursor)?;
+        let unix_ms = unix_ms.parse().map_err(|_| wrong_cursor())?;
         Ok(Some(Self {
             unix_ms,
             id: uuid(id)?,
@@ -82,10 +64,10 @@ impl BoardCursor {
         let mut parts = cursor.splitn(3, '.');
         let (column, position, id) = match (parts.next(), parts.next(), parts.next()) {
             (Some(column), Some(position), Some(id)) => (column, position, id),
-            _ => return Err(refused()),
+            _ => return Err(wrong_cursor()),
         };
         Ok(Some(Self {
-            column: column.parse().map_err(|_| refused())?,
+            column: column.parse().map_err(|_| wrong_cursor())?,
             position: position.to_owned(),
             id: uuid(id)?,
         }))
@@ -102,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_junk_is_refused() {
+    fn what_was_written_is_read_and_junk_is_wrong_cursor() {
         let id = Uuid::now_v7();
         let time = TimeCursor { unix_ms: 7, id };
         assert_eq!(TimeCursor::read(&time.write()).expect("ours"), Some(time));
@@ -122,6 +104,5 @@ mod tests {
             );
             assert!(after_id(junk).is_err());
         }
-        assert!(limit(201).is_err());
     }
 }

@@ -1,13 +1,13 @@
 //! Comments over gRPC.
 
 use rpc::project as api;
-use service_kit::Problem;
+use service_kit::{Problem, page::Limit};
 use tonic::Response;
 
-use super::{Call, Projects, answer, id, next_cursor};
+use super::{Call, Projects, answer, id};
 use crate::{
     domain::{
-        cursor::{self, TimeCursor},
+        cursor::TimeCursor,
         fields::{Checker, LONGEST_TEXT},
     },
     store::{CreateComment, DeleteComment, Idempotent, UpdateComment},
@@ -43,12 +43,12 @@ impl Projects {
         call: Call<api::ListCommentsRequest>,
     ) -> Result<Response<api::ListCommentsResponse>, Problem> {
         let page = call.message.page.clone().unwrap_or_default();
-        let limit = cursor::limit(page.limit)?;
+        let limit = Limit::asked(page.limit)?;
         let after = TimeCursor::read(&page.cursor)?;
         let task_id = id(&call.message.task_id, "task")?;
-        let comments = self
+        let mut comments = self
             .store
-            .comments(call.owner(), task_id, after, limit)
+            .comments(call.owner(), task_id, after, limit.to_read())
             .await?;
         let cursor = |comment: &redis_contracts::resource::Comment| {
             let unix_ms = comment.created_at.unix_ms();
@@ -59,7 +59,7 @@ impl Projects {
             .write()
         };
         Ok(Response::new(api::ListCommentsResponse {
-            next_cursor: next_cursor(&comments, limit, cursor),
+            next_cursor: limit.cut(&mut comments, cursor),
             comments: comments.into_iter().map(Into::into).collect(),
         }))
     }

@@ -2,11 +2,10 @@
 
 use redis_contracts::Position;
 use rpc::project as api;
-use service_kit::Problem;
+use service_kit::{Problem, page::Limit};
 use tonic::Response;
 
-use super::{Call, Projects, id, moment, next_cursor};
-use crate::domain::cursor;
+use super::{Call, Projects, id, moment};
 
 fn position(text: &str) -> Result<Option<Position>, Problem> {
     match text {
@@ -29,14 +28,14 @@ impl Projects {
         let asked = &call.message;
         let project_id = id(&asked.project_id, "project")?;
         self.store.project(call.owner(), project_id).await?;
-        let limit = cursor::limit(asked.limit)?;
+        let limit = Limit::asked(asked.limit)?;
         let after = position(&asked.after)?.unwrap_or(Position::START);
         let (from, to) = (moment(asked.from.as_ref()), moment(asked.to.as_ref()));
-        let events = self
+        let mut events = self
             .store
-            .project_events(project_id, after, from, to, &asked.r#type, limit)
+            .project_events(project_id, after, from, to, &asked.r#type, limit.to_read())
             .await?;
-        let next_after = next_cursor(&events, limit, |event| event.position.to_string());
+        let next_after = limit.cut(&mut events, |event| event.position.to_string());
         let recorded = events.into_iter().map(|event| api::RecordedEvent {
             position: event.position.to_string(),
             event: event.event,

@@ -135,14 +135,6 @@ pub(crate) fn id(text: &str, what: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(text).map_err(|_| Problem::not_found(what))
 }
 
-/// The page after this one: the cursor of the last entry when the page is full.
-pub(crate) fn next_cursor<T>(entries: &[T], limit: i64, cursor: impl Fn(&T) -> String) -> String {
-    match entries.last() {
-        Some(last) if entries.len() as i64 == limit => cursor(last),
-        _ => String::new(),
-    }
-}
-
 pub(crate) fn answer<T, M: From<T>>(answer: Answer<T>) -> Response<M> {
     let mut response = Response::new(answer.value.into());
     if answer.replayed {

@@ -1,10 +1,10 @@
 //! Projects over gRPC.
 
 use rpc::project as api;
-use service_kit::Problem;
+use service_kit::{Problem, page::Limit};
 use tonic::Response;
 
-use super::{Call, Projects, answer, id, next_cursor};
+use super::{Call, Projects, answer, id};
 use crate::{
     domain::{
         board::PROJECT_STATUSES,
@@ -42,14 +42,14 @@ impl Projects {
         call: Call<api::ListProjectsRequest>,
     ) -> Result<Response<api::ListProjectsResponse>, Problem> {
         let page = call.message.page.clone().unwrap_or_default();
-        let limit = cursor::limit(page.limit)?;
+        let limit = Limit::asked(page.limit)?;
         let after = cursor::after_id(&page.cursor)?;
-        let projects = self
+        let mut projects = self
             .store
-            .projects(call.owner(), after, &call.message.key, limit)
+            .projects(call.owner(), after, &call.message.key, limit.to_read())
             .await?;
         Ok(Response::new(api::ListProjectsResponse {
-            next_cursor: next_cursor(&projects, limit, |project| project.id.to_string()),
+            next_cursor: limit.cut(&mut projects, |project| project.id.to_string()),
             projects: projects.into_iter().map(Into::into).collect(),
         }))
     }

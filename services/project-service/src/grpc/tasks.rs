@@ -1,15 +1,15 @@
 //! Tasks over gRPC.
 
 use rpc::project::{self as api, update_task_request};
-use service_kit::Problem;
+use service_kit::{Problem, page::Limit};
 use tonic::Response;
 use uuid::Uuid;
 
-use super::{Call, Projects, answer, id, next_cursor};
+use super::{Call, Projects, answer, id};
 use crate::{
     domain::{
         board::{TASK_STATUSES, TaskStatus},
-        cursor::{self, BoardCursor},
+        cursor::BoardCursor,
         fields::{Checker, LONGEST_TEXT, LONGEST_TITLE},
     },
     store::{CreateTask, DeleteTask, Idempotent, Place, TaskFilter, UpdateTask},
@@ -54,7 +54,7 @@ impl Projects {
         let owner = call.owner();
         let asked = call.message;
         let page = asked.page.unwrap_or_default();
-        let limit = cursor::limit(page.limit)?;
+        let limit = Limit::asked(page.limit)?;
         let after = BoardCursor::read(&page.cursor)?;
         let mut checker = Checker::default();
         let filter = TaskFilter {
@@ -68,9 +68,9 @@ impl Projects {
         };
         checker.finish()?;
         let project_id = id(&asked.project_id, "project")?;
-        let tasks = self
+        let mut tasks = self
             .store
-            .tasks(owner, project_id, filter, after, limit)
+            .tasks(owner, project_id, filter, after, limit.to_read())
             .await?;
         let cursor = |task: &redis_contracts::resource::Task| {
             let column = TaskStatus::from_name(&task.status).map_or(0, TaskStatus::column);
@@ -83,7 +83,7 @@ impl Projects {
             .write()
         };
         Ok(Response::new(api::ListTasksResponse {
-            next_cursor: next_cursor(&tasks, limit, cursor),
+            next_cursor: limit.cut(&mut tasks, cursor),
             tasks: tasks.into_iter().map(Into::into).collect(),
         }))
     }

@@ -89,16 +89,16 @@ impl History {
         let turn = self.turns.acquire().await;
         let _turn =
             turn.map_err(|_| Problem::new(Code::Unavailable, "The gateway is stopping."))?;
-        if let Some(entries) = self.from_timeline(topic, position).await
+        if let Some(entries) = self.read_timeline(topic, position).await
             && !entries.is_empty()
         {
             return Ok(entries);
         }
-        self.from_sql(topic, position, reading).await
+        self.read_sql(topic, position, reading).await
     }
 
     /// `None` when the timeline does not reach back to the position, or cannot be read.
-    async fn from_timeline(&self, topic: Topic, position: Position) -> Option<Vec<Entry>> {
+    async fn read_timeline(&self, topic: Topic, position: Position) -> Option<Vec<Entry>> {
         let Topic::Project(project_id) = topic;
         let timeline = PROJECT_TIMELINE.key(project_id);
         let read = self
@@ -114,7 +114,7 @@ impl History {
         reaches_back.then(|| entries.split_off(1))
     }
 
-    async fn from_sql(
+    async fn read_sql(
         &self,
         topic: Topic,
         position: Position,

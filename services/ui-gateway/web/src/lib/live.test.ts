@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { LiveClient, retryDelayMs, type LiveState, type Socket } from './live'
+import { LiveClient, type LiveState, type Socket } from './live'
+import { retryDelayMs } from './retry'
 import type { LiveEvent } from './types'
 
 /** A socket whose other end is the test. */
@@ -252,14 +253,14 @@ describe('LiveClient', () => {
     const t = setUp()
     t.goLive()
     const delays: number[] = []
-    for (let i = 0; i < 8; i += 1) {
+    for (let i = 0; i < 10; i += 1) {
       const from = t.clock.now
       const count = t.sockets.length
       t.socket().break()
       while (t.sockets.length === count) t.clock.pass(1)
       delays.push(t.clock.now - from)
     }
-    expect(delays).toEqual([1, 400, 800, 1600, 3000, 3000, 3000, 3000])
+    expect(delays).toEqual([1, 400, 800, 1600, 3000, 3000, 3000, 3000, 3000, 3000])
     expect(t.seen.states.at(-1)).toBe('offline')
     t.socket().open()
     t.subscribed('10-0')

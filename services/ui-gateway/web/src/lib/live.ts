@@ -1,3 +1,4 @@
+import { restartDelayMs, retryDelayMs } from './retry'
 import type { LiveEvent } from './types'
 
 // One WebSocket, any number of topics. What is subscribed stays subscribed until it is given back:
@@ -50,20 +51,10 @@ interface Topic {
 const PING_EVERY_MS = 20_000
 const ANSWER_WITHIN_MS = 10_000
 const STEADY_AFTER_MS = 5_000
-const OFFLINE_AFTER_ATTEMPTS = 8
-const RETRY_MIN_MS = 200
-const RETRY_MAX_MS = 3_000
-const RESTART_MAX_MS = 30_000
+const OFFLINE_AFTER_ATTEMPTS = 10
 
 const CLOSE_SIGNED_OUT = 4401
 const CLOSE_RESTART = 1012
-
-/** At once, then 0.2 s doubling to 3 s, with up to half of it left to chance. */
-export function retryDelayMs(attempt: number, random: () => number): number {
-  if (attempt === 0) return 0
-  const full = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt)
-  return Math.round(full * (0.5 + random() / 2))
-}
 
 export class LiveClient {
   #options: LiveOptions
@@ -158,7 +149,7 @@ export class LiveClient {
     if (!this.#running) return
     if (code === CLOSE_SIGNED_OUT) return this.#end()
     const delayMs = code === CLOSE_RESTART
-      ? restartDelayMs(reason, this.#options.random)
+      ? restartDelayMs(parse(reason)?.['retry_ms'], this.#options.random)
       : retryDelayMs(this.#attempt, this.#options.random)
     this.#attempt += 1
     this.#cancelRetry = this.#options.after(delayMs, () => this.#connect())
@@ -305,11 +296,4 @@ function parse(text: string): Record<string, unknown> | null {
   } catch {
     return null
   }
-}
-
-/** A server that restarts says when it expects to be back; all its clients come a little apart. */
-function restartDelayMs(reason: string, random: () => number): number {
-  const asked = Number(parse(reason)?.['retry_ms'])
-  const delayMs = Number.isFinite(asked) ? Math.min(Math.max(asked, 0), RESTART_MAX_MS) : RETRY_MIN_MS
-  return Math.round(delayMs * (1 + random() / 2))
 }

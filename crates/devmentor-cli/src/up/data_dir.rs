@@ -1,0 +1,65 @@
+//! The directory that holds everything a platform keeps, used by one `up` at a time.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+
+/// A claimed data directory; free again when this is dropped or the process dies.
+pub(super) struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory, for this user only, and claims it.
+    pub(super) fn claim(path: &Path) -> anyhow::Result<Self> {
+        let named = || path.display().to_string();
+        let make = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
+        make(path).with_context(named)?;
+        let path = fs::canonicalize(path).with_context(named)?;
+        make(&path.join("logs")).with_context(named)?;
+        let lock = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path.join("up.lock"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another `devmentor up` runs on {}; stop it, or give --data-dir and --port-offset",
+                path.display()
+            ),
+            Err(TryLockError::Error(error)) => Err(error).context(path.display().to_string()),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn log_file(&self, name: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{name}.log"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn is_private_and_used_by_one_at_a_time() {
+        let outer = tempfile::tempdir().expect("a directory");
+        let path = outer.path().join("data");
+        let held = DataDir::claim(&path).expect("free");
+        let mode = fs::metadata(&path).expect("made").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert!(DataDir::claim(&path).is_err());
+        drop(held);
+        assert!(DataDir::claim(&path).is_ok());
+    }
+}
