@@ -1,0 +1,29 @@
+# `make help` lists the targets. Each is a script in scripts/, so that it can be read and run alone.
+
+BENCH ?=
+
+.PHONY: help run test check bench docs web build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## install what is missing, build, and start the platform in the foreground
+	@scripts/run.sh
+
+test: ## install what tests need, then all of them: Rust, web, browser
+	@scripts/test.sh
+
+check: ## format, lints and docs as errors, generated files in step, arrows, licences
+	@scripts/check.sh
+
+bench: ## benchmarks beside their ceilings; BENCH="me start" picks some
+	@scripts/bench.sh $(BENCH)
+
+docs: ## write the generated references into docs/
+	@scripts/docs.sh docs
+
+build: web ## build the services, the command and the web app
+	@cargo build --release --workspace --bins
+
+web: ## build the web app, when its sources are newer
+	@scripts/web.sh

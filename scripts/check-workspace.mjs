@@ -1,0 +1,71 @@
+// Reads `cargo metadata` on stdin and checks what no compiler does: which way dependencies point,
+// their licences, and that Redis names and machine paths stand where they may.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+const metadata = JSON.parse(readFileSync(0, "utf8"));
+const members = metadata.packages.filter((entry) => metadata.workspace_members.includes(entry.id));
+const ours = new Set(members.map((entry) => entry.name));
+const faults = [];
+
+// Arrows: what each crate of ours may use of ours, beside test-kit in its tests.
+const MAY_USE = {
+  "redis-contracts": [],
+  "redis-access": ["redis-contracts"],
+  rpc: ["redis-contracts"],
+  "service-kit": ["redis-contracts", "redis-access", "rpc"],
+  "test-kit": [],
+  "devmentor-cli": ["service-kit"],
+};
+const SERVICE = ["redis-contracts", "redis-access", "rpc", "service-kit"];
+const NOT_IN_CONTRACTS = ["tokio", "redis", "actix-web", "tonic", "sqlx"];
+// They start everything and so may use everything.
+const FROM_OUTSIDE = ["platform-tests", "platform-bench"];
+
+for (const member of members) {
+  const isService = member.manifest_path.includes("/services/");
+  const allowed = isService ? SERVICE : MAY_USE[member.name];
+  const used = member.dependencies.filter((entry) => entry.kind === null).map((entry) => entry.name);
+  if (allowed === undefined && !FROM_OUTSIDE.includes(member.name)) {
+    faults.push(`${member.name}: say in scripts/check-workspace.mjs what it may use`);
+  }
+  for (const name of used.filter((name) => ours.has(name) && allowed && !allowed.includes(name))) {
+    faults.push(`${member.name} uses ${name}; arrows do not point that way`);
+  }
+  for (const name of member.name === "redis-contracts" ? used : []) {
+    if (NOT_IN_CONTRACTS.includes(name)) faults.push(`redis-contracts is pure and uses ${name}`);
+  }
+}
+
+// Licences: one of these has to be on offer.
+const LICENCES = new Set([
+  "MIT", "MIT-0", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib",
+  "Unicode-3.0", "Unicode-DFS-2016", "CC0-1.0", "0BSD", "Unlicense", "BSL-1.0", "MPL-2.0", "OpenSSL",
+  "CDLA-Permissive-2.0",
+]);
+const isAllowed = (expression) =>
+  expression
+    .replaceAll("/", " OR ")
+    .replace(/[()]/g, " ")
+    .split(" AND ")
+    .every((part) => part.split(" OR ").some((licence) => LICENCES.has(licence.trim())));
+for (const entry of metadata.packages) {
+  if (!entry.license || !isAllowed(entry.license)) {
+    faults.push(`${entry.name} ${entry.version}: licence ${entry.license ?? "unknown"} is not on the list`);
+  }
+}
+
+// Texts that may not stand in the sources.
+const grep = (pattern, ...paths) => {
+  try {
+    return execFileSync("git", ["grep", "-nIE", pattern, "--", ...paths], { encoding: "utf8" }).trim().split("\n");
+  } catch {
+    return [];
+  }
+};
+const NAMES = "\"(session|user_sessions|auth|rate_limit|cache|stream|realtime|dlq|learning|outbox|websocket|system):";
+const outside = grep(NAMES, "*.rs", ":!crates/redis-contracts", ":!**/tests/**", ":!crates/platform-bench");
+faults.push(...outside.map((line) => `a Redis name outside redis-contracts: ${line}`));
+
+for (const fault of faults) console.error(fault);
+process.exit(faults.length === 0 ? 0 : 1);
