@@ -148,7 +148,10 @@ async fn within<E>(
     };
     let answered = tokio::time::timeout(deadline, answer).await;
     answered.unwrap_or_else(|_| {
-        let problem = Problem::new(Code::DeadlineExceeded, "Send a later deadline if this may take longer.");
+        let problem = Problem::new(
+            Code::DeadlineExceeded,
+            "Send a later deadline if this may take longer.",
+        );
         Ok(Status::from(problem).into_http())
     })
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock, RwLock},
+    sync::{
+        Arc, OnceLock, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,6 +15,8 @@ use redis_contracts::{
     keys::{HealthRecord, SYSTEM_HEALTH},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::Service;
 
 /// How often a process tells of itself; its word is good for 30 s.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -37,6 +42,7 @@ struct Component {
 #[derive(Clone, Default)]
 pub struct Health {
     components: Arc<RwLock<Vec<Component>>>,
+    serving: Arc<AtomicBool>,
     was_ready: Arc<OnceLock<Timestamp>>,
 }
 
@@ -75,10 +81,15 @@ impl Health {
         });
     }
 
+    /// All listeners are bound; before that nothing is ready.
+    pub(crate) fn serve(&self) {
+        self.serving.store(true, Ordering::Relaxed);
+    }
+
     /// The state now.
     pub fn report(&self) -> HealthReport {
         let mut report = HealthReport {
-            ready: true,
+            ready: self.serving.load(Ordering::Relaxed),
             degraded: BTreeMap::new(),
         };
         if let Ok(components) = self.components.read() {
@@ -100,18 +111,17 @@ impl Health {
 pub(crate) async fn tell(
     health: Health,
     cache: CachePool,
-    service: &'static str,
-    version: &'static str,
+    service: Service,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let instance = format!("{}-{}", host_name(), std::process::id());
-    let key = SYSTEM_HEALTH.key((service, instance));
+    let key = SYSTEM_HEALTH.key((service.name, instance));
     let started = Timestamp::now();
     let mut link = cache.link();
     loop {
         let report = health.report();
         let record = HealthRecord {
-            version: version.to_owned(),
+            version: service.version.to_owned(),
             started,
             ready: report.ready,
             degraded: report.degraded,

@@ -60,6 +60,7 @@ pub struct Context {
     pub health: Health,
     /// Its tasks.
     pub supervisor: Supervisor,
+    told_in: Option<CachePool>,
     observe: Vec<Observe>,
     routes: Routes,
 }
@@ -82,7 +83,8 @@ lists them. Stops on SIGTERM or Ctrl-C after a drain. Exit 78: the settings are 
 Example:
   DEVMENTOR__REDIS__CACHE__URL=redis://127.0.0.1:6379 RUST_LOG=debug ";
 
-/// Runs a service as a process. `build` adds its tasks to the context.
+/// Runs a service as a process. `build` adds its tasks to the context; a [`config::ConfigFault`] of
+/// its own counts as one of the settings.
 pub fn run<F, B>(service: Service, build: B) -> ExitCode
 where
     B: FnOnce(Context) -> F,
@@ -119,7 +121,10 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&format!("{}: {error:#}", service.name));
-            ExitCode::FAILURE
+            match error.is::<config::ConfigFault>() {
+                true => ExitCode::from(EXIT_CONFIG),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -150,6 +155,7 @@ impl Context {
             settings,
             health: Health::default(),
             supervisor: Supervisor::new(grace),
+            told_in: None,
             observe: Vec::new(),
             routes: Arc::new(|_| {}),
         }
@@ -194,21 +200,20 @@ impl Context {
         self.observe(move || observed.observe());
     }
 
-    /// Tells of the process in `system:health:{service}/{instance}`.
+    /// Has the process told of in `system:health:{service}/{instance}` while it serves.
     pub fn tell_health(&mut self, cache: &CachePool) {
-        let telling = health::tell(
-            self.health.clone(),
-            cache.clone(),
-            self.service.name,
-            self.service.version,
-            self.supervisor.stop_of(Stage::Workers),
-        );
-        self.supervisor.spawn(Stage::Workers, "health", telling);
+        self.told_in = Some(cache.clone());
     }
 
     /// Serves health and metrics, and runs until `stop` or until a task ends.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let listener = self.bind(self.settings.ops.addr)?;
+        self.health.serve();
+        if let Some(cache) = self.told_in {
+            let stop = self.supervisor.stop_of(Stage::Workers);
+            let telling = health::tell(self.health.clone(), cache, self.service, stop);
+            self.supervisor.spawn(Stage::Workers, "health", telling);
+        }
         let serving = ops::serve(
             listener,
             self.health.clone(),

@@ -6,10 +6,13 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogFormat;
 
+/// The web server tells of each of its starts twice.
+const QUIET: &str = "info,actix_server=warn";
+
 /// Starts logging to stderr, filtered by `RUST_LOG` (default `info`). A second start is ignored, so
 /// that tests may assemble several services in one process.
 pub fn start(format: Option<LogFormat>) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let terminal = std::io::stderr().is_terminal();
     let format = format.unwrap_or(if terminal {
         LogFormat::Pretty

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::anyhow;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::Settings;
+use service_kit::{Problem, Settings, config::ConfigFault};
 
 use crate::{
     domain::account::{ADMIN, NewAccount, USER},
@@ -36,12 +35,7 @@ pub async fn first_admin(
         None => generate()?,
     };
     let account = NewAccount::check(&bootstrap.admin_email, HANDLE, password.expose_secret())
-        .map_err(|problem| {
-            anyhow!(
-                "bootstrap.admin_email or bootstrap.admin_password is not usable: {}",
-                faults(&problem)
-            )
-        })?;
+        .map_err(refused)?;
     let hash = passwords.hash(password.clone()).await?;
     write_password(&settings.data_dir, &password)?;
     let roles = vec![USER.to_owned(), ADMIN.to_owned()];
@@ -63,11 +57,13 @@ fn write_password(data_dir: &Path, password: &SecretString) -> anyhow::Result<()
     )
 }
 
-fn faults(problem: &service_kit::Problem) -> String {
-    let faults: Vec<_> = problem
-        .errors
-        .iter()
-        .map(|error| format!("{}: {}", error.field, error.message))
-        .collect();
-    faults.join("; ")
+/// Which setting is wrong.
+fn refused(problem: Problem) -> anyhow::Error {
+    match problem.errors.into_iter().next() {
+        Some(fault) => anyhow::Error::new(ConfigFault::Bad {
+            name: format!("bootstrap.admin_{}", fault.field),
+            expected: format!("expected {}", fault.message),
+        }),
+        None => problem.into(),
+    }
 }

@@ -1,7 +1,7 @@
 //! The keys that sign access tokens: Ed25519, one PKCS#8 file each, its name the `kid`.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -120,9 +120,17 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&partial)
         .with_context(written)?;
+    // One that a crash left behind may have another mode.
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+        .with_context(written)?;
     file.write_all(bytes).with_context(written)?;
     file.sync_all().with_context(written)?;
-    fs::rename(&partial, path).with_context(written)
+    fs::rename(&partial, path).with_context(written)?;
+    // Without this a power cut may take the name back.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(written)
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
 
     let store = Store::new(&sqlite);
     let passwords = Passwords::start()?;
-    bootstrap::first_admin(&store, &passwords, &settings).await?;
     let keys = SigningKeys::load(&settings.data_dir)?;
+    bootstrap::first_admin(&store, &passwords, &settings).await?;
     publish_keys(&mut context, keys.jwks());
     let tokens = Arc::new(Tokens::new(keys, &settings.jwt, settings.session)?);
     let (sessions, telling) = Sessions::new(store.clone(), cache, settings.session);

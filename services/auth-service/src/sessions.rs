@@ -14,6 +14,9 @@ use crate::store::{SessionRow, Store};
 /// Copies written between two looks at SQL.
 const BATCH: i64 = 100;
 
+/// Sessions deleted at once, so that whoever else writes waits for little.
+const FORGET_BATCH: u32 = 1000;
+
 /// How often long-gone sessions are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
@@ -28,6 +31,13 @@ pub struct Sessions {
     cache: CachePool,
     settings: config::Session,
     unheard: Arc<Notify>,
+}
+
+/// A change of sessions on its way through SQL to Redis. When it ends before Redis has heard,
+/// because Redis is away or the caller hung up, the task that repeats is woken.
+pub struct Change<'a> {
+    sessions: &'a Sessions,
+    heard: bool,
 }
 
 /// Repeats what Redis did not hear.
@@ -50,16 +60,11 @@ impl Sessions {
         self.settings
     }
 
-    /// Writes the copy of a session that was changed in SQL. When Redis is away it is repeated; the
-    /// caller's change counts either way.
-    pub async fn tell(&self, row: &SessionRow) {
-        let told = match self.put(row).await {
-            Ok(()) => self.store.heard(row.id, row.version).await,
-            Err(problem) => Err(problem),
-        };
-        if let Err(problem) = told {
-            tracing::debug!(session.id = %row.id, error = %problem, "the copy of a session is written later");
-            self.unheard.notify_one();
+    /// Begins a change of sessions; taken before SQL is changed.
+    pub const fn change(&self) -> Change<'_> {
+        Change {
+            sessions: self,
+            heard: false,
         }
     }
 
@@ -68,6 +73,11 @@ impl Sessions {
         if let Err(problem) = self.put(row).await {
             tracing::debug!(session.id = %row.id, error = %problem, "the copy of a session is not restored");
         }
+    }
+
+    async fn tell(&self, row: &SessionRow) -> Result<(), Problem> {
+        self.put(row).await?;
+        self.store.heard(row.id, row.version).await
     }
 
     async fn put(&self, row: &SessionRow) -> Result<(), Problem> {
@@ -82,6 +92,27 @@ impl Sessions {
             Duration::from_millis(left_ms.max(1).unsigned_abs())
         } else {
             Duration::from_secs(self.settings.idle_seconds) + ENDED_MARGIN
+        }
+    }
+}
+
+impl Change<'_> {
+    /// Writes the copies of sessions that were changed in SQL, where the change counts either way.
+    pub async fn tell(mut self, rows: &[SessionRow]) {
+        for row in rows {
+            if let Err(problem) = self.sessions.tell(row).await {
+                tracing::debug!(session.id = %row.id, error = %problem, "the copy of a session is written later");
+                return;
+            }
+        }
+        self.heard = true;
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        if !self.heard {
+            self.sessions.unheard.notify_one();
         }
     }
 }
@@ -104,10 +135,7 @@ impl Telling {
                 Ok(()) = link.changed() => {}
                 () = sessions.unheard.notified(), if up && !failed => {}
                 () = tokio::time::sleep(backoff.next_wait()), if failed => {}
-                _ = forget.tick() => match sessions.store.forget_old_sessions().await {
-                    Ok(count) => tracing::debug!(count, "old sessions deleted"),
-                    Err(problem) => tracing::warn!(error = %problem, "old sessions were not deleted"),
-                },
+                _ = forget.tick() => sessions.forget_old().await,
             }
         }
     }
@@ -123,10 +151,21 @@ impl Sessions {
                 Err(_) => return false,
             };
             for row in rows {
-                if self.put(&row).await.is_err()
-                    || self.store.heard(row.id, row.version).await.is_err()
-                {
+                if self.tell(&row).await.is_err() {
                     return false;
+                }
+            }
+        }
+    }
+
+    async fn forget_old(&self) {
+        loop {
+            match self.store.forget_old_sessions(FORGET_BATCH).await {
+                Ok(count) if count < u64::from(FORGET_BATCH) => return,
+                Ok(_) => {}
+                Err(problem) => {
+                    tracing::warn!(error = %problem, "old sessions were not deleted");
+                    return;
                 }
             }
         }

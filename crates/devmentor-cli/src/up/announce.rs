@@ -57,9 +57,11 @@ pub(super) async fn when_ready(
 
 async fn all_ready(probes: Vec<(&'static str, Probe)>, console: &Console) {
     let mut waiting: Vec<_> = probes.iter().map(|(name, _)| *name).collect();
+    let started = waiting.clone();
     let mut answers = JoinSet::new();
     for (name, probe) in probes {
-        answers.spawn(async move { ready::wait(&probe).await.map(|()| name) });
+        let started = started.clone();
+        answers.spawn(async move { ready::wait(&probe, &started).await.map(|()| name) });
     }
     let mut patience = Instant::now() + PATIENCE;
     while !answers.is_empty() {

@@ -1,9 +1,10 @@
 //! Whether a process is ready.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use anyhow::Context;
 use reqwest::Client;
+use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,28 +19,40 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(1);
 pub(super) enum Probe {
     /// `PING` on this port.
     Ping(u16),
-    /// 200 at this URL.
+    /// `/health/ready` at this URL.
     Http(String),
 }
 
-/// Asks until it is ready.
-pub(super) async fn wait(probe: &Probe) -> anyhow::Result<()> {
+#[derive(Deserialize)]
+struct Readiness {
+    degraded: BTreeMap<String, String>,
+}
+
+/// Asks until it is ready and misses nothing of what is `started` beside it.
+pub(super) async fn wait(probe: &Probe, started: &[&str]) -> anyhow::Result<()> {
     let client = Client::builder()
         .no_proxy()
         .build()
         .context("no HTTP client")?;
     let ready = async || match probe {
         Probe::Ping(port) => answers_ping(*port).await,
-        Probe::Http(url) => client
-            .get(url)
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success()),
+        Probe::Http(url) => {
+            let missed = missed(&client, url).await;
+            missed.is_some_and(|missed| !missed.iter().any(|name| started.contains(&name.as_str())))
+        }
     };
     while !timeout(LONGEST_ANSWER, ready()).await.unwrap_or(false) {
         sleep(ASK_EVERY).await;
     }
     Ok(())
+}
+
+/// What a ready service does without; nothing for one that is not ready.
+async fn missed(client: &Client, url: &str) -> Option<Vec<String>> {
+    let answer = client.get(url).send().await.ok()?;
+    let ready = answer.error_for_status().ok()?;
+    let readiness: Readiness = ready.json().await.ok()?;
+    Some(readiness.degraded.into_keys().collect())
 }
 
 /// A Redis with a password answers `-NOAUTH`, one that still reads its files `-LOADING`.

@@ -31,6 +31,10 @@ pub const SESSION_SLIDE: Duration = Duration::from_secs(60);
 /// How long auth-service's word is good while the cache cannot hold it.
 const WORD_GOOD_FOR: Duration = Duration::from_secs(1);
 
+/// How long it is taken as given that auth-service has no word, so that those who wait for a frozen
+/// one wait together and not one after the other.
+const SILENCE_GOOD_FOR: Duration = Duration::from_millis(200);
+
 /// Words of auth-service that are remembered.
 const REMEMBERED: usize = 20_000;
 
@@ -80,6 +84,18 @@ struct Inner {
 struct Word {
     said: Result<Arc<SessionRecord>, Problem>,
     at: Instant,
+}
+
+impl Word {
+    /// A live session is in the cache again unless that is away; a refusal is nowhere else.
+    fn is_good(&self, cache_away: bool) -> bool {
+        let good_for = match &self.said {
+            Ok(_) if !cache_away => Duration::ZERO,
+            Err(problem) if problem.code.http_status() != 401 => SILENCE_GOOD_FOR,
+            Ok(_) | Err(_) => WORD_GOOD_FOR,
+        };
+        self.at.elapsed() < good_for
+    }
 }
 
 struct Slide {
@@ -216,8 +232,7 @@ impl Guard {
     ) -> Result<Arc<SessionRecord>, Problem> {
         let words = &self.inner.words;
         if let Some(word) = words.get(&id) {
-            let good = (cache_away || word.said.is_err()) && word.at.elapsed() < WORD_GOOD_FOR;
-            if good {
+            if word.is_good(cache_away) {
                 return word.said;
             }
             words.remove(&id);
@@ -225,7 +240,11 @@ impl Guard {
         match words.get_value_or_guard_async(&id).await {
             Ok(word) => word.said,
             Err(turn) => {
-                let word = self.fetch_session(token, context).await?;
+                let said = self.fetch_session(token, context).await;
+                let word = Word {
+                    said,
+                    at: Instant::now(),
+                };
                 // The place may be gone when the cache is full; the word still counts.
                 let _ = turn.insert(word.clone());
                 word.said
@@ -233,32 +252,18 @@ impl Guard {
         }
     }
 
-    /// `Err` when auth-service has no word to give.
     async fn fetch_session(
         &self,
         token: &Arc<str>,
         context: &RequestContext,
-    ) -> Result<Word, Problem> {
+    ) -> Result<Arc<SessionRecord>, Problem> {
         let request = context.call(Some(token), CheckSessionRequest {});
-        let answer = self.inner.auth.clone().check_session(request).await;
-        let said = match answer.map_err(Problem::from) {
-            Ok(answer) => answer
-                .into_inner()
-                .session
-                .ok_or(rpc::Malformed("session"))
-                .and_then(record),
-            Err(problem) if problem.code.http_status() == 401 => {
-                return Ok(Word {
-                    said: Err(problem),
-                    at: Instant::now(),
-                });
-            }
-            Err(problem) => return Err(problem),
-        };
-        Ok(Word {
-            said: Ok(Arc::new(said?)),
-            at: Instant::now(),
-        })
+        let answer = self.inner.auth.clone().check_session(request).await?;
+        let session = answer
+            .into_inner()
+            .session
+            .ok_or(rpc::Malformed("session"))?;
+        Ok(Arc::new(record(session)?))
     }
 
     fn slide_when_due(

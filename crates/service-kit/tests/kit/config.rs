@@ -82,7 +82,7 @@ fn good_value(kind: Kind) -> &'static str {
             "file" => "file:///var/mail",
             _ => "http://host:1",
         },
-        Kind::Number(_) => "3000",
+        Kind::Number(_) => "4000",
         Kind::Flag => "false",
         Kind::Choice(words) => words[0],
         Kind::Secret | Kind::Text => "text",

@@ -52,7 +52,8 @@ impl NewAccount {
 
 /// The form in which addresses are stored and compared.
 pub fn comparable_email(email: &str) -> String {
-    email.trim().nfc().collect::<String>().to_lowercase()
+    // Last, because lower case may bring letters together that have a form of their own.
+    email.trim().to_lowercase().nfc().collect()
 }
 
 /// Plausible: one @ with something on both sides, no blanks. Only a mail sent there proves more.
@@ -109,6 +110,8 @@ pub fn checked_roles(roles: &[String]) -> Result<Vec<String>, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -130,6 +133,32 @@ mod tests {
             assert!(!is_email(&comparable_email(bad)), "{bad}");
         }
         assert_eq!(comparable_email(" Ann@Example.ORG "), "ann@example.org");
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_is_compared_in_one_form(email in ".{0,40}(@.{0,40})?") {
+            let once = comparable_email(&email);
+            prop_assert_eq!(comparable_email(&once), once);
+        }
+
+        #[test]
+        fn what_is_accepted_has_its_form(email in "\\PC{0,8}@?[a-z.-]{0,8}", handle in "[a-z0-9_-]{0,34}|\\PC{0,6}", password in ".{0,12}") {
+            let wrong = match NewAccount::check(&email, &handle, &password) {
+                Ok(account) => {
+                    prop_assert_eq!(account.email.matches('@').count(), 1);
+                    prop_assert!(!account.email.contains(char::is_whitespace));
+                    vec![]
+                }
+                Err(problem) => problem.errors.into_iter().map(|error| error.field).collect(),
+            };
+            let plain = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
+            let handle_fits = handle.starts_with(plain)
+                && (3..=32).contains(&handle.len())
+                && handle.chars().all(|character| plain(character) || "-_".contains(character));
+            prop_assert_eq!(handle_fits, !wrong.contains(&"handle".to_owned()));
+            prop_assert_eq!(password.chars().count() >= 8, !wrong.contains(&"password".to_owned()));
+        }
     }
 
     #[test]

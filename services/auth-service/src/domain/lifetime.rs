@@ -17,6 +17,8 @@ pub fn is_slide_due(last_seen: Timestamp, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -30,6 +32,17 @@ mod tests {
             expires_at(settings, created_at, Timestamp::from_unix_ms(now_s * 1000)).unix_ms() / 1000
         };
         assert_eq!([0, 30, 40, 90].map(ends_s), [60, 90, 100, 100]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_beyond_either_end(idle in 1u64..1_000_000_000, absolute in 1u64..1_000_000_000, used_ms in 0i64..1_000_000_000_000) {
+            let settings = config::Session { idle_seconds: idle, absolute_seconds: absolute };
+            let created_at = Timestamp::from_unix_ms(0);
+            let now = Timestamp::from_unix_ms(used_ms);
+            let ends = expires_at(settings, created_at, now);
+            prop_assert!(ends <= now.plus_seconds(idle) && ends <= created_at.plus_seconds(absolute));
+        }
     }
 
     #[test]

@@ -47,10 +47,9 @@ impl Accounts {
     ) -> Result<User, Problem> {
         let id = Uuid::try_parse(&asked.user_id).map_err(|_| Problem::not_found("account"))?;
         let roles = checked_roles(&asked.roles)?;
+        let change = self.sessions.change();
         let user = self.store.set_roles(id, &roles).await?;
-        for session in self.store.live_sessions(id).await? {
-            self.sessions.tell(&session).await;
-        }
+        change.tell(&self.store.live_sessions(id).await?).await;
         Ok(user)
     }
 }

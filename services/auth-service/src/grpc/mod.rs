@@ -50,9 +50,7 @@ impl Accounts {
         let claims = self.claims(metadata)?;
         let row = self.store.session(claims.sid).await?;
         row.filter(|row| row.is_live() && row.user.id == claims.sub)
-            .ok_or_else(|| {
-                Problem::new(Code::SessionEnded, "The session has ended; sign in again.")
-            })
+            .ok_or_else(ended)
     }
 
     /// The caller, who has to be an admin by SQL's word, whatever the token says.
@@ -64,6 +62,10 @@ impl Accounts {
             Err(Problem::new(Code::Forbidden, "Only admins may do this."))
         }
     }
+}
+
+fn ended() -> Problem {
+    Problem::new(Code::SessionEnded, "The session has ended; sign in again.")
 }
 
 /// A session as a message.

@@ -1,12 +1,14 @@
 //! Signing in and out.
 
+use std::slice;
+
 use redis_contracts::Timestamp;
 use rpc::auth as api;
 use secrecy::SecretString;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use super::{Accounts, session};
+use super::{Accounts, ended, session};
 use crate::{
     domain::{
         account::{comparable_email, is_password},
@@ -42,6 +44,7 @@ impl Accounts {
             .await?;
         let user = user.filter(|_| matches).ok_or_else(refused)?;
         let now = Timestamp::now();
+        let change = self.sessions.change();
         let row = self
             .store
             .create_session(NewSession {
@@ -51,7 +54,7 @@ impl Accounts {
                 expires_at: expires_at(self.sessions.settings(), now, now),
             })
             .await?;
-        self.sessions.tell(&row).await;
+        change.tell(slice::from_ref(&row)).await;
         let token = self.tokens.issue(&row)?;
         tracing::info!(user.id = %row.user.id, session.id = %row.id, "signed in");
         Ok(api::LoginResponse {
@@ -63,9 +66,10 @@ impl Accounts {
 
     /// Ends a session: in SQL, then wherever its copy is.
     pub(super) async fn end(&self, id: Uuid) -> Result<(), Problem> {
+        let change = self.sessions.change();
         self.store.end_session(id).await?;
         if let Some(row) = self.store.session(id).await? {
-            self.sessions.tell(&row).await;
+            change.tell(slice::from_ref(&row)).await;
             tracing::info!(user.id = %row.user.id, session.id = %id, "signed out");
         }
         Ok(())
@@ -78,14 +82,12 @@ impl Accounts {
             return Ok(row);
         }
         let expires_at = expires_at(self.sessions.settings(), row.created_at, now);
+        let change = self.sessions.change();
         self.store.slide_session(row.id, now, expires_at).await?;
-        match self.store.session(row.id).await? {
-            Some(slid) => {
-                self.sessions.tell(&slid).await;
-                Ok(slid)
-            }
-            None => Ok(row),
-        }
+        let slid = self.store.session(row.id).await?;
+        let slid = slid.filter(SessionRow::is_live).ok_or_else(ended)?;
+        change.tell(slice::from_ref(&slid)).await;
+        Ok(slid)
     }
 }
 

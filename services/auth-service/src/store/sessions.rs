@@ -169,11 +169,12 @@ impl Store {
         .map_err(sql_problem)
     }
 
-    /// Sessions whose last change Redis has not heard of.
+    /// Sessions whose last change Redis has not heard of. Asked of the connection that writes: it
+    /// may still be busy with the change of a caller who has hung up, and answers after it.
     pub async fn unheard_sessions(&self, limit: i64) -> Result<Vec<SessionRow>, Problem> {
         sqlx::query(select_session!("WHERE s.unheard = 1 LIMIT ?"))
             .bind(limit)
-            .fetch_all(&self.read)
+            .fetch_all(&self.write)
             .await
             .map(|rows| rows.iter().map(session).collect())
             .map_err(sql_problem)
@@ -203,10 +204,11 @@ impl Store {
             .map_err(sql_problem)
     }
 
-    /// Deletes sessions that are long over.
-    pub async fn forget_old_sessions(&self) -> Result<u64, Problem> {
-        sqlx::query("DELETE FROM sessions WHERE expires_at < ?")
+    /// Deletes sessions that are long over, so many at most; answers how many.
+    pub async fn forget_old_sessions(&self, limit: u32) -> Result<u64, Problem> {
+        sqlx::query("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < ? LIMIT ?)")
             .bind(Timestamp::now().unix_ms() - KEPT_MS)
+            .bind(limit)
             .execute(&self.write)
             .await
             .map(|done| done.rows_affected())

@@ -1,0 +1,4 @@
+//! The whole platform from outside: real processes on free ports, real Redis, real SQL.
+
+mod change;
+mod log;
