@@ -22,8 +22,8 @@ bench: ## benchmarks beside their ceilings; BENCH="me start" picks some
 docs: ## write the generated references into docs/
 	@scripts/docs.sh docs
 
-build: web ## build the services, the command and the web app
-	@cargo build --release --workspace --bins
+build: ## build the web app, the services and the command
+	@scripts/build.sh
 
 web: ## build the web app, when its sources are newer
 	@scripts/web.sh

@@ -4,9 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/install.sh
 
-need_rust
 need_redis
-scripts/web.sh
-say "building (the first time takes some minutes)"
-cargo build --release --workspace --bins || fail "The build failed." "See what the compiler says above."
+scripts/build.sh
 exec target/release/devmentor up --no-build "$@"

@@ -12,7 +12,14 @@ need_chromium
 log=$(mktemp)
 before=$(mktemp)
 trap 'rm -f "$log" "$before"' EXIT
-ours() { pgrep -fl 'redis-server|auth-service|project-service|ui-gateway|devmentor' || true; }
+ours() { # pid and name of each process of ours; without /proc, ps knows
+    local name='redis-server|auth-service|project-servic|ui-gateway|devmentor|chrom'
+    if [ -r /proc/self/comm ]; then
+        grep -HE "^($name)" /proc/[0-9]*/comm 2>/dev/null | tr '/:' '  ' | awk '{ print $2, $4 }' || true
+    else
+        ps -axo pid=,comm= | grep -E "$name" || true
+    fi
+}
 ours >"$before"
 status=0
 run() { # title, then a command; its output is kept for the counts
@@ -29,9 +36,14 @@ run "web: types" npm --prefix $web run --silent check
 run "web: units" npm --prefix $web run --silent test
 run "web: browser" npm --prefix $web run --silent e2e
 
-left=$(ours | grep -vxFf "$before" || true)
-if [ -n "$left" ]; then
-    printf 'Processes were left behind:\n%s\n' "$left" >&2
+left() { ours | grep -vxFf "$before" || true; }
+# A browser takes a moment to end after it was told to.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -n "$(left)" ] || break
+    sleep 0.5
+done
+if [ -n "$(left)" ]; then
+    printf 'Processes were left behind:\n%s\n' "$(left)" >&2
     status=1
 fi
 

@@ -17,6 +17,8 @@ const GATEWAY: &str = "ui-gateway";
 
 /// A running platform.
 pub struct Platform {
+    // First: services end before what they need.
+    services: BTreeMap<&'static str, Running>,
     /// The cache Redis.
     pub cache: RedisServer,
     /// The streams Redis.
@@ -26,7 +28,6 @@ pub struct Platform {
     /// The wire to the streams Redis, where one was asked for.
     pub streams_wire: Option<Proxy>,
     base_url: String,
-    services: BTreeMap<&'static str, Running>,
     data_dir: TempDir,
 }
 

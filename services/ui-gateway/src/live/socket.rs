@@ -243,11 +243,9 @@ impl Socket {
         let topic = subscription.topic;
         match found {
             Found::Standing(Ok(standing)) => {
-                let (position, replayed) = if standing.gap || standing.behind == 0 {
-                    (standing.from, 0)
-                } else {
-                    (standing.newest, standing.behind)
-                };
+                // The position to go on from: whoever keeps it and is cut off in the middle of the
+                // replay has not heard what comes after it.
+                let (position, replayed) = (standing.from, standing.behind);
                 let gap = standing.gap;
                 let text = topic.to_string();
                 self.write(

@@ -1,0 +1,5 @@
+//! The `devmentor` command from outside.
+
+mod running;
+mod up;
+mod usage;

@@ -1,0 +1,201 @@
+//! Sessions: dead everywhere at once after logout, alive whatever happens to the cache Redis.
+
+use redis_contracts::keys::{SESSION, USER_SESSIONS};
+use serde_json::json;
+use test_kit::{ADMIN_EMAIL, Live, PATIENCE, Person, Platform, eventually};
+use tokio_tungstenite::tungstenite;
+
+use crate::{
+    grpc::{self, UNAUTHENTICATED},
+    log::{heard, topic},
+};
+
+#[tokio::test]
+async fn logout_ends_the_session_everywhere_and_its_sockets() {
+    let platform = Platform::start().await;
+    let person = platform.person().await;
+    let other = person.sign_in_again().await;
+    let mut sockets = [person.live().await, person.live().await];
+    let mut others = other.live().await;
+    // Both gRPC services know the session now.
+    assert_eq!(grpc::get_me(&platform, &person.token).await, Ok(()));
+    assert_eq!(grpc::list_projects(&platform, &person.token).await, Ok(()));
+
+    person.post("/api/auth/logout", json!({})).await.expect(204);
+    person
+        .get("/api/me")
+        .await
+        .expect_problem(401, "session_ended");
+    person
+        .get("/api/projects")
+        .await
+        .expect_problem(401, "session_ended");
+    assert_eq!(
+        grpc::get_me(&platform, &person.token).await,
+        Err(UNAUTHENTICATED)
+    );
+    assert_eq!(
+        grpc::list_projects(&platform, &person.token).await,
+        Err(UNAUTHENTICATED)
+    );
+    assert_eq!(upgrade_status(&platform, &person).await, 401);
+    for socket in &mut sockets {
+        assert_eq!(socket.close_code().await, 4401);
+    }
+    other.get("/api/me").await.expect(200);
+    others.send(r#"{"type":"ping"}"#).await;
+    others.expect("pong").await;
+}
+
+async fn upgrade_status(platform: &Platform, person: &Person) -> u16 {
+    match Live::connect(platform.base_url(), &person.token).await {
+        Err(tungstenite::Error::Http(answer)) => answer.status().as_u16(),
+        other => panic!("expected a refusal: {:?}", other.map(|_| "a socket")),
+    }
+}
+
+#[tokio::test]
+async fn an_emptied_cache_signs_nobody_out_and_revives_nobody() {
+    let platform = Platform::start().await;
+    let (stays, leaves) = (platform.person().await, platform.person().await);
+    let mut live = stays.live().await;
+    leaves.post("/api/auth/logout", json!({})).await.expect(204);
+    let mut cache = platform.cache.connect().await;
+    redis::cmd("FLUSHALL")
+        .exec_async(&mut cache)
+        .await
+        .expect("FLUSHALL");
+    stays.get("/api/me").await.expect(200);
+    leaves
+        .get("/api/me")
+        .await
+        .expect_problem(401, "session_ended");
+    live.send(r#"{"type":"ping"}"#).await;
+    live.expect("pong").await;
+    let sessions: Vec<String> = redis::cmd("KEYS")
+        .arg("session:*")
+        .query_async(&mut cache)
+        .await
+        .expect("KEYS");
+    let me = stays.get("/api/me").await.expect(200);
+    let own = SESSION.key(
+        me["session"]["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .expect("an id"),
+    );
+    assert!(
+        sessions.contains(&own.name().to_owned()),
+        "the hot copy is restored: {sessions:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_the_cache_redis_people_stay_signed_in_and_logout_counts() {
+    let mut platform = Platform::start().await;
+    let (stays, leaves) = (platform.person().await, platform.person().await);
+    let project = stays.create_project("STAY").await;
+    let mut live = stays.live().await;
+    live.subscribe(&topic(&project), None).await;
+    live.expect("subscribed").await;
+    platform.cache.kill();
+
+    stays.get("/api/me").await.expect(200);
+    stays.create_task(&project, "Without the cache").await;
+    assert_eq!(heard(&mut live, 1).await.len(), 1);
+    let again = stays.sign_in_again().await;
+    again.get("/api/me").await.expect(200);
+    let mut leaving = leaves.live().await;
+    leaves.post("/api/auth/logout", json!({})).await.expect(204);
+    eventually("the session is dead", PATIENCE, async || {
+        match leaves.get("/api/me").await.status {
+            401 => Ok(()),
+            status => Err(status),
+        }
+    })
+    .await;
+    assert_eq!(leaving.close_code().await, 4401);
+
+    platform.cache.restart().await;
+    for person in [&stays, &again] {
+        person.get("/api/me").await.expect(200);
+    }
+    leaves
+        .get("/api/me")
+        .await
+        .expect_problem(401, "session_ended");
+}
+
+#[tokio::test]
+async fn sessions_survive_a_restart_of_every_service() {
+    let mut platform = Platform::start().await;
+    let (stays, leaves) = (platform.person().await, platform.person().await);
+    leaves.post("/api/auth/logout", json!({})).await.expect(204);
+    for service in ["auth-service", "project-service", "ui-gateway"] {
+        platform.restart(service).await;
+    }
+    stays.get("/api/me").await.expect(200);
+    leaves
+        .get("/api/me")
+        .await
+        .expect_problem(401, "session_ended");
+    stays.sign_in_again().await;
+}
+
+#[tokio::test]
+async fn me_is_answered_without_auth_service() {
+    let mut platform = Platform::start().await;
+    let person = platform.person().await;
+    person.get("/api/me").await.expect(200);
+    platform.kill("auth-service");
+    let me = person.get("/api/me").await.expect(200);
+    assert_eq!(me["user"]["email"], person.email.as_str());
+    assert_eq!(me["user"]["roles"], json!(["user"]));
+}
+
+#[tokio::test]
+async fn roles_stand_in_the_session_and_wrong_passwords_all_look_alike() {
+    let platform = Platform::start().await;
+    let (admin, person) = (platform.admin().await, platform.person().await);
+    let me = admin.get("/api/me").await.expect(200);
+    let roles = me["user"]["roles"].as_array().expect("roles").clone();
+    assert!(roles.contains(&json!("admin")), "{roles:?}");
+    admin.get("/api/admin/users").await.expect(200);
+    person
+        .get("/api/admin/users")
+        .await
+        .expect_problem(403, "forbidden");
+    for email in [ADMIN_EMAIL, "nobody@example.com"] {
+        let answer = person
+            .post(
+                "/api/auth/login",
+                json!({"email": email, "password": "not this one"}),
+            )
+            .await;
+        answer.expect_problem(401, "invalid_credentials");
+    }
+}
+
+#[tokio::test]
+async fn everything_of_a_session_in_the_cache_ends_by_itself() {
+    let platform = Platform::start().await;
+    let person = platform.person().await;
+    person.get("/api/me").await.expect(200);
+    let mut cache = platform.cache.connect().await;
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg("*")
+        .query_async(&mut cache)
+        .await
+        .expect("KEYS");
+    let index = USER_SESSIONS.key(person.id.parse().expect("a UUID"));
+    assert!(keys.contains(&index.name().to_owned()), "{keys:?}");
+    for key in keys {
+        let ttl_ms: i64 = redis::cmd("PTTL")
+            .arg(&key)
+            .query_async(&mut cache)
+            .await
+            .expect("PTTL");
+        assert!(ttl_ms > 0, "{key}: {ttl_ms}");
+        assert!(!key.contains(&person.token), "no secret stands in a key");
+    }
+}

@@ -1,0 +1,148 @@
+//! Sessions: SQL is the truth, Redis has copies of it.
+
+use std::time::Duration;
+
+use redis_contracts::script::put_session;
+use rpc::auth::{LogoutRequest, Session, TouchSessionRequest};
+use service_kit::Problem;
+
+use crate::{Auth, answer, call, email_of, refused};
+
+impl Auth {
+    async fn touch(&self, token: &str) -> Result<Session, Problem> {
+        let request = call(token, TouchSessionRequest {});
+        let session = answer(self.client().touch_session(request).await)?.session;
+        Ok(session.expect("a session"))
+    }
+
+    /// Has Redis forget everything.
+    async fn flush(&self) {
+        let flush = redis::cmd("FLUSHALL");
+        flush
+            .exec_async(&mut self.redis.connect().await)
+            .await
+            .expect("FLUSHALL");
+    }
+}
+
+fn seconds(moment: Option<&prost_types::Timestamp>) -> i64 {
+    moment.expect("a moment").seconds
+}
+
+#[tokio::test]
+async fn what_redis_forgot_is_restored_by_a_check() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    let copy = auth.held(reader.session_id).await.expect("a hot copy");
+    auth.flush().await;
+    auth.check(&reader.token).await.expect("live");
+    assert_eq!(auth.held(reader.session_id).await, Some(copy));
+    auth.logout(&reader.token).await.expect("signed out");
+    auth.flush().await;
+    assert_eq!(refused(auth.check(&reader.token).await), "session_ended");
+    assert_eq!(auth.held(reader.session_id).await, None);
+}
+
+#[tokio::test]
+async fn an_ended_session_is_not_revived_by_a_late_copy() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    let live = auth.held(reader.session_id).await.expect("a hot copy");
+    auth.logout(&reader.token).await.expect("signed out");
+    let ended = auth.held(reader.session_id).await.expect("a hot copy");
+    assert!(ended.ended_at.is_some(), "told before logout is answered");
+    let late = put_session(reader.session_id, &live, Duration::from_secs(60));
+    let mut eval = redis::cmd("EVAL");
+    eval.arg(late.script.source)
+        .arg(late.keys.len())
+        .arg(&late.keys)
+        .arg(&late.args);
+    let written: bool = eval
+        .query_async(&mut auth.redis.connect().await)
+        .await
+        .expect("EVAL");
+    assert!(!written);
+    assert_eq!(auth.held(reader.session_id).await, Some(ended));
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_slid_and_ends_in_the_end() {
+    let auth = Auth::with(&[
+        ("session.idle_seconds", "3600"),
+        ("session.absolute_seconds", "7200"),
+    ])
+    .await;
+    let reader = auth.person("reader").await;
+    auth.sql("UPDATE sessions SET last_seen = last_seen - 61000, expires_at = expires_at - 61000")
+        .await;
+    let before = auth.check(&reader.token).await.expect("live");
+    let slid = auth.touch(&reader.token).await.expect("live");
+    let grown = seconds(slid.expires_at.as_ref()) - seconds(before.expires_at.as_ref());
+    assert!(grown >= 60, "{grown}");
+    assert_eq!(slid.version, before.version + 1);
+    let held = auth.held(reader.session_id).await.expect("a hot copy");
+    assert_eq!(held.version, slid.version);
+    assert_eq!(auth.touch(&reader.token).await.expect("not due"), slid);
+
+    auth.sql(
+        "UPDATE sessions SET last_seen = last_seen - 61000, created_at = created_at - 7000000",
+    )
+    .await;
+    let last = auth.touch(&reader.token).await.expect("live");
+    assert_eq!(
+        seconds(last.expires_at.as_ref()) - seconds(last.created_at.as_ref()),
+        7200,
+        "never beyond its absolute end"
+    );
+    auth.sql("UPDATE sessions SET expires_at = last_seen - 1")
+        .await;
+    assert_eq!(refused(auth.touch(&reader.token).await), "session_ended");
+    assert_eq!(refused(auth.check(&reader.token).await), "session_ended");
+}
+
+#[tokio::test]
+async fn without_redis_people_come_and_go_and_redis_hears_of_it_later() {
+    let auth = Auth::start().await;
+    let (stays, leaves) = (auth.person("stays").await, auth.person("leaves").await);
+    auth.wire.cut();
+    let comes = auth.sign_in(&email_of("stays")).await;
+    auth.check(&comes.token).await.expect("live");
+    auth.logout(&leaves.token).await.expect("signed out");
+    assert_eq!(refused(auth.check(&leaves.token).await), "session_ended");
+    auth.wire.heal();
+    auth.until_held(comes.session_id, |copy| copy.ended_at.is_none())
+        .await;
+    auth.until_held(leaves.session_id, |copy| copy.ended_at.is_some())
+        .await;
+    auth.until_all_heard().await;
+    auth.check(&stays.token).await.expect("live");
+}
+
+#[tokio::test]
+async fn a_logout_whose_caller_hung_up_reaches_redis() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    auth.wire.freeze();
+    let request = call(&reader.token, LogoutRequest {});
+    let mut client = auth.client();
+    let hung_up = tokio::time::timeout(Duration::from_millis(300), client.logout(request)).await;
+    assert!(hung_up.is_err(), "Redis does not answer");
+    auth.wire.heal();
+    auth.until_held(reader.session_id, |copy| copy.ended_at.is_some())
+        .await;
+    // What was on the wire may have arrived by itself; that it is known to have is what counts.
+    auth.until_all_heard().await;
+}
+
+#[tokio::test]
+async fn a_crash_between_sql_and_redis_is_made_good() {
+    let mut auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    auth.wire.cut();
+    auth.logout(&reader.token).await.expect("signed out");
+    auth.process.kill();
+    auth.wire.heal();
+    auth.restart().await;
+    auth.until_held(reader.session_id, |copy| copy.ended_at.is_some())
+        .await;
+}
