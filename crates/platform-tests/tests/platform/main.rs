@@ -1,8 +1,11 @@
 //! The whole platform from outside: real processes on free ports, real Redis, real SQL.
 
+mod bad_input;
 mod change;
 mod grpc;
 mod import;
 mod live;
 mod log;
+mod redis_away;
+mod rest;
 mod sessions;

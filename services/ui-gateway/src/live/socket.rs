@@ -243,19 +243,17 @@ impl Socket {
         let topic = subscription.topic;
         match found {
             Found::Standing(Ok(standing)) => {
-                // The position to go on from: whoever keeps it and is cut off in the middle of the
-                // replay has not heard what comes after it.
-                let (position, replayed) = (standing.from, standing.behind);
-                let gap = standing.gap;
+                // The position to go on from: a client that keeps it and is cut off in the middle of
+                // the replay misses nothing.
                 let text = topic.to_string();
                 self.write(
                     Reply::Subscribed {
                         topic: &text,
-                        position,
-                        replayed,
-                        gap,
+                        position: standing.from,
+                        replayed: standing.behind,
+                        gap: standing.gap,
                     }
-                    .frame(),
+                .frame(),
                 )
                 .await?;
                 if let Some(subscribed) = self.topics.get_mut(&topic) {

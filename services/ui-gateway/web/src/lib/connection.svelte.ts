@@ -3,6 +3,7 @@ import { LiveClient, type LiveState, type Socket, type TopicListener } from './l
 
 // The live connection of this window, and what is known about the server when it is not well.
 
+const DELAYED = 'Changes are saved, live updates are delayed.'
 const HEALTH_EVERY_MS = 5_000
 const ECHO_WITHIN_MS = 3_000
 
@@ -38,6 +39,10 @@ const client = new LiveClient({
     if (next === 'live') void askHealth()
   },
   onTrouble: () => void askHealth(),
+  onDelay(delayed) {
+    note = delayed ? DELAYED : ''
+    if (delayed) remindHealth()
+  },
   onEnded: () => ended(),
 })
 
@@ -49,7 +54,7 @@ async function askHealth(): Promise<void> {
   try {
     const health = await api.health()
     const streams = health.redis?.['streams']?.status ?? 'ok'
-    if (streams !== 'ok') note = 'Changes are saved, live updates are delayed.'
+    if (streams !== 'ok') note = DELAYED
     else if (health.status === 'down') note = 'The server cannot store changes right now.'
     else note = ''
   } catch {
@@ -98,7 +103,7 @@ export const connection = {
     const savedAt = performance.now()
     setTimeout(() => {
       if (lastEventAt >= savedAt || state !== 'live') return
-      note = 'Changes are saved, live updates are delayed.'
+      note = DELAYED
       void askHealth()
     }, ECHO_WITHIN_MS)
   },

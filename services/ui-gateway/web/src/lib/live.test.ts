@@ -75,6 +75,7 @@ function setUp() {
     stillSignedIn: async () => seen.signedIn,
     onState: (state) => seen.states.push(state),
     onTrouble: () => (seen.trouble += 1),
+    onDelay: (delayed) => void seen.log.push(delayed ? 'delayed' : 'on time'),
     onEnded: () => (seen.ended += 1),
   })
   const listener = {
@@ -291,6 +292,15 @@ describe('LiveClient', () => {
     expect(t.seen.log).toEqual([])
     t.subscribed('12-0')
     expect(t.seen.log).toEqual(['snapshot'])
+  })
+
+  it('tells when events come later, and when they are on time again', () => {
+    const t = setUp()
+    t.goLive()
+    t.socket().say({ type: 'status', live: false })
+    t.socket().say({ type: 'status', live: true })
+    expect(t.seen.log).toEqual(['snapshot', 'delayed', 'on time'])
+    expect(t.seen.states.at(-1)).toBe('live')
   })
 
   it('ignores what it does not understand', () => {

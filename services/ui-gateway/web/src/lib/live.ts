@@ -34,6 +34,8 @@ export interface LiveOptions {
   onState(state: LiveState): void
   /** Something is not as it should be: a good moment to ask the server how it is. */
   onTrouble(): void
+  /** The server says whether events come as they happen; while they do not, none is lost. */
+  onDelay(delayed: boolean): void
   onEnded(): void
 }
 
@@ -195,6 +197,7 @@ export class LiveClient {
 
   #receive(text: string): void {
     const message = parse(text)
+    if (message?.['type'] === 'status') return this.#options.onDelay(message['live'] === false)
     const topic = this.#topics.get(String(message?.['topic']))
     if (!message || !topic) return
     switch (message['type']) {
