@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tempfile::TempDir;
 
-use crate::{Person, Proxy, RedisServer, ServiceProcess, free_port};
+use crate::{PATIENCE, Person, Proxy, RedisServer, ServiceProcess, eventually, free_port};
 
 /// Address of the first admin.
 pub const ADMIN_EMAIL: &str = "admin@devmentor.local";
@@ -111,6 +111,7 @@ impl PlatformBuilder {
         for name in [AUTH, PROJECT, GATEWAY] {
             platform.wait_ready(name).await;
         }
+        platform.wait_healthy().await;
         platform
     }
 }
@@ -178,6 +179,24 @@ impl Platform {
     pub async fn wait_ready(&mut self, name: &str) {
         let running = self.running(name);
         running.process.wait_ready(running.ops_port).await;
+    }
+
+    /// Waits until the gateway says that all of it is well.
+    pub async fn wait_healthy(&self) {
+        let url = format!("{}/api/health", self.base_url);
+        eventually("the platform is well", PATIENCE, async || {
+            let answer = reqwest::get(&url)
+                .await
+                .map_err(|error| error.to_string())?;
+            let health: serde_json::Value =
+                answer.json().await.map_err(|error| error.to_string())?;
+            if health["status"] == "ok" {
+                Ok(())
+            } else {
+                Err(health.to_string())
+            }
+        })
+        .await;
     }
 
     fn running(&mut self, name: &str) -> &mut Running {

@@ -16,6 +16,9 @@ use crate::upstream::Upstream;
 /// How often the services are asked.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often while one of them does not answer, so that its return is known at once.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
 /// How long one may take to answer before it counts as away.
 const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 
@@ -24,6 +27,12 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 pub(crate) struct Word {
     pub(crate) auth: Option<AuthStatus>,
     pub(crate) project: Option<ProjectStatus>,
+}
+
+impl Word {
+    const fn is_whole(&self) -> bool {
+        self.auth.is_some() && self.project.is_some()
+    }
 }
 
 /// A view of the platform's health.
@@ -73,10 +82,16 @@ pub(crate) fn watch(
         .supervisor
         .spawn(Stage::Workers, "platform-health", async move {
             loop {
-                said.send_replace(Some(ask(&upstream).await));
+                let word = ask(&upstream).await;
+                let wait = if word.is_whole() {
+                    ASK_EVERY
+                } else {
+                    ASK_AGAIN_AFTER
+                };
+                said.send_replace(Some(word));
                 tokio::select! {
                     () = stop.cancelled() => return Ok(()),
-                    () = tokio::time::sleep(ASK_EVERY) => {}
+                    () = tokio::time::sleep(wait) => {}
                 }
             }
         });

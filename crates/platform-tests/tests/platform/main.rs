@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod change;
+mod chaos;
 mod grpc;
 mod import;
 mod live;

@@ -8,7 +8,7 @@ use crate::log::{all_published, heard, in_sql, in_stream, in_timeline, topic};
 /// Waits for a state of the platform's health.
 async fn health(person: &Person, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     eventually(what, PATIENCE, async || {
-        let health = person.get("/api/health").await.expect(200);
+        let health = person.get("/api/health").await.body;
         if wanted(&health) {
             Ok(health)
         } else {

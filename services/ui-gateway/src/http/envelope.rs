@@ -49,7 +49,7 @@ pub(crate) async fn envelope(
         head.set_connection_type(ConnectionType::Close);
     }
     set_headers(&mut answered, &context);
-    count(&answered, began);
+    span.in_scope(|| count(&answered, began));
     drop(open);
     Ok(answered)
 }

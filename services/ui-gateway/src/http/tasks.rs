@@ -43,7 +43,7 @@ pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
             project_id,
             title: body.text("title"),
             description: body.optional_text("description").unwrap_or_default(),
-            status: body.optional_text("status").unwrap_or_default(),
+            status: first_status(body),
             labels: body.optional_texts("labels").unwrap_or_default(),
             due_on: body.nullable_text("due_on").flatten(),
         })
@@ -115,6 +115,15 @@ fn changes(id: String, body: &mut Fields) -> UpdateTaskRequest {
         place: place(body),
         if_version: None,
     }
+}
+
+/// An empty text means the first column in the service; here it is left out for that.
+fn first_status(body: &mut Fields) -> String {
+    let status = body.optional_text("status");
+    if status.as_deref() == Some("") {
+        body.refuse("status", "expected a status such as todo");
+    }
+    status.unwrap_or_default()
 }
 
 /// An empty text removes the day in the service; here null does, and an empty text is no day.

@@ -253,7 +253,7 @@ impl Socket {
                         replayed: standing.behind,
                         gap: standing.gap,
                     }
-                .frame(),
+                    .frame(),
                 )
                 .await?;
                 if let Some(subscribed) = self.topics.get_mut(&topic) {
