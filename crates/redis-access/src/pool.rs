@@ -46,7 +46,7 @@ impl<I> Clone for Pool<I> {
 struct Inner {
     connector: Connector,
     settings: RedisSettings,
-    link: Link,
+    link: Arc<Link>,
     metrics: Metrics,
     slots: [Slot; THREAD_SLOTS],
     bulk: deadpool_redis::Pool,
@@ -98,7 +98,7 @@ impl<I: RedisInstance> Pool<I> {
         let inner = Inner {
             connector,
             settings: settings.clone(),
-            link: Link::new(),
+            link: Arc::new(Link::new()),
             metrics: Metrics::of(I::INSTANCE),
             slots: Default::default(),
             bulk,
@@ -256,6 +256,10 @@ impl<I: RedisInstance> Pool<I> {
 
     pub(crate) fn connector(&self) -> &Connector {
         &self.inner.connector
+    }
+
+    pub(crate) fn shared_link(&self) -> Arc<Link> {
+        Arc::clone(&self.inner.link)
     }
 }
 

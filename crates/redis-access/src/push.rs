@@ -12,7 +12,7 @@ use redis::{FromRedisValue, PushInfo, PushKind, aio::MultiplexedConnection, from
 use redis_contracts::{Cache, Channel, Instance, Key, RedisInstance, Streams, Value};
 use tokio::sync::mpsc;
 
-use crate::{AccessError, Pool, pool::decode};
+use crate::{AccessError, Pool, link::Link, pool::decode};
 
 /// A wire silent for this long is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -31,6 +31,7 @@ pub struct PushConnection<T> {
     waiting: mpsc::Receiver<T>,
     overflown: Arc<AtomicBool>,
     instance: Instance,
+    link: Arc<Link>,
 }
 
 impl Pool<Streams> {
@@ -95,6 +96,7 @@ impl<I: RedisInstance> Pool<I> {
             waiting,
             overflown,
             instance: I::INSTANCE,
+            link: self.shared_link(),
         })
     }
 }
@@ -125,11 +127,14 @@ impl<T> PushConnection<T> {
     async fn check(&mut self) -> Result<(), PushLost> {
         let ping = redis::cmd("PING");
         let answer = tokio::time::timeout(HEARTBEAT, ping.exec_async(&mut self.connection)).await;
-        match answer {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(PushLost(error.to_string())),
-            Err(_) => Err(PushLost("silent".to_owned())),
-        }
+        let lost = match answer {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "silent".to_owned(),
+        };
+        // Whoever waits for commands on this instance should know as soon.
+        self.link.suspect();
+        Err(PushLost(lost))
     }
 }
 

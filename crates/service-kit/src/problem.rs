@@ -245,7 +245,12 @@ impl From<Status> for Problem {
 
 impl Problem {
     fn from_foreign(status: &Status) -> Self {
-        let code = Code::from_grpc(status.code());
+        // Only what happened on this side of the wire has a source: the connection broke.
+        let broke = std::error::Error::source(status).is_some();
+        let code = match Code::from_grpc(status.code()) {
+            Code::Internal if broke => Code::Unavailable,
+            code => code,
+        };
         match code {
             Code::Internal => Self::internal(status),
             Code::Unavailable => {
@@ -284,6 +289,14 @@ mod tests {
             assert_eq!(Code::from_name(code.name()), Some(*code));
             assert!((400..600).contains(&code.http_status()), "{}", code.name());
         }
+    }
+
+    #[test]
+    fn a_connection_that_broke_is_an_outage_and_no_fault_of_ours() {
+        let broken_pipe = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let problem = Problem::from(Status::from_error(Box::new(broken_pipe)));
+        assert_eq!(problem.code, Code::Unavailable);
+        assert!(problem.retry_after.is_some());
     }
 
     #[test]

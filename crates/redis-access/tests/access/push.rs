@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis_access::PushConnection;
+use redis_access::{LinkState, PushConnection};
 use redis_contracts::{
     Cache, Key, LIVE_PROJECTS, Streams, Timestamp,
     keys::{HealthRecord, SYSTEM_HEALTH},
@@ -176,4 +176,22 @@ async fn read(reached: &Reached<Cache>, tracked: &mut PushConnection<Option<Vec<
     let held = tracked.get(&key()).await.expect("GET");
     assert!(held.is_some());
     while tracked.try_next().is_some() {}
+}
+
+#[tokio::test]
+async fn a_lost_subscription_makes_the_link_look_again() {
+    let server = RedisServer::streams().await;
+    let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
+    let reached = Reached::<Streams>::at(&format!("redis://{}", wire.addr())).await;
+    let mut live = reached
+        .pool
+        .subscribe(&LIVE_PROJECTS)
+        .await
+        .expect("SUBSCRIBE");
+    wire.freeze();
+    live.next().await.expect_err("silent");
+    // The health check would come after 30 s.
+    reached
+        .until("down", |state| matches!(state, LinkState::Down(_)))
+        .await;
 }

@@ -7,16 +7,14 @@ mod writer;
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde_json::{Value, json};
-use test_kit::{Live, PATIENCE, Person, Platform, eventually};
+use serde_json::json;
+use test_kit::{Live, Person, Platform, eventually};
 
 use self::{faults::Fault, reader::Reader, writer::Writer};
 use crate::log::{Recorded, all_published, in_timeline};
@@ -51,10 +49,9 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn nothing_is_lost_nothing_comes_twice_and_everything_is_in_order() {
-    let seed = seed();
-    let mut dice = StdRng::seed_from_u64(seed);
+    let mut dice = StdRng::seed_from_u64(seed());
     let mut platform = Platform::builder()
         .proxy_cache()
         .proxy_streams()
@@ -62,42 +59,37 @@ async fn nothing_is_lost_nothing_comes_twice_and_everything_is_in_order() {
         .await;
     let person = platform.person().await;
     let project = person.create_project("CHAOS").await;
-    let scene = Arc::new(Scene::default());
-    let base_url: Arc<str> = platform.base_url().into();
+    let (scene, base_url) = (Scene::default(), platform.base_url().to_owned());
     let writers: Vec<_> = (0..WRITERS)
-        .map(|number| {
-            tokio::spawn(Writer::new(number, &person, &project, &scene).write(dice.random()))
-        })
+        .map(|number| Writer::new(number, &person, &project, &scene).write(dice.random()))
         .collect();
     let readers: Vec<_> = (0..READERS)
-        .map(|_| {
-            tokio::spawn(
-                Reader::new(&base_url, &person, &project).read(dice.random(), Arc::clone(&scene)),
-            )
-        })
+        .map(|_| Reader::new(&base_url, &person, &project).read(dice.random(), &scene))
         .collect();
+    let (accepted, heard, ()) = tokio::join!(
+        join_all(writers),
+        join_all(readers),
+        go_wrong(&mut platform, &person, &scene, dice)
+    );
+    let stored = all_published(&person, &project, &platform.streams).await;
+    check_history(&stored, &accepted.into_iter().flatten().collect());
+    let newest = &stored[stored.len().saturating_sub(1000)..];
+    assert_eq!(in_timeline(&platform.streams, &project).await, newest);
+    for heard in heard {
+        check_reader(&heard, &stored);
+    }
+}
 
+async fn go_wrong(platform: &mut Platform, person: &Person, scene: &Scene, mut dice: StdRng) {
     let logout_at = dice.random_range(1..FAULTS);
     for number in 0..FAULTS {
         scene.pass(dice.random_range(1..30)).await;
         if number == logout_at {
-            log_out_in_the_middle(&platform, &person).await;
+            log_out_in_the_middle(platform, person).await;
         }
-        Fault::any(&mut dice).happen(&mut platform, &scene).await;
+        Fault::any(&mut dice).happen(platform, scene).await;
     }
     scene.over.store(true, Ordering::Relaxed);
-    let mut accepted = BTreeSet::new();
-    for writer in writers {
-        accepted.extend(writer.await.expect("a writer"));
-    }
-    platform.wait_healthy().await;
-    let stored = all_published(&person, &project, &platform.streams).await;
-    check_history(&stored, &accepted);
-    let newest = &stored[stored.len().saturating_sub(1000)..];
-    assert_eq!(in_timeline(&platform.streams, &project).await, newest);
-    for reader in readers {
-        check_reader(&reader.await.expect("a reader"), &stored);
-    }
 }
 
 #[expect(

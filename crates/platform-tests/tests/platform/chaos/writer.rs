@@ -1,10 +1,6 @@
 //! Somebody who writes, and asks again with the same idempotency key until it is answered.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use reqwest::Method;
@@ -14,21 +10,26 @@ use test_kit::{Answer, Person, eventually};
 use super::{LONG, Scene};
 use crate::log::id;
 
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     number: usize,
-    person: Person,
+    person: &'a Person,
     project_id: String,
-    scene: Arc<Scene>,
+    scene: &'a Scene,
     sent: usize,
 }
 
-impl Writer {
-    pub(super) fn new(number: usize, person: &Person, project: &Value, scene: &Arc<Scene>) -> Self {
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        number: usize,
+        person: &'a Person,
+        project: &Value,
+        scene: &'a Scene,
+    ) -> Self {
         Self {
             number,
-            person: person.clone(),
+            person,
             project_id: id(project).to_owned(),
-            scene: Arc::clone(scene),
+            scene,
             sent: 0,
         }
     }
