@@ -12,6 +12,9 @@ pub enum AccessError {
         instance: Instance,
         /// Why, for the log.
         reason: String,
+        /// The connection broke, so that a new one may do; else there was no answer, or no
+        /// connection to be had.
+        broken: bool,
     },
     /// Redis answered with an error.
     #[error("Redis {instance} refused: {message}")]
@@ -37,10 +40,15 @@ impl AccessError {
         matches!(self, Self::Unavailable { .. })
     }
 
+    pub(crate) const fn is_broken(&self) -> bool {
+        matches!(self, Self::Unavailable { broken: true, .. })
+    }
+
     pub(crate) fn away(instance: Instance, reason: impl ToString) -> Self {
         Self::Unavailable {
             instance,
             reason: reason.to_string(),
+            broken: false,
         }
     }
 
@@ -54,7 +62,11 @@ impl AccessError {
             )
         );
         if lost || not_yet {
-            return Self::away(instance, error);
+            return Self::Unavailable {
+                instance,
+                reason: error.to_string(),
+                broken: lost && !error.is_timeout(),
+            };
         }
         // As Redis wrote it: redis-rs shows its own name for the codes it knows.
         let message = match (error.code(), error.detail()) {

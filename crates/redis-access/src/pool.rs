@@ -172,16 +172,16 @@ impl<I: RedisInstance> Pool<I> {
         }
     }
 
-    /// A short command over this thread's connection, sent again when the connection failed. Every
-    /// command that comes here is safe to repeat: reads, writes of whole values, and scripts that
-    /// look before they write.
+    /// A short command over this thread's connection, sent again when the connection broke; one that
+    /// was waited for in vain is not, for the next would be too. Every command that comes here is
+    /// safe to repeat: reads, writes of whole values, and scripts that look before they write.
     pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, AccessError> {
         let inner = &*self.inner;
         let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
         let mut left = inner.settings.retries;
         loop {
             match self.attempt(command).await {
-                Err(error) if error.is_unavailable() && left > 0 => {
+                Err(error) if error.is_broken() && left > 0 => {
                     left -= 1;
                     inner.metrics.retries.inc();
                     tokio::time::sleep(backoff.next_wait()).await;
@@ -242,6 +242,7 @@ impl<I: RedisInstance> Pool<I> {
             .observe(began.elapsed().as_secs_f64());
         lent.map_err(|error| {
             inner.metrics.errors.inc();
+            inner.link.suspect();
             AccessError::away(I::INSTANCE, error)
         })
     }

@@ -62,18 +62,21 @@ where
     S::Response: axum::response::IntoResponse,
     S::Future: Send + 'static,
 {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .with_service_name(S::NAME)
-        .with_service_name("grpc.health.v1.Health")
-        .build_v1()?;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(S::NAME)
+            .with_service_name("grpc.health.v1.Health")
+    };
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<S>().await;
     let mut routes = tonic::service::RoutesBuilder::default();
     routes
         .add_service(service)
-        .add_service(reflection)
+        .add_service(reflection().build_v1()?)
+        // Older tools ask in the older way.
+        .add_service(reflection().build_v1alpha()?)
         .add_service(health);
     Ok(routes.routes())
 }
@@ -121,7 +124,8 @@ where
             request.id = context.request_id
         );
         // A deadline of the caller's is kept by tonic.
-        let deadline = (!request.headers().contains_key(GRPC_TIMEOUT)).then_some(DEADLINE);
+        let asked = text(request.headers(), GRPC_TIMEOUT).is_some_and(is_deadline);
+        let deadline = (!asked).then_some(DEADLINE);
         request.extensions_mut().insert(context);
         let answer = self.inner.call(request);
         Box::pin(
@@ -171,6 +175,16 @@ fn count(method: &str, headers: &HeaderMap, took: Duration) {
         duration_ms = took.as_secs_f64() * 1000.0,
         "answered"
     );
+}
+
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>: at most 8 digits and a unit.
+fn is_deadline(text: &str) -> bool {
+    let Some((digits, unit)) = text.split_at_checked(text.len().saturating_sub(1)) else {
+        return false;
+    };
+    let number =
+        (1..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    number && matches!(unit, "H" | "M" | "S" | "m" | "u" | "n")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -186,7 +186,9 @@ impl std::error::Error for Problem {}
 impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Self {
         match error {
-            AccessError::Unavailable { instance, reason } => {
+            AccessError::Unavailable {
+                instance, reason, ..
+            } => {
                 tracing::debug!(redis.instance = %instance, reason, "Redis is away");
                 Self::unavailable(&format!("Redis {instance}"))
             }

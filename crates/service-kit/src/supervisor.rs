@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
 use tokio::{
-    task::{Id, JoinError, JoinSet},
+    task::{AbortHandle, Id, JoinError, JoinSet},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -29,11 +29,17 @@ const STAGES: [Stage; 4] = [
     Stage::Links,
 ];
 
+struct Named {
+    stage: Stage,
+    name: &'static str,
+    abort: AbortHandle,
+}
+
 /// Runs tasks until a stop is asked for or one of them ends.
 pub struct Supervisor {
     grace: Duration,
     stops: BTreeMap<Stage, CancellationToken>,
-    names: BTreeMap<Id, (Stage, &'static str)>,
+    names: BTreeMap<Id, Named>,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
@@ -58,8 +64,8 @@ impl Supervisor {
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let id = self.tasks.spawn(task).id();
-        self.names.insert(id, (stage, name));
+        let abort = self.tasks.spawn(task);
+        self.names.insert(abort.id(), Named { stage, name, abort });
     }
 
     /// Runs until `stop` or until a task ends, then drains. `Err` names the task that ended.
@@ -75,22 +81,44 @@ impl Supervisor {
         ended
     }
 
+    /// Each stage has half of the time that is left, the last one all of it: one that does not end
+    /// costs those after it no drain of their own.
     async fn drain(&mut self) {
-        let deadline = Instant::now() + self.grace;
+        let end = Instant::now() + self.grace;
         for stage in STAGES {
             self.stops[&stage].cancel();
-            while self.names.values().any(|(of, _)| *of == stage) {
-                match tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
-                    Ok(Some(ended)) => self.finished(ended),
-                    Ok(None) => self.names.clear(),
-                    Err(_) => {
-                        let left: Vec<_> = self.names.values().map(|(_, name)| *name).collect();
-                        tracing::warn!(tasks = ?left, "still busy after the grace period; ending them");
-                        self.tasks.abort_all();
-                        return;
-                    }
-                }
+            let left = end.saturating_duration_since(Instant::now());
+            let share = if stage == Stage::Links {
+                left
+            } else {
+                left / 2
+            };
+            if tokio::time::timeout(share, self.drain_stage(stage))
+                .await
+                .is_err()
+            {
+                self.abort(stage);
+                self.drain_stage(stage).await;
             }
+        }
+    }
+
+    async fn drain_stage(&mut self, stage: Stage) {
+        while self.names.values().any(|named| named.stage == stage) {
+            match self.tasks.join_next_with_id().await {
+                Some(ended) => self.finished(ended),
+                None => self.names.clear(),
+            }
+        }
+    }
+
+    fn abort(&self, stage: Stage) {
+        for named in self.names.values().filter(|named| named.stage == stage) {
+            tracing::warn!(
+                task = named.name,
+                "still busy after its share of the grace; ending it"
+            );
+            named.abort.abort();
         }
     }
 
@@ -99,12 +127,13 @@ impl Supervisor {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let name = self.names.remove(&id).map_or("?", |(_, name)| name);
+        let name = self.names.remove(&id).map_or("?", |named| named.name);
         match ended {
             Ok((_, Ok(()))) => {}
             Ok((_, Err(error))) => {
                 tracing::warn!(task = name, error = %error, "failed while stopping")
             }
+            Err(error) if error.is_cancelled() => {}
             Err(error) => tracing::error!(task = name, error = %error, "panicked while stopping"),
         }
     }
@@ -114,7 +143,7 @@ impl Supervisor {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let name = self.names.remove(&id).map_or("?", |(_, name)| name);
+        let name = self.names.remove(&id).map_or("?", |named| named.name);
         let error = match ended {
             Ok((_, Ok(()))) => anyhow::anyhow!("task {name} ended by itself"),
             Ok((_, Err(error))) => error.context(format!("task {name} failed")),

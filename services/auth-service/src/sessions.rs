@@ -97,15 +97,17 @@ impl Sessions {
 }
 
 impl Change<'_> {
-    /// Writes the copies of sessions that were changed in SQL, where the change counts either way.
-    pub async fn tell(mut self, rows: &[SessionRow]) {
+    /// Writes the copies of sessions that were changed in SQL, where the change counts either way;
+    /// `false` when that has to be repeated.
+    pub async fn tell(mut self, rows: &[SessionRow]) -> bool {
         for row in rows {
             if let Err(problem) = self.sessions.tell(row).await {
                 tracing::debug!(session.id = %row.id, error = %problem, "the copy of a session is written later");
-                return;
+                return false;
             }
         }
         self.heard = true;
+        true
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Tokens {
 pub struct AccessToken {
     /// The token.
     pub text: String,
-    /// Seconds until it expires.
+    /// Seconds until its session ends unless it is used.
     pub expires_in: u64,
 }
 
@@ -48,10 +48,16 @@ impl Tokens {
     }
 
     /// A token for a session that begins now. It cannot be refreshed yet, so it lives as long as the
-    /// session does without being slid.
+    /// session may: to its absolute end, while every use of it asks whether the session is alive.
+    /// Until it is slid, that is `expires_in`.
     pub fn issue(&self, session: &SessionRow) -> Result<AccessToken, Problem> {
         let now_s = Timestamp::now().unix_ms() / 1000;
         let expires_in = self.session.idle_seconds.min(self.session.absolute_seconds);
+        let ends_s = session
+            .created_at
+            .plus_seconds(self.session.absolute_seconds)
+            .unix_ms()
+            / 1000;
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
@@ -60,7 +66,7 @@ impl Tokens {
             roles: session.user.roles.clone(),
             iat: now_s,
             nbf: now_s,
-            exp: now_s + i64::try_from(expires_in).unwrap_or(i64::MAX / 2),
+            exp: ends_s,
             jti: Uuid::now_v7(),
         };
         let header = Header {

@@ -24,8 +24,9 @@ use crate::store::{Committed, Store, StoredEvent};
 /// Events of one append at most.
 const BATCH_EVENTS: i64 = 128;
 
-/// Bytes of one append at most, but always one event.
-const BATCH_BYTES: usize = 1 << 20;
+/// Bytes of one append at most, but always one event: a quarter of what may wait for a socket, so
+/// that an import does not fill its queue at once.
+const BATCH_BYTES: usize = 256 << 10;
 
 /// Takes events from SQL to Redis.
 pub struct Relay {

@@ -16,6 +16,7 @@ use service_kit::{Code, Problem, Settings};
 pub(crate) struct Site {
     origin: Origin,
     trusted_proxies: Vec<IpNet>,
+    longest_session_seconds: u64,
 }
 
 /// Scheme, host and port, RFC 6454.
@@ -45,7 +46,13 @@ impl Site {
         Some(Self {
             origin: Origin::parse(&settings.public_url)?,
             trusted_proxies: settings.http.trusted_proxies.clone(),
+            longest_session_seconds: settings.session.absolute_seconds,
         })
+    }
+
+    /// How long a browser keeps a session's cookie: as long as the session may live.
+    pub(crate) fn longest_session_seconds(&self) -> u64 {
+        self.longest_session_seconds
     }
 
     /// Whether cookies have to be `Secure`.
@@ -132,6 +139,7 @@ mod tests {
         Site {
             origin: Origin::parse("https://App.example.com/").expect("an origin"),
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            longest_session_seconds: 1,
         }
     }
 

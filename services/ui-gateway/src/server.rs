@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, middleware::from_fn, web::Data};
+use actix_web::{App, HttpServer, middleware::from_fn, rt::net::TcpStream, web::Data};
 use service_kit::{Context, Stage};
 use tokio::sync::Notify;
 
@@ -30,6 +30,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The head of a request has to arrive within this.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// A connection on which nothing is taken for this long is closed.
+const STUCK_FOR: Duration = Duration::from_secs(30);
 
 /// How long the last answers may take to be written.
 const LAST_ANSWERS: Duration = Duration::from_millis(250);
@@ -89,6 +92,15 @@ impl Drop for OpenRequest {
     }
 }
 
+/// A client that acknowledges nothing, or takes nothing, is let go by the system: a socket that was
+/// closed while a write was blocked would otherwise stay open as long as its client likes.
+fn end_when_stuck(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STUCK_FOR)) {
+        tracing::debug!(error = %error, "a connection has no bound on being stuck");
+    }
+}
+
 /// Serves on the listener; the tasks are in the context's supervisor.
 pub(crate) fn start(
     context: &mut Context,
@@ -105,6 +117,11 @@ pub(crate) fn start(
             .app_data(state.clone())
             .wrap(from_fn(http::envelope::envelope))
             .configure(http::routes)
+    })
+    .on_connect(|connection, _| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            end_when_stuck(stream);
+        }
     })
     .workers(workers)
     .max_connections(CONNECTIONS / workers)

@@ -20,7 +20,7 @@ pub(crate) fn archive(issues: usize, comments: usize) -> Value {
         })
     };
     let issue = |number: usize| {
-        let closed = number % 3 == 0;
+        let closed = number.is_multiple_of(3);
         json!({
             "number": number,
             "id": format!("MDU6SXNzdWU{number}"),

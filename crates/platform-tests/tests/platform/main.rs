@@ -8,6 +8,7 @@ mod import;
 mod left_behind;
 mod live;
 mod log;
+mod readme;
 mod redis_away;
 mod rest;
 mod sessions;

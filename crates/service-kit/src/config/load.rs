@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use config::{Config, Value, ValueKind};
 use secrecy::ExposeSecret;
 
-use super::{ConfigFault, Kind, SETTINGS, Setting, Settings};
+use super::{ConfigFault, Kind, SETTINGS, Setting, Settings, reference::Default};
 use crate::process::Service;
 
 /// The environment, injectable so that tests never touch the process's own.
@@ -61,6 +61,10 @@ pub fn load(
     stand_in(service, environment, &mut values);
     for setting in SETTINGS {
         if let Some(given) = values.get(setting.name) {
+            // An empty text is how compose files leave a name unset.
+            if given.value.is_empty() && setting.default == Default::Unset {
+                continue;
+            }
             setting
                 .kind
                 .check(&given.value)
@@ -218,7 +222,7 @@ fn assemble(service: &Service, values: &Values) -> Result<Settings, ConfigFault>
         let Some(text) = given(setting.name).or_else(shared).or_else(default) else {
             continue;
         };
-        if text.is_empty() && matches!(setting.kind, Kind::Secret | Kind::Text) {
+        if text.is_empty() && setting.default == Default::Unset {
             continue;
         }
         builder = builder

@@ -54,7 +54,7 @@ impl Kind {
             Self::Choice(words) => words.contains(&value),
             Self::Networks => items(value).all(|item| network(item).is_some()),
             Self::Origins => items(value).all(is_origin),
-            Self::Text | Self::Secret => true,
+            Self::Text | Self::Secret => !value.is_empty(),
         };
         if good { Ok(()) } else { Err(self.expected()) }
     }

@@ -186,6 +186,22 @@ impl Guard {
         self.check(bearer(metadata)?, context).await
     }
 
+    /// A session was ended in this process's presence: it takes it for live no more. When auth-service
+    /// could not reach the cache, the hot copy is removed from here, so that others ask.
+    pub async fn end(&self, id: Uuid, cache_heard: bool) {
+        let said = Err(ended());
+        self.inner.words.insert(
+            id,
+            Word {
+                said,
+                at: Instant::now(),
+            },
+        );
+        if !cache_heard && let Err(error) = self.inner.cache.delete(&SESSION.key(id)).await {
+            tracing::debug!(error = %error, "no cache has heard of the end; auth-service repeats it");
+        }
+    }
+
     async fn claims(&self, token: &str) -> Result<Arc<super::Claims>, Problem> {
         let Inner { verifier, jwks, .. } = &*self.inner;
         match verifier.check(token) {

@@ -113,8 +113,8 @@ impl AuthService for Accounts {
         request: Request<api::LogoutRequest>,
     ) -> Result<Response<api::LogoutResponse>, Status> {
         let claims = self.claims(request.metadata())?;
-        self.end(claims.sid).await?;
-        Ok(Response::new(api::LogoutResponse {}))
+        let heard = self.end(claims.sid).await?;
+        Ok(Response::new(api::LogoutResponse { heard }))
     }
 
     /// Anyone signed in.

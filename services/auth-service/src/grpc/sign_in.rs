@@ -64,15 +64,15 @@ impl Accounts {
         })
     }
 
-    /// Ends a session: in SQL, then wherever its copy is.
-    pub(super) async fn end(&self, id: Uuid) -> Result<(), Problem> {
+    /// Ends a session: in SQL, then wherever its copy is; `false` when the cache has not heard yet.
+    pub(super) async fn end(&self, id: Uuid) -> Result<bool, Problem> {
         let change = self.sessions.change();
         self.store.end_session(id).await?;
-        if let Some(row) = self.store.session(id).await? {
-            change.tell(slice::from_ref(&row)).await;
-            tracing::info!(user.id = %row.user.id, session.id = %id, "signed out");
-        }
-        Ok(())
+        let Some(row) = self.store.session(id).await? else {
+            return Ok(true);
+        };
+        tracing::info!(user.id = %row.user.id, session.id = %id, "signed out");
+        Ok(change.tell(slice::from_ref(&row)).await)
     }
 
     /// Slides a session when that is due.

@@ -1,10 +1,11 @@
 //! Importing an archive over gRPC: received whole, checked whole, then written a batch at a time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::stream;
 use rpc::project::{self as api, import_archive_request::Part};
 use service_kit::{Code, Problem};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tonic::{Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -17,12 +18,18 @@ use crate::{
 /// Largest archive.
 const LARGEST: usize = 64 << 20;
 
+/// Imports at once in the process; an archive is held in memory until it is written.
+pub(super) const AT_ONCE: usize = 2;
+
+/// Longest wait for a turn.
+const TURN_WITHIN: Duration = Duration::from_secs(2);
+
 /// Steps of one transaction.
 const BATCH: usize = 50;
 
 /// An import on its way.
 enum Import {
-    Receiving(Streaming<api::ImportArchiveRequest>),
+    Receiving(Streaming<api::ImportArchiveRequest>, OwnedSemaphorePermit),
     Writing(Work),
     Ended,
 }
@@ -32,6 +39,8 @@ struct Work {
     steps: Arc<[Step]>,
     done: usize,
     imported: Imported,
+    /// Held until the archive is let go.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Projects {
@@ -47,8 +56,10 @@ impl Projects {
         };
         let project_id = id(&project_id, "project")?;
         self.store.project(actor.user_id, project_id).await?;
+        let turn = timeout(TURN_WITHIN, Arc::clone(&self.imports).acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         let writer = self.writer.clone();
-        let import = stream::unfold(Import::Receiving(parts), move |import| {
+        let import = stream::unfold(Import::Receiving(parts, turn), move |import| {
             let (writer, actor) = (writer.clone(), actor.clone());
             async move { next(import, project_id, &writer, actor).await }
         });
@@ -65,7 +76,7 @@ async fn next(
     actor: Actor,
 ) -> Option<(Told, Import)> {
     let worked = match import {
-        Import::Receiving(parts) => receive(parts).await,
+        Import::Receiving(parts, turn) => receive(parts, turn).await,
         Import::Writing(work) => work.write_batch(project_id, writer, actor).await,
         Import::Ended => return None,
     };
@@ -86,7 +97,14 @@ async fn next(
     })
 }
 
-async fn receive(mut parts: Streaming<api::ImportArchiveRequest>) -> Result<Work, Problem> {
+fn busy() -> Problem {
+    Problem::unavailable("A place for one more import (others are being imported)")
+}
+
+async fn receive(
+    mut parts: Streaming<api::ImportArchiveRequest>,
+    turn: OwnedSemaphorePermit,
+) -> Result<Work, Problem> {
     let mut json = Vec::new();
     while let Some(message) = parts.message().await? {
         let Some(Part::Chunk(chunk)) = message.part else {
@@ -109,6 +127,7 @@ async fn receive(mut parts: Streaming<api::ImportArchiveRequest>) -> Result<Work
         archive: Arc::new(archive),
         done: 0,
         imported: Imported::default(),
+        _turn: turn,
     })
 }
 

@@ -6,7 +6,7 @@ mod import;
 mod projects;
 mod tasks;
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::Stream;
@@ -21,6 +21,7 @@ use service_kit::{
     identity::{Caller, Guard},
     sqlite::Sqlite,
 };
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
 
@@ -35,6 +36,7 @@ pub struct Projects {
     store: Store,
     writer: Writer,
     sqlite: Sqlite,
+    imports: Arc<Semaphore>,
 }
 
 /// A caller and their request.
@@ -61,12 +63,14 @@ impl<T> Call<T> {
 
 impl Projects {
     /// Assembles it.
-    pub const fn new(guard: Guard, store: Store, writer: Writer, sqlite: Sqlite) -> Self {
+    pub fn new(guard: Guard, store: Store, writer: Writer, sqlite: Sqlite) -> Self {
+        let imports = Arc::new(Semaphore::new(import::AT_ONCE));
         Self {
             guard,
             store,
             writer,
             sqlite,
+            imports,
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) async fn login(mut call: Call) -> Answer {
     if cookies {
         let cookie = access_cookie(
             &answer.access_token,
-            answer.expires_in,
+            call.state.site.longest_session_seconds(),
             call.state.site.is_secure(),
         );
         response.cookie(cookie);
@@ -92,12 +92,12 @@ pub(super) async fn login(mut call: Call) -> Answer {
 
 /// Signed in. The session is dead everywhere when this is answered.
 pub(super) async fn logout(signed: Signed, call: Call) -> Answer {
-    call.state
-        .upstream
-        .auth
-        .clone()
-        .logout(signed.call(LogoutRequest {}))
-        .await?;
+    let state = &call.state;
+    let request = signed.call(LogoutRequest {});
+    let answer = state.upstream.auth.clone().logout(request).await?;
+    let session_id = signed.caller.session_id;
+    state.guard.end(session_id, answer.into_inner().heard).await;
+    state.live.end_session(session_id);
     // Max-Age 0 removes it.
     let removal = access_cookie("", 0, call.state.site.is_secure());
     Ok(HttpResponse::NoContent().cookie(removal).finish())
@@ -151,13 +151,13 @@ fn agent(call: &Call) -> String {
         .collect()
 }
 
-fn access_cookie(token: &str, max_age_seconds: u32, secure: bool) -> Cookie<'_> {
+fn access_cookie(token: &str, max_age_seconds: u64, secure: bool) -> Cookie<'_> {
     Cookie::build(ACCESS_COOKIE, token)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(secure)
-        .max_age(Duration::seconds(i64::from(max_age_seconds)))
+        .max_age(Duration::seconds(max_age_seconds.cast_signed()))
         .finish()
 }
 

@@ -1,6 +1,6 @@
 //! What happened before: from the project's timeline, and what that no longer holds from SQL.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redis_access::{Entry, StreamsPool};
 use redis_contracts::{PROJECT_TIMELINE, Position, Topic};
@@ -18,6 +18,9 @@ const BATCH: usize = 100;
 /// Readings at once in the whole process; the others wait their turn, so that a thousand clients that
 /// come back together do not stall those that are live.
 const AT_ONCE: usize = 16;
+
+/// Longest wait for where a reader stands: a subscription is answered within a second.
+const STANDING_WITHIN: Duration = Duration::from_millis(900);
 
 /// Behind this many events, a reader starts from a snapshot.
 const MOST_BEHIND: u32 = 10_000;
@@ -75,7 +78,13 @@ impl History {
             after: after.unwrap_or_default().to_owned(),
         };
         let request = reading.context.call(Some(&reading.token), message);
-        let answer = self.projects.clone().describe_history(request).await?;
+        let mut projects = self.projects.clone();
+        let asked = async {
+            let _turn = self.turns.acquire().await;
+            projects.describe_history(request).await
+        };
+        let answer = tokio::time::timeout(STANDING_WITHIN, asked).await;
+        let answer = answer.map_err(|_| Problem::unavailable("project-service"))??;
         standing(&answer.into_inner(), after)
     }
 

@@ -21,6 +21,7 @@ use redis_access::{CachePool, StreamsPool};
 use service_kit::{Context, Stage, identity::Guard};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use self::{history::History, hub::Hub, sessions::Sessions};
 use crate::upstream::Upstream;
@@ -77,6 +78,11 @@ impl Live {
                 Ok(())
             });
         live
+    }
+
+    /// Closes the sockets of a session that has ended, without waiting to hear of it.
+    pub(crate) fn end_session(&self, id: Uuid) {
+        self.sessions.end(id);
     }
 
     /// Counts a socket until the answer is dropped.

@@ -106,10 +106,11 @@ impl Reader {
         if message.position <= last {
             return Ok(());
         }
-        if message.previous > last {
+        if message.previous != last {
             self.read_missed(last).await?;
         }
-        if Some(message.position) > self.last {
+        // The stream has the last word: a message that does not follow on it is not handed out.
+        if self.last == Some(message.previous) {
             self.hand_out(message.position, message.event);
         }
         Ok(())

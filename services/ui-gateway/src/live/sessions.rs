@@ -141,7 +141,8 @@ impl Sessions {
             .collect()
     }
 
-    fn end(&self, id: Uuid) {
+    /// Closes the sockets of a session that has ended.
+    pub(super) fn end(&self, id: Uuid) {
         if let Some(session) = self.lock().get(&id) {
             session.ended.cancel();
         }

@@ -132,7 +132,7 @@ impl Socket {
         let queue = Arc::clone(&self.queue);
         loop {
             tokio::select! {
-                message = messages.recv() => {
+                message = messages.recv(), if self.steps.len() < MOST_TOPICS => {
                     heard_at = Instant::now();
                     self.take(message.ok_or(End::Gone)?).await?;
                 }
@@ -146,7 +146,7 @@ impl Socket {
                     if heard_at.elapsed() > SILENT_FOR {
                         return Err(End::Gone);
                     }
-                    self.session.ping(b"").await.map_err(|_| End::Gone)?;
+                    within(self.session.ping(b"")).await?;
                 }
             }
         }
@@ -163,9 +163,7 @@ impl Socket {
                 self.answer(request.map_err(|_| not_a_message("not a message"))?)
                     .await
             }
-            Ok(AggregatedMessage::Ping(payload)) => {
-                self.session.pong(&payload).await.map_err(|_| End::Gone)
-            }
+            Ok(AggregatedMessage::Ping(payload)) => within(self.session.pong(&payload)).await,
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Binary(_)) => Err(not_a_message("text frames only")),
             Ok(AggregatedMessage::Close(_)) => Err(End::Close(1000, String::new())),
@@ -365,9 +363,14 @@ impl Socket {
     }
 
     async fn write(&mut self, frame: ByteString) -> Result<(), End> {
-        match timeout(WRITE_WITHIN, self.session.text(frame)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
-        }
+        within(self.session.text(frame)).await
+    }
+}
+
+/// A client that takes nothing for long is gone.
+async fn within(writing: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
+    match timeout(WRITE_WITHIN, writing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }

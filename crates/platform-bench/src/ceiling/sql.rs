@@ -1,0 +1,96 @@
+//! The bare commit of the rows of a task, in the service's own schema.
+
+use std::path::Path;
+
+use sqlx::{
+    Connection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use uuid::Uuid;
+
+use crate::load::Step;
+
+const SCHEMA: &str =
+    include_str!("../../../../services/project-service/migrations/0001_projects.sql");
+
+/// Commits the rows of new tasks, over one connection.
+pub struct Commit {
+    connection: SqliteConnection,
+    project: Uuid,
+    written: i64,
+    event: String,
+    together: u32,
+}
+
+impl Commit {
+    /// Into a new database, `together` tasks a commit, each with this event.
+    pub async fn open(folder: &Path, together: u32, event: &str) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join(format!("commit-{together}.db")))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true);
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
+        let project = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO projects (id, owner_id, key, name, description, status, next_number, version, created_at, updated_at)
+             VALUES (?, ?, 'BENCH', 'Benchmark', '', 'active', 1, 1, 0, 0)",
+        )
+        .bind(project)
+        .bind(project)
+        .execute(&mut connection)
+        .await?;
+        Ok(Self {
+            connection,
+            project,
+            written: 0,
+            event: event.to_owned(),
+            together,
+        })
+    }
+}
+
+impl Step for Commit {
+    async fn step(&mut self) -> anyhow::Result<()> {
+        let mut transaction = self.connection.begin().await?;
+        for _ in 0..self.together {
+            self.written += 1;
+            write_task(&mut transaction, self.project, self.written, &self.event).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+async fn write_task(
+    sql: &mut SqliteConnection,
+    project: Uuid,
+    number: i64,
+    event: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE projects SET next_number = next_number + 1 WHERE id = ?")
+        .bind(project)
+        .execute(&mut *sql)
+        .await?;
+    sqlx::query(
+        "INSERT INTO tasks (id, project_id, number, title, description, status, labels, position, author_id, author_name,
+                            comment_count, version, created_at, updated_at)
+         VALUES (?, ?, ?, 'a task of the benchmark', '', 0, '[]', ?, ?, 'bench', 0, 1, 0, 0)",
+    )
+    .bind(Uuid::now_v7())
+    .bind(project)
+    .bind(number)
+    .bind(format!("{number:08x}"))
+    .bind(project)
+    .execute(&mut *sql)
+    .await?;
+    sqlx::query("INSERT INTO events (position, project_id, type, time, event) VALUES (?, ?, 'task.created', 0, ?)")
+        .bind(number)
+        .bind(project)
+        .bind(event)
+        .execute(&mut *sql)
+        .await?;
+    Ok(())
+}
