@@ -12,9 +12,9 @@ pub enum AccessError {
         instance: Instance,
         /// Why, for the log.
         reason: String,
-        /// The connection broke, so that a new one may do; else there was no answer, or no
-        /// connection to be had.
-        broken: bool,
+        /// The connection broke or Redis is not ready yet, so that asking again may do; else there
+        /// was no answer, or no connection to be had.
+        repeat: bool,
     },
     /// Redis answered with an error.
     #[error("Redis {instance} refused: {message}")]
@@ -40,15 +40,15 @@ impl AccessError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    pub(crate) const fn is_broken(&self) -> bool {
-        matches!(self, Self::Unavailable { broken: true, .. })
+    pub(crate) const fn is_worth_repeating(&self) -> bool {
+        matches!(self, Self::Unavailable { repeat: true, .. })
     }
 
     pub(crate) fn away(instance: Instance, reason: impl ToString) -> Self {
         Self::Unavailable {
             instance,
             reason: reason.to_string(),
-            broken: false,
+            repeat: false,
         }
     }
 
@@ -65,7 +65,7 @@ impl AccessError {
             return Self::Unavailable {
                 instance,
                 reason: error.to_string(),
-                broken: lost && !error.is_timeout(),
+                repeat: not_yet || !error.is_timeout(),
             };
         }
         // As Redis wrote it: redis-rs shows its own name for the codes it knows.

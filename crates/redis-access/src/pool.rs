@@ -172,8 +172,8 @@ impl<I: RedisInstance> Pool<I> {
         }
     }
 
-    /// A short command over this thread's connection, sent again when the connection broke; one that
-    /// was waited for in vain is not, for the next would be too. Every command that comes here is
+    /// A short command over this thread's connection, sent again when the connection broke or Redis
+    /// is not ready yet; one that was waited for in vain is not, for the next would be too. Every command that comes here is
     /// safe to repeat: reads, writes of whole values, and scripts that look before they write.
     pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, AccessError> {
         let inner = &*self.inner;
@@ -181,7 +181,7 @@ impl<I: RedisInstance> Pool<I> {
         let mut left = inner.settings.retries;
         loop {
             match self.attempt(command).await {
-                Err(error) if error.is_broken() && left > 0 => {
+                Err(error) if error.is_worth_repeating() && left > 0 => {
                     left -= 1;
                     inner.metrics.retries.inc();
                     tokio::time::sleep(backoff.next_wait()).await;

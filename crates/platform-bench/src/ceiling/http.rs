@@ -1,6 +1,6 @@
 //! Bare HTTP servers, with as many workers as the gateway has.
 
-use std::{num::NonZero, thread};
+use std::{num::NonZero, thread, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, error::ErrorBadGateway, web};
 use redis::aio::MultiplexedConnection;
@@ -8,6 +8,9 @@ use tokio::sync::OnceCell;
 
 /// The route of both.
 const ROUTE: &str = "/api/me";
+
+/// As long as the gateway's: connections rest while others take their turn.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 pub(super) fn workers() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
@@ -23,6 +26,7 @@ pub(super) async fn serve_hello(port: u16) -> anyhow::Result<()> {
     };
     HttpServer::new(app)
         .workers(workers())
+        .keep_alive(KEEP_ALIVE)
         .bind(("127.0.0.1", port))?
         .run()
         .await?;
@@ -49,6 +53,7 @@ pub(super) async fn serve_get(port: u16, redis_url: String, key: String) -> anyh
     };
     HttpServer::new(app)
         .workers(workers())
+        .keep_alive(KEEP_ALIVE)
         .bind(("127.0.0.1", port))?
         .run()
         .await?;

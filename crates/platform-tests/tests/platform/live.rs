@@ -1,5 +1,7 @@
 //! The WebSocket: what it takes, what it refuses, and what it replays.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use test_kit::{Live, Lost, Person, Platform};
 
@@ -313,4 +315,39 @@ async fn an_upgrade_needs_a_session_and_to_be_one() {
     );
     let plain = person.get("/api/realtime/ws").await;
     assert!(plain.status == 400 || plain.status == 426, "{plain}");
+}
+
+#[tokio::test]
+async fn ten_thousand_events_are_replayed_and_more_is_a_gap() {
+    let platform = Platform::start().await;
+    let person = platform.person().await;
+    let project = person.create_project("FAR").await;
+    let archive = crate::import::archive(100, 99);
+    crate::import::import(&person, &project, &archive)
+        .await
+        .expect(200);
+    let stored = all_published(&person, &project, &platform.streams).await;
+    assert_eq!(stored.len(), 10_001);
+    let mut live = person.live().await;
+    let began = Instant::now();
+    let answer = subscribed(&mut live, &topic(&project), Some(&stored[0].position)).await;
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "answered within 1 s: {:?}",
+        began.elapsed()
+    );
+    assert_eq!(
+        (&answer["gap"], &answer["replayed"]),
+        (&json!(false), &json!(10_000))
+    );
+    assert!(
+        heard(&mut live, 10_000).await == stored[1..],
+        "each event once and in order"
+    );
+    let answer = subscribed(&mut live, &topic(&project), Some("0-0")).await;
+    assert_eq!(
+        (&answer["gap"], &answer["replayed"]),
+        (&json!(true), &json!(0))
+    );
+    assert_eq!(answer["position"], stored[10_000].position.as_str());
 }

@@ -61,8 +61,7 @@ pub fn load(
     stand_in(service, environment, &mut values);
     for setting in SETTINGS {
         if let Some(given) = values.get(setting.name) {
-            // An empty text is how compose files leave a name unset.
-            if given.value.is_empty() && setting.default == Default::Unset {
+            if is_left_unset(setting, &given.value) {
                 continue;
             }
             setting
@@ -204,6 +203,13 @@ fn stand_in(service: &Service, environment: &Environment, values: &mut Values) {
     }
 }
 
+/// An empty text is how compose files leave a name unset.
+fn is_left_unset(setting: &Setting, value: &str) -> bool {
+    let optional =
+        setting.default == Default::Unset && matches!(setting.kind, Kind::Text | Kind::Secret);
+    value.is_empty() && optional
+}
+
 fn assemble(service: &Service, values: &Values) -> Result<Settings, ConfigFault> {
     let given = |name: &str| values.get(name).map(|given| given.value.clone());
     let data_dir = given("data_dir").unwrap_or_else(|| ".devmentor".to_owned());
@@ -222,7 +228,7 @@ fn assemble(service: &Service, values: &Values) -> Result<Settings, ConfigFault>
         let Some(text) = given(setting.name).or_else(shared).or_else(default) else {
             continue;
         };
-        if text.is_empty() && setting.default == Default::Unset {
+        if is_left_unset(setting, &text) {
             continue;
         }
         builder = builder

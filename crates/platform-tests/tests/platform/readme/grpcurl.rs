@@ -1,6 +1,6 @@
 //! A line of grpcurl, and the call it makes.
 
-use prost_reflect::{DynamicMessage, MethodDescriptor, prost::Message, serde::Serialize};
+use prost_reflect::{DynamicMessage, MethodDescriptor, prost::Message};
 use rpc::tonic::{
     Request, Status,
     client::Grpc,
@@ -87,10 +87,7 @@ impl Call {
             .await
             .map_err(|error| Status::unavailable(error.to_string()))?;
         let answer = client.unary(request, path, Dynamic(method)).await?;
-        let mut text = Vec::new();
-        let mut json = serde_json::Serializer::new(&mut text);
-        answer.into_inner().serialize(&mut json).expect("JSON");
-        Ok(String::from_utf8(text).expect("JSON is text"))
+        Ok(serde_json::to_string(answer.get_ref()).expect("JSON"))
     }
 }
 

@@ -1,0 +1,46 @@
+//! Accounts that cannot be made.
+
+use serde_json::json;
+use test_kit::Platform;
+
+use super::{Owner, refused, sent};
+
+#[tokio::test]
+async fn accounts_need_an_address_and_a_password_worth_the_name() {
+    let platform = Platform::start().await;
+    let owner = Owner::on(&platform).await;
+    let register = &owner.bodies()[0];
+    let addresses = [
+        "",
+        "x",
+        "@",
+        "a@",
+        "@b",
+        "a b@example.com",
+        "a@b@c",
+        "nul\u{0}@example.com",
+        &format!("{}@example.com", "a".repeat(400)),
+    ];
+    for email in addresses {
+        let mut body = register.body.clone();
+        body["email"] = json!(email);
+        refused(&sent(&owner.person, register, &body).await, "email");
+    }
+    for password in ["", "short", &"x".repeat(100_000)] {
+        let mut body = register.body.clone();
+        body["password"] = json!(password);
+        refused(&sent(&owner.person, register, &body).await, "password");
+    }
+    let taken = json!({"email": owner.person.email, "handle": "another-one", "password": "long enough for all"});
+    sent(&owner.person, register, &taken)
+        .await
+        .expect_problem(409, "email_taken");
+    let taken = json!({"email": owner.person.email.to_uppercase(), "handle": "another-one", "password": "long enough for all"});
+    sent(&owner.person, register, &taken)
+        .await
+        .expect_problem(409, "email_taken");
+    let taken = json!({"email": "x@example.com", "handle": owner.person.handle, "password": "long enough for all"});
+    sent(&owner.person, register, &taken)
+        .await
+        .expect_problem(409, "handle_taken");
+}
