@@ -9,18 +9,13 @@ need_redis
 need_node
 need_chromium
 
-log=$(mktemp)
-before=$(mktemp)
-trap 'rm -f "$log" "$before"' EXIT
-ours() { # pid and name of each process of ours; without /proc, ps knows
-    local name='redis-server|auth-service|project-servic|ui-gateway|devmentor|chrom'
-    if [ -r /proc/self/comm ]; then
-        grep -HE "^($name)" /proc/[0-9]*/comm 2>/dev/null | tr '/:' '  ' | awk '{ print $2, $4 }' || true
-    else
-        ps -axo pid=,comm= | grep -E "$name" || true
-    fi
-}
-ours >"$before"
+# All that tests write and start is known by this folder: files are in it, processes have it in their
+# environment.
+folder=$(mktemp -d)
+log=$folder/log
+trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/tmp"
+export TMPDIR=$folder/tmp
 status=0
 run() { # title, then a command; its output is kept for the counts
     say "$1"
@@ -36,14 +31,22 @@ run "web: types" npm --prefix $web run --silent check
 run "web: units" npm --prefix $web run --silent test
 run "web: browser" npm --prefix $web run --silent e2e
 
-left() { ours | grep -vxFf "$before" || true; }
-# A browser takes a moment to end after it was told to.
+left() { # pids
+    grep -lazF "TMPDIR=$folder/tmp" /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\n' | grep -vx "$$" || true
+}
+# The grep sees itself for a moment, and a browser takes one to end after it was told to.
+remaining() {
+    local pid
+    for pid in $(left); do
+        [ ! -e "/proc/$pid/comm" ] || grep -qxE 'grep|tr|bash|tee' "/proc/$pid/comm" || echo "$pid $(cat "/proc/$pid/comm")"
+    done
+}
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    [ -n "$(left)" ] || break
+    [ -n "$(remaining)" ] || break
     sleep 0.5
 done
-if [ -n "$(left)" ]; then
-    printf 'Processes were left behind:\n%s\n' "$(left)" >&2
+if [ -n "$(remaining)" ]; then
+    printf 'Processes were left behind:\n%s\n' "$(remaining)" >&2
     status=1
 fi
 

@@ -91,8 +91,14 @@ impl Benchmark {
 
 // One thread: the load generator takes as little of the machine as it can.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    run(Arguments::parse()).await.unwrap_or_else(|error| {
+        progress(&format!("platform-bench: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let Some(serve) = arguments.serve {
         serve.run().await?;
         return Ok(ExitCode::SUCCESS);
