@@ -89,10 +89,10 @@ async fn loaded(platform: &mut Platform, plan: &Plan) -> anyhow::Result<[Memory;
     for (request, status) in [reads, writes] {
         let port = gateway_port(platform)?;
         let mut load = HttpConnection::open_many(CONNECTIONS, port, &request, status).await?;
-        load.round(plan.round() * 2).await?;
+        load.round(plan.total / 2).await?;
     }
     let mut live = Ours::open(platform, &person).await?;
-    live.round(plan.round() * 2).await?;
+    live.round(plan.total / 2).await?;
     let [auth, project, gateway] = SERVICES;
     Ok([
         of(platform, auth)?,

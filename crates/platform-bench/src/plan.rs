@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Rounds of each figure.
-const ROUNDS: u32 = 15;
+const ROUNDS: u32 = 9;
 
 /// How each figure is measured: in rounds that take turns with those of its ceilings, so that what
 /// else happens on the machine hits all of them alike; what counts is the median.

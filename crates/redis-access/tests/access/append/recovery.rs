@@ -1,0 +1,138 @@
+//! Lost answers and lost data.
+
+use redis_contracts::{
+    PROJECT_TIMELINE, PROJECTS,
+    keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
+};
+use test_kit::{Proxy, RedisServer};
+
+use super::{Log, ONE, TWO, at, event};
+use crate::Reached;
+
+#[tokio::test]
+async fn a_batch_whose_answer_was_lost_is_appended_once() {
+    let server = RedisServer::streams().await;
+    let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
+    let reached = Reached::at(&format!("redis://{}", wire.addr())).await;
+    let log = Log { reached, server };
+    // From here on the script is known and the connection open.
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+
+    wire.freeze_answers();
+    let events = [event(2, ONE)];
+    let lose_answer = async {
+        let mut other = log.server.connect().await;
+        test_kit::eventually("it is appended", test_kit::PATIENCE, async || {
+            let length = redis::cmd("XLEN").arg(PROJECTS.key(()).name()).to_owned();
+            let length: i64 = length.query_async(&mut other).await.expect("XLEN");
+            if length == 2 { Ok(()) } else { Err(length) }
+        })
+        .await;
+        wire.cut_once();
+    };
+    let (answer, ()) = tokio::join!(log.append(at(1), &events), lose_answer);
+    match answer {
+        Ok(answer) => assert_eq!(
+            answer,
+            (false, at(2)),
+            "sent again, it is not appended again"
+        ),
+        // The retries may have ended before the link was back; the relay asks again then.
+        Err(error) => assert!(error.is_unavailable(), "{error}"),
+    }
+    log.reached
+        .until("up", |state| {
+            matches!(state, redis_access::LinkState::Up(_))
+        })
+        .await;
+    assert_eq!(log.positions().await[0], [at(1), at(2)]);
+}
+
+#[tokio::test]
+async fn a_streams_redis_that_came_back_empty_is_refilled_under_the_same_ids() {
+    let log = Log::new().await;
+    let events: Vec<_> = (1..=5)
+        .map(|step| event(step, if step % 2 == 0 { TWO } else { ONE }))
+        .collect();
+    log.append(at(0), &events).await.expect("appended");
+    let before = log.positions().await;
+    log.run(&["FLUSHALL"]).await;
+    assert_eq!(
+        log.append(at(5), &[event(6, ONE)])
+            .await
+            .expect("an answer"),
+        (false, at(0))
+    );
+    assert_eq!(
+        log.append(at(0), &events).await.expect("appended"),
+        (true, at(5))
+    );
+    assert_eq!(log.positions().await, before);
+}
+
+#[tokio::test]
+async fn a_streams_redis_that_lost_its_tail_is_refilled_from_there() {
+    let log = Log::new().await;
+    let events: Vec<_> = (1..=5).map(|step| event(step, ONE)).collect();
+    log.append(at(0), &events[..2]).await.expect("appended");
+    let (outbox, stream, timeline) = (
+        OUTBOX.key(OUTBOX_PRODUCER_PROJECTS),
+        PROJECTS.key(()),
+        PROJECT_TIMELINE.key(ONE),
+    );
+    let names = [outbox.name(), stream.name(), timeline.name()];
+    let mut dumps = Vec::new();
+    for name in names {
+        dumps.push(log.run(&["DUMP", name]).await);
+    }
+    log.append(at(2), &events[2..]).await.expect("appended");
+    let before = log.positions().await;
+    for (name, dump) in names.into_iter().zip(dumps) {
+        let mut restore = redis::cmd("RESTORE");
+        let bytes: Vec<u8> = redis::from_redis_value(dump).expect("a dump");
+        restore.arg(name).arg(0).arg(bytes).arg("REPLACE");
+        restore
+            .exec_async(&mut log.server.connect().await)
+            .await
+            .expect("RESTORE");
+    }
+    assert_eq!(
+        log.append(at(5), &[event(6, ONE)])
+            .await
+            .expect("an answer"),
+        (false, at(2))
+    );
+    assert_eq!(
+        log.append(at(2), &events[2..]).await.expect("appended"),
+        (true, at(5))
+    );
+    assert_eq!(log.positions().await, before);
+}
+
+#[tokio::test]
+async fn what_is_deleted_alone_is_written_anew_and_the_rest_is_not_doubled() {
+    let log = Log::new().await;
+    let events: Vec<_> = (1..=3).map(|step| event(step, ONE)).collect();
+    log.append(at(0), &events).await.expect("appended");
+    log.run(&[
+        "DEL",
+        PROJECTS.key(()).name(),
+        OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name(),
+    ])
+    .await;
+    assert_eq!(
+        log.append(at(0), &events).await.expect("appended"),
+        (true, at(3))
+    );
+    assert_eq!(
+        log.positions().await[..2],
+        [[at(1), at(2), at(3)], [at(1), at(2), at(3)]]
+    );
+
+    log.run(&["DEL", OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name()])
+        .await;
+    assert_eq!(
+        log.append(at(3), &[event(4, ONE)]).await.expect("appended"),
+        (true, at(4))
+    );
+}

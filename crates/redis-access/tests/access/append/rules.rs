@@ -1,0 +1,197 @@
+//! What is appended, what is refused, and how much is kept.
+
+use redis_access::AccessError;
+use redis_contracts::{
+    LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, Position, Streams,
+    script::{Append, append_project_events},
+};
+use serde_json::{Value as Json, json};
+
+use super::{BASE_MS, Log, ONE, TWO, at, event};
+use crate::{Reached, settings};
+
+#[tokio::test]
+async fn events_go_to_the_stream_and_their_timeline_and_are_published_as_a_chain() {
+    let log = Log::new().await;
+    let mut live = log
+        .reached
+        .pool
+        .subscribe(&LIVE_PROJECTS)
+        .await
+        .expect("SUBSCRIBE");
+    let events = [event(1, ONE), event(2, TWO), event(3, ONE)];
+    assert_eq!(
+        log.append(at(0), &events[..1]).await.expect("appended"),
+        (true, at(1))
+    );
+    assert_eq!(
+        log.append(at(1), &events[1..]).await.expect("appended"),
+        (true, at(3))
+    );
+
+    assert_eq!(
+        log.positions().await,
+        [vec![at(1), at(2), at(3)], vec![at(1), at(3)], vec![at(2)]]
+    );
+    assert_eq!(log.held().await, Some(at(3)));
+    let stored = log.entries(&PROJECTS.key(())).await;
+    for (index, wanted) in events.iter().enumerate() {
+        assert_eq!(stored[index].event, wanted.event);
+        let message: Json =
+            serde_json::from_str(&live.next().await.expect("a message")).expect("JSON");
+        let previous = index
+            .checked_sub(1)
+            .map_or(at(0), |index| events[index].position);
+        assert_eq!(
+            message,
+            json!({
+                "topic": format!("project:{}", wanted.project_id),
+                "position": wanted.position,
+                "previous": previous,
+                "event": serde_json::from_str::<Json>(&wanted.event).expect("JSON"),
+            })
+        );
+    }
+    assert_eq!(live.try_next(), None);
+}
+
+#[tokio::test]
+async fn a_batch_that_goes_on_from_elsewhere_is_told_what_is_held() {
+    let log = Log::new().await;
+    log.append(at(0), &[event(1, ONE), event(2, ONE)])
+        .await
+        .expect("appended");
+    for elsewhere in [at(0), at(1), at(3)] {
+        assert_eq!(
+            log.append(elsewhere, &[event(4, ONE)])
+                .await
+                .expect("an answer"),
+            (false, at(2))
+        );
+    }
+    assert_eq!(log.positions().await[0], [at(1), at(2)]);
+}
+
+#[tokio::test]
+async fn a_batch_sent_twice_is_appended_once() {
+    let log = Log::new().await;
+    let events = [event(1, ONE), event(2, TWO)];
+    assert_eq!(
+        log.append(at(0), &events).await.expect("appended"),
+        (true, at(2))
+    );
+    assert_eq!(
+        log.append(at(0), &events).await.expect("an answer"),
+        (false, at(2))
+    );
+    assert_eq!(
+        log.positions().await,
+        [vec![at(1), at(2)], vec![at(1)], vec![at(2)]]
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_written_where_something_cannot_be() {
+    let log = Log::new().await;
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let unsorted = [event(2, ONE), event(2, TWO)];
+    refused(log.append(at(1), &unsorted).await, "do not grow");
+    refused(log.append(at(1), &[event(1, TWO)]).await, "do not grow");
+
+    log.run(&["SET", PROJECT_TIMELINE.key(TWO).name(), "not a stream"])
+        .await;
+    refused(
+        log.append(at(1), &[event(2, ONE), event(3, TWO)]).await,
+        "WRONGTYPE",
+    );
+
+    log.run(&[
+        "XADD",
+        PROJECTS.key(()).name(),
+        &at(9).to_string(),
+        "event",
+        "{}",
+    ])
+    .await;
+    refused(log.append(at(1), &[event(10, ONE)]).await, "FOREIGN");
+    assert_eq!(log.held().await, Some(at(1)));
+    let stream = log.entries(&PROJECTS.key(())).await;
+    assert_eq!(stream.len(), 2, "the first and the foreign one");
+    assert_eq!(log.entries(&PROJECT_TIMELINE.key(ONE)).await.len(), 1);
+}
+
+fn refused(answer: Result<(bool, Position), AccessError>, why: &str) {
+    match answer {
+        Err(AccessError::Refused { message, .. }) => assert!(message.contains(why), "{message}"),
+        other => panic!("expected {why}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_timeline_keeps_its_newest_thousand_and_the_stream_keeps_all() {
+    let log = Log::new().await;
+    let events: Vec<_> = (1..=1100).map(|step| event(step, ONE)).collect();
+    for batch in events.chunks(100) {
+        let held = at(batch[0].position.unix_ms - BASE_MS - 1);
+        assert!(log.append(held, batch).await.expect("appended").0);
+    }
+    let [stream, timeline, _] = log.positions().await;
+    assert_eq!(stream.len(), 1100);
+    assert_eq!((timeline.len(), timeline[0]), (1000, at(101)));
+}
+
+#[tokio::test]
+async fn entries_older_than_a_week_go() {
+    let log = Log::new().await;
+    let old: Vec<_> = (1..=300)
+        .map(|step| Append {
+            position: Position::new(step, 0),
+            ..event(step, ONE)
+        })
+        .collect();
+    assert!(log.append(Position::START, &old).await.expect("appended").0);
+    assert!(
+        log.append(Position::new(300, 0), &[event(1, TWO)])
+            .await
+            .expect("appended")
+            .0
+    );
+    let [stream, timeline, _] = log.positions().await;
+    assert!(stream.len() <= 101, "{} are left", stream.len());
+    assert_eq!(stream.last(), Some(&at(1)));
+    assert_eq!(timeline.len(), 300, "a timeline is bounded by number");
+}
+
+#[tokio::test]
+async fn the_timeline_of_a_deleted_project_goes_after_a_week() {
+    let log = Log::new().await;
+    let last = Append {
+        ends_timeline: true,
+        ..event(2, ONE)
+    };
+    log.append(at(0), &[event(1, ONE), last, event(3, TWO)])
+        .await
+        .expect("appended");
+    let week_ms = 7 * 86_400_000;
+    let ttl = |value| redis::from_redis_value::<i64>(value).expect("a number");
+    let ended = ttl(log.run(&["PTTL", PROJECT_TIMELINE.key(ONE).name()]).await);
+    assert!((week_ms - 60_000..=week_ms).contains(&ended), "{ended}");
+    for stays in [PROJECT_TIMELINE.key(TWO), PROJECTS.key(())] {
+        assert_eq!(ttl(log.run(&["PTTL", stays.name()]).await), -1);
+    }
+}
+
+#[tokio::test]
+async fn one_append_at_a_time_wins_among_twins() {
+    let log = Log::new().await;
+    let twin = Reached::<Streams>::with(&settings(&log.server.url())).await;
+    let events = [event(1, ONE)];
+    let call = append_project_events(at(0), &events);
+    let (one, two) = tokio::join!(
+        log.reached.pool.invoke::<(bool, String)>(&call),
+        twin.pool.invoke::<(bool, String)>(&call)
+    );
+    let won = [one, two].map(|answer| answer.expect("an answer").0);
+    assert_eq!(won.iter().filter(|won| **won).count(), 1);
+    assert_eq!(log.positions().await[0], [at(1)]);
+}
