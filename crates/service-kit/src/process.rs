@@ -112,6 +112,7 @@ where
     };
     telemetry::start(settings.log.format);
     metrics::tell_build(service.version);
+    raise_open_files();
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -223,6 +224,19 @@ impl Context {
         );
         self.supervisor.spawn(Stage::Links, "ops", serving);
         self.supervisor.run(stop).await
+    }
+}
+
+/// Shells and hosts allow 1,024 open files unless asked for more; a thousand sockets need more.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(error = %error, "the limit of open files stays as it is");
     }
 }
 
