@@ -2,13 +2,19 @@
 
 BENCH ?=
 
-.PHONY: help run test check bench docs web build
+.PHONY: help run up down test check bench docs web build
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## install what is missing, build, and start the platform in the foreground
 	@scripts/run.sh
+
+up: ## the platform in containers, by docker compose or podman-compose
+	@scripts/up.sh
+
+down: ## stop the containers; their data stays
+	@scripts/down.sh
 
 test: ## install what tests need, then all of them: Rust, web, browser
 	@scripts/test.sh

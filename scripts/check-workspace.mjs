@@ -13,11 +13,12 @@ const MAY_USE = {
   "redis-contracts": [],
   "redis-access": ["redis-contracts"],
   rpc: ["redis-contracts"],
+  "stream-worker": ["redis-contracts", "redis-access"],
   "service-kit": ["redis-contracts", "redis-access", "rpc"],
   "test-kit": [],
   "devmentor-cli": ["service-kit"],
 };
-const SERVICE = ["redis-contracts", "redis-access", "rpc", "service-kit"];
+const SERVICE = ["redis-contracts", "redis-access", "rpc", "service-kit", "stream-worker"];
 const NOT_IN_CONTRACTS = ["tokio", "redis", "actix-web", "tonic", "sqlx"];
 // They start everything and so may use everything.
 const FROM_OUTSIDE = ["platform-tests", "platform-bench"];
@@ -63,7 +64,7 @@ const grep = (pattern, ...paths) => {
     return [];
   }
 };
-const NAMES = "\"(session|user_sessions|auth|rate_limit|cache|stream|realtime|dlq|learning|outbox|websocket|system):";
+const NAMES = "\"(session|user_sessions|auth|rate_limit|cache|stream|realtime|user|ai|idempotency|dlq|learning|outbox|websocket|system):";
 const outside = grep(NAMES, "*.rs", ":!crates/redis-contracts", ":!**/tests/**", ":!crates/platform-bench");
 faults.push(...outside.map((line) => `a Redis name outside redis-contracts: ${line}`));
 

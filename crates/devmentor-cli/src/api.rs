@@ -98,6 +98,11 @@ impl Api {
         })
     }
 
+    /// The platform's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A request as nobody.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))

@@ -63,7 +63,9 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Examples:
   devmentor up
+  devmentor up --tour
   devmentor up --data-dir /tmp/second --port-offset 100
+  devmentor up --only redis-streams,learning-consumer
   devmentor up --only redis-cache,redis-streams,auth-service --no-build")]
     Up(UpOptions),
     /// Shows services, Redis and databases; exit 1 unless all are ok
@@ -89,6 +91,25 @@ Examples:
         #[arg(long, value_name = "KEY")]
         project: String,
     },
+    /// Shows streams and their consumer groups; exit 1 when a group lags by a minute or nobody reads it
+    #[command(after_help = "Examples:\n  devmentor streams\n  devmentor streams --watch")]
+    Streams {
+        /// Looks again every two seconds, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Dead letters: entries that no consumer can take
+    #[command(arg_required_else_help = true)]
+    Dlq {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DlqCommand,
+    },
+    /// Goes the whole way as a new person: sign up, project, live event, mentor, rating, profile; names the step that failed
+    #[command(
+        after_help = "Examples:\n  devmentor smoke\n  devmentor smoke --url https://mentor.example.org --json"
+    )]
+    Smoke,
     /// Settings
     #[command(arg_required_else_help = true)]
     Config {
@@ -124,6 +145,28 @@ pub(crate) struct UpOptions {
     /// Starts what was built before
     #[arg(long)]
     pub(crate) no_build: bool,
+    /// Makes a first project that teaches the product, in an empty data directory
+    #[arg(long)]
+    pub(crate) tour: bool,
+}
+
+/// What to do with dead letters.
+#[derive(Subcommand)]
+pub(crate) enum DlqCommand {
+    /// Lists those of one stream, or of all; exit 1 when there are any
+    #[command(after_help = "Examples:\n  devmentor dlq list\n  devmentor dlq list user:feedback")]
+    List {
+        /// The stream they were in
+        stream: Option<String>,
+    },
+    /// Shows one with its event
+    #[command(after_help = "Example:\n  devmentor dlq show user:feedback 1700000000000-0")]
+    Show {
+        /// The stream it was in
+        stream: String,
+        /// Its id, as `dlq list` shows it
+        id: String,
+    },
 }
 
 /// What to do with settings.

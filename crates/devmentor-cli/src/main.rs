@@ -8,7 +8,9 @@ mod config_check;
 mod import;
 mod manifest;
 mod output;
+mod smoke;
 mod status;
+mod streams;
 mod up;
 mod user;
 
@@ -46,6 +48,9 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
         Command::Import { file, project } => {
             import::run(&api()?, &file, &project, global.json).await
         }
+        Command::Streams { watch } => streams::list(&api()?, watch, global.json).await,
+        Command::Dlq { command } => streams::dead_letters(&api()?, command, global.json).await,
+        Command::Smoke => smoke::run(&api()?, global.json).await,
         Command::Config {
             command: ConfigCommand::Check,
         } => config_check::run(global.json),

@@ -161,6 +161,9 @@ fn root() -> anyhow::Result<PathBuf> {
 }
 
 #[cfg(test)]
+mod containers;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -16,10 +16,11 @@ use test_kit::{Person, Platform, RedisServer};
 
 use crate::{
     ceiling::{Commit, Xadd},
-    load::{HttpConnection, Load, Sample, Step, post},
+    load::{HttpConnection, Load, Step, post},
     me::gateway_port,
     plan::Plan,
-    report::{Figure, Report, Unit, progress},
+    report::{Report, progress},
+    rounds::Rounds,
 };
 
 /// Requests at a time, where many are.
@@ -111,9 +112,8 @@ impl Loads {
             .gateway
             .add(&self.gateway.round(length).await?, 1.0);
         measured.grpc.add(&self.grpc.round(length).await?, 1.0);
-        measured
-            .commit
-            .add(&self.commit.round(length).await?, self.tasks_a_commit);
+        let commits = self.commit.round(length).await?;
+        measured.commit.add(&commits, self.tasks_a_commit);
         measured.xadd.add(&self.xadd.round(length).await?, 1.0);
         Ok(())
     }
@@ -125,38 +125,6 @@ struct Measured {
     grpc: Rounds,
     commit: Rounds,
     xadd: Rounds,
-}
-
-#[derive(Default)]
-struct Rounds {
-    rates: Vec<f64>,
-    p50s: Vec<f64>,
-    p99s: Vec<f64>,
-}
-
-impl Rounds {
-    /// `each` is how many tasks were written at once.
-    fn add(&mut self, sample: &Sample, each: f64) {
-        self.rates.push(sample.rate * each);
-        self.p50s.push(sample.percentile_ms(50.0));
-        self.p99s.push(sample.percentile_ms(99.0));
-    }
-
-    fn figures(self, name: &str) -> Figures {
-        let ms =
-            |what, rounds| Figure::median(format!("{name}, {what}"), Unit::Milliseconds, rounds);
-        Figures {
-            rate: Figure::median(name, Unit::PerSecond, self.rates),
-            p50: ms("p50", self.p50s),
-            p99: ms("p99", self.p99s),
-        }
-    }
-}
-
-struct Figures {
-    rate: Figure,
-    p50: Figure,
-    p99: Figure,
 }
 
 impl Measured {

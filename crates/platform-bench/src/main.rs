@@ -3,17 +3,24 @@
 //! leaves nothing behind but `target/bench/<name>.json`.
 
 mod ceiling;
+mod chat;
 mod commit_to_socket;
+mod consume;
 mod create_task;
 mod crowd;
 mod frame;
+mod group;
 mod load;
 mod me;
 mod memory;
 mod plan;
 mod process;
+mod rating_to_page;
+mod ratings;
 mod report;
+mod rounds;
 mod start;
+mod worker_start;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -60,6 +67,14 @@ enum Benchmark {
     CreateTask,
     /// Commit to receipt at 1,000 sockets beside bare Pub/Sub into a bare WebSocket server
     CommitToSocket,
+    /// A worker's entries a second and processor time beside a bare XREADGROUP + XACK loop
+    Consume,
+    /// Asking the mentor without a provider beside the reading it needs
+    Chat,
+    /// A rating to the person's WebSocket beside a bare pipeline through Redis
+    RatingToPage,
+    /// The worker alone: exec to its first entry, and idle memory, beside their budgets
+    WorkerStart,
     /// Idle and loaded memory of each service beside its budget
     Memory,
     /// Exec to ready of each service beside its budget
@@ -72,6 +87,10 @@ impl Benchmark {
             Self::Me => me::run(plan).await,
             Self::CreateTask => create_task::run(plan).await,
             Self::CommitToSocket => commit_to_socket::run(plan).await,
+            Self::Consume => consume::run(plan).await,
+            Self::Chat => chat::run(plan).await,
+            Self::RatingToPage => rating_to_page::run(plan).await,
+            Self::WorkerStart => worker_start::run(plan).await,
             Self::Memory => memory::run(plan).await,
             Self::Start => start::run(plan).await,
         }

@@ -18,7 +18,13 @@ use crate::{
 };
 
 /// The services, in the order in which they need each other.
-pub const SERVICES: [&str; 3] = ["auth-service", "project-service", "ui-gateway"];
+pub const SERVICES: [&str; 5] = [
+    "auth-service",
+    "project-service",
+    "learning-consumer",
+    "ai-gateway",
+    "ui-gateway",
+];
 
 /// What a service may take, idle.
 const BUDGET_MB: f64 = 30.0;
@@ -73,30 +79,26 @@ fn of(platform: &mut Platform, service: &str) -> anyhow::Result<Memory> {
     Memory::of(pid.unwrap_or_default())
 }
 
-/// Memory under reads, then writes, then events to many sockets.
-async fn loaded(platform: &mut Platform, plan: &Plan) -> anyhow::Result<[Memory; SERVICES.len()]> {
+/// Memory under reads, then writes, then questions, then events to many sockets.
+async fn loaded(platform: &mut Platform, plan: &Plan) -> anyhow::Result<Vec<Memory>> {
     let person = platform.person().await;
     let project = person.create_project("BENCH").await;
-    let path = format!(
-        "/api/projects/{}/tasks",
-        project["id"].as_str().unwrap_or_default()
-    );
+    let id = project["id"].as_str().unwrap_or_default();
+    let path = format!("/api/projects/{id}/tasks");
+    let question = json!({"message": "What should I do next?", "project_id": id});
     let reads = (get("/api/me", &person.token), "200");
     let writes = (
         post(&path, &person.token, &json!({"title": "a task"})),
         "201",
     );
-    for (request, status) in [reads, writes] {
+    let questions = (post("/api/ai/chat", &person.token, &question), "200");
+    for (request, status) in [reads, writes, questions] {
         let port = gateway_port(platform)?;
         let mut load = HttpConnection::open_many(CONNECTIONS, port, &request, status).await?;
         load.round(plan.total / 2).await?;
     }
     let mut live = Ours::open(platform, &person).await?;
     live.round(plan.total / 2).await?;
-    let [auth, project, gateway] = SERVICES;
-    Ok([
-        of(platform, auth)?,
-        of(platform, project)?,
-        of(platform, gateway)?,
-    ])
+    let services = SERVICES.iter();
+    services.map(|service| of(platform, service)).collect()
 }

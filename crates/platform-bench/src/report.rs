@@ -14,6 +14,9 @@ pub enum Unit {
     /// Milliseconds.
     #[serde(rename = "ms")]
     Milliseconds,
+    /// Seconds.
+    #[serde(rename = "s")]
+    Seconds,
     /// 10^6 bytes.
     #[serde(rename = "MB")]
     Megabytes,
@@ -207,6 +210,7 @@ impl Unit {
         match self {
             Self::PerSecond => "/s",
             Self::Milliseconds => " ms",
+            Self::Seconds => " s",
             Self::Megabytes => " MB",
         }
     }

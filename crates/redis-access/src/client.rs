@@ -1,5 +1,7 @@
 //! Opening connections, with the bounds the settings give.
 
+use std::time::Duration;
+
 use redis::{
     AsyncConnectionConfig, Client,
     aio::{AsyncPushSender, MultiplexedConnection},
@@ -51,6 +53,16 @@ impl Connector {
         sender: impl AsyncPushSender,
     ) -> Result<MultiplexedConnection, AccessError> {
         self.connect_with(self.config().set_push_sender(sender))
+            .await
+    }
+
+    /// For commands that wait in Redis, as long as this.
+    pub(crate) async fn connect_blocking(
+        &self,
+        longest: Duration,
+    ) -> Result<MultiplexedConnection, AccessError> {
+        let longest = longest.saturating_add(self.settings.timeout);
+        self.connect_with(self.config().set_response_timeout(Some(longest)))
             .await
     }
 

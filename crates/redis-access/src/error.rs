@@ -40,6 +40,11 @@ impl AccessError {
         matches!(self, Self::Unavailable { .. })
     }
 
+    /// Whether the consumer group, or its stream, is gone.
+    pub fn is_no_group(&self) -> bool {
+        matches!(self, Self::Refused { message, .. } if message.contains("NOGROUP"))
+    }
+
     pub(crate) const fn is_worth_repeating(&self) -> bool {
         matches!(self, Self::Unavailable { repeat: true, .. })
     }
@@ -61,11 +66,13 @@ impl AccessError {
                 Server::BusyLoading | Server::MasterDown | Server::TryAgain | Server::ClusterDown
             )
         );
-        if lost || not_yet {
+        // It is there and takes no writes: out of memory, unable to save, or a replica.
+        let takes_no_writes = matches!(error.code(), Some("OOM" | "MISCONF" | "READONLY"));
+        if lost || not_yet || takes_no_writes {
             return Self::Unavailable {
                 instance,
                 reason: error.to_string(),
-                repeat: not_yet || !error.is_timeout(),
+                repeat: not_yet || (lost && !error.is_timeout()),
             };
         }
         // As Redis wrote it: redis-rs shows its own name for the codes it knows.

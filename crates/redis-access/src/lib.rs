@@ -7,7 +7,9 @@
 
 mod backoff;
 mod client;
+mod describe;
 mod error;
+mod groups;
 mod link;
 mod metrics;
 mod pool;
@@ -16,7 +18,9 @@ mod settings;
 mod streams;
 
 pub use backoff::Backoff;
+pub use describe::{GroupReport, StreamReport};
 pub use error::AccessError;
+pub use groups::{Claimed, GroupReader, RawEntry};
 pub use link::{LinkState, LinkWatch};
 pub use pool::{CachePool, Pool, StreamsPool};
 pub use push::{PushConnection, PushLost};

@@ -35,13 +35,15 @@ pub struct PushConnection<T> {
 }
 
 impl Pool<Streams> {
-    /// Subscribes to a channel (SUBSCRIBE). Messages are payloads, in order.
+    /// Subscribes to channels (SUBSCRIBE). Messages are payloads, in the order they were published,
+    /// whatever their channel.
     pub async fn subscribe(
         &self,
-        channel: &Channel,
+        channels: &[&Channel],
     ) -> Result<PushConnection<String>, AccessError> {
         let mut push = self.open_push(PushKind::Message, channel_payload).await?;
-        let subscribed = push.connection.subscribe(channel.name()).await;
+        let names: Vec<_> = channels.iter().map(|channel| channel.name()).collect();
+        let subscribed = push.connection.subscribe(names).await;
         subscribed.map_err(|error| AccessError::from_redis(Instance::Streams, &error))?;
         Ok(push)
     }

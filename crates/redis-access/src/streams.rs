@@ -1,7 +1,11 @@
 //! Reading streams.
 
+use std::collections::BTreeMap;
+
 use redis::FromRedisValue;
-use redis_contracts::{DecodeError, EVENT_FIELD, Instance, Key, Position, Streams, event::Event};
+use redis_contracts::{
+    DecodeError, EVENT_FIELD, FieldsValue, Instance, Key, Position, Streams, event::Event,
+};
 
 use crate::{AccessError, StreamsPool};
 
@@ -17,6 +21,25 @@ pub struct Entry {
 type Raw = Vec<(String, Vec<(String, String)>)>;
 
 impl StreamsPool {
+    /// HGETALL of a declared hash; `None` when it is not there.
+    pub async fn fields<V: FieldsValue>(
+        &self,
+        key: &Key<Streams, V>,
+    ) -> Result<Option<V>, AccessError> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(key.name());
+        let fields: BTreeMap<String, String> = self.run(&command).await?;
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        V::from_fields(&fields)
+            .map(Some)
+            .map_err(|cause| AccessError::Undecodable {
+                instance: Instance::Streams,
+                cause,
+            })
+    }
+
     /// XRANGE from `first`, inclusive, up to `count` entries, over a connection for bulk work.
     pub async fn entries_from(
         &self,

@@ -1,23 +1,40 @@
 //! The list of all declarations.
 
 use crate::{
-    Declaration, Instance, LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS,
+    ADAPTATIONS, AI_EVENTS, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX, DEAD_LETTERS,
+    Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS, LIVE_AI,
+    LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
+    USER_TIMELINE,
     keys::{OUTBOX, SESSION, SYSTEM_HEALTH, USER_SESSIONS},
 };
 
 /// Every declared name with its instance and value type. What is not here is not in Redis.
 pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
+    let channel =
+        |channel: &crate::Channel| (Instance::Streams, channel.declaration(), "LiveMessage");
     vec![
         SESSION.entry(),
         USER_SESSIONS.entry(),
         SYSTEM_HEALTH.entry(),
         PROJECTS.entry(),
         PROJECT_TIMELINE.entry(),
+        USER_TIMELINE.entry(),
+        FEEDBACK.entry(),
+        INTERACTIONS.entry(),
+        AI_EVENTS.entry(),
+        ADAPTATIONS.entry(),
+        MODEL_UPDATES.entry(),
+        DEAD_LETTERS.entry(),
+        DEAD_LETTER_INDEX.entry(),
+        PROFILE.entry(),
+        LEARNED_EVENTS.entry(),
+        REPLY.entry(),
+        CONVERSATION.entry(),
+        CONVERSATIONS.entry(),
+        MEMORY.entry(),
+        IDEMPOTENCY.entry(),
         OUTBOX.entry(),
-        (
-            Instance::Streams,
-            LIVE_PROJECTS.declaration(),
-            "LiveMessage",
-        ),
+        channel(&LIVE_PROJECTS),
+        channel(&LIVE_AI),
     ]
 }

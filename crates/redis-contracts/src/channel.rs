@@ -37,17 +37,33 @@ pub const LIVE_PROJECTS: Channel = Channel {
     },
 };
 
+/// `realtime:ai:events`: what the mentor and the learning loop tell a person, as it is appended to
+/// `stream:devmentor:user:{id}`.
+pub const LIVE_AI: Channel = Channel {
+    declaration: Declaration {
+        pattern: "realtime:ai:events",
+        kind: Kind::Channel,
+        lifetime: Lifetime::Transient,
+        partition: Partition::None,
+        producer: "the scripts record_reply and learn",
+        holds: "{topic, position, previous, event}; previous is the position before it in that person's stream",
+    },
+};
+
 /// What a client subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
     /// Everything that happens in one project: `project:{id}`.
     Project(Uuid),
+    /// What the platform tells one person: `user:{id}`.
+    User(Uuid),
 }
 
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Project(id) => write!(f, "project:{id}"),
+            Self::User(id) => write!(f, "user:{id}"),
         }
     }
 }
@@ -60,11 +76,18 @@ impl FromStr for Topic {
     type Err = ParseTopicError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let id = text.strip_prefix("project:").ok_or(ParseTopicError)?;
-        match Uuid::try_parse(id) {
-            // Only as we write it: answers carry the topic, and clients compare texts.
-            Ok(uuid) if uuid.to_string() == id => Ok(Self::Project(uuid)),
-            _ => Err(ParseTopicError),
+        let (kind, id) = text.split_once(':').ok_or(ParseTopicError)?;
+        let uuid = Uuid::try_parse(id).map_err(|_| ParseTopicError)?;
+        let topic = match kind {
+            "project" => Self::Project(uuid),
+            "user" => Self::User(uuid),
+            _ => return Err(ParseTopicError),
+        };
+        // Only as we write it: answers carry the topic, and clients compare texts.
+        if topic.to_string() == text {
+            Ok(topic)
+        } else {
+            Err(ParseTopicError)
         }
     }
 }

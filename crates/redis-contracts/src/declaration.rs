@@ -11,6 +11,8 @@ use crate::{Instance, RedisInstance};
 pub enum Kind {
     /// A string value.
     String,
+    /// A hash.
+    Hash,
     /// A sorted set.
     SortedSet,
     /// A stream whose entries have the one field `event`.
@@ -23,6 +25,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::String => "string",
+            Self::Hash => "hash",
             Self::SortedSet => "sorted set",
             Self::Stream => "stream",
             Self::Channel => "channel",
@@ -141,6 +144,18 @@ impl KeyArgs for &str {
 impl KeyArgs for (&str, String) {
     fn texts(&self) -> Vec<String> {
         vec![self.0.to_owned(), self.1.clone()]
+    }
+}
+
+impl KeyArgs for String {
+    fn texts(&self) -> Vec<String> {
+        vec![self.clone()]
+    }
+}
+
+impl KeyArgs for (Uuid, String) {
+    fn texts(&self) -> Vec<String> {
+        vec![self.0.to_string(), self.1.clone()]
     }
 }
 

@@ -11,20 +11,32 @@ mod declaration;
 pub mod event;
 mod instance;
 pub mod keys;
+mod learning;
 mod position;
 mod reference;
 pub mod resource;
 pub mod script;
 mod stream;
+mod style;
 mod timestamp;
 mod value;
 
 pub use catalog::catalog;
-pub use channel::{Channel, LIVE_PROJECTS, LiveMessage, Topic};
+pub use channel::{Channel, LIVE_AI, LIVE_PROJECTS, LiveMessage, ParseTopicError, Topic};
 pub use declaration::{Declaration, Key, KeyArgs, KeyFamily, Kind, Lifetime, Partition};
 pub use instance::{Cache, Instance, RedisInstance, Streams};
+pub use learning::{
+    CONVERSATION, CONVERSATION_MESSAGES, CONVERSATIONS, Conversation, ConversationIndex,
+    ConversationMessage, DEAD_LETTER_INDEX, DeadLetter, DeadLetterIndex, FirstAnswer, IDEMPOTENCY,
+    LEARNED_EVENTS, LearnedEvents, MEMORY, MentorMemory, PROFILE, Probabilities, ProfileRecord,
+    REPLY, ReplyRecord,
+};
 pub use position::{ParsePositionError, Position};
 pub use reference::reference_markdown;
-pub use stream::{EVENT_FIELD, PROJECT_TIMELINE, PROJECTS, StreamFamily};
+pub use stream::{
+    ADAPTATIONS, AI_EVENTS, CONSUMED, Consumed, DEAD_LETTERS, EVENT_FIELD, FEEDBACK, INTERACTIONS,
+    LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, StreamFamily, USER_TIMELINE,
+};
+pub use style::{DIMENSIONS, Dimension, Style, UnknownStyle};
 pub use timestamp::{ParseTimestampError, Timestamp};
-pub use value::{DecodeError, Value};
+pub use value::{DecodeError, FieldsValue, Value};

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::{Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, event::Event};
+use crate::{
+    DeadLetter, Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, event::Event,
+};
 
 /// The one field of a stream entry; it holds the event as JSON.
 pub const EVENT_FIELD: &str = "event";
@@ -32,7 +34,108 @@ pub const PROJECT_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
     holds: "that project's newest events, for replay to topic project:{id}; a deleted project's goes after 7 d",
 });
 
-impl<A: KeyArgs> StreamFamily<A> {
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The consumer group of the learning loop.
+pub const LEARNING_GROUP: &str = "learning-group";
+
+/// A stream that a group reads. An entry goes when it is older than the stream's age and every one of
+/// its groups has acknowledged it.
+#[derive(Clone, Copy)]
+pub struct Consumed {
+    /// The stream.
+    pub stream: &'static StreamFamily<()>,
+    /// Who reads it.
+    pub group: &'static str,
+}
+
+/// Every stream with a group.
+pub const CONSUMED: &[Consumed] = &[
+    Consumed {
+        stream: &FEEDBACK,
+        group: LEARNING_GROUP,
+    },
+    Consumed {
+        stream: &INTERACTIONS,
+        group: LEARNING_GROUP,
+    },
+    Consumed {
+        stream: &AI_EVENTS,
+        group: LEARNING_GROUP,
+    },
+];
+
+/// `user:feedback`: every rating. Others may append to it.
+pub const FEEDBACK: StreamFamily<()> = KeyFamily::new(Declaration {
+    pattern: "user:feedback",
+    kind: Kind::Stream,
+    lifetime: Lifetime::MaxAge(DAY.saturating_mul(30)),
+    partition: Partition::None,
+    producer: "ai-gateway, and others",
+    holds: "feedback.given; group learning-group",
+});
+
+/// `user:interactions`: what people do with the mentor. Others may append to it.
+pub const INTERACTIONS: StreamFamily<()> = KeyFamily::new(Declaration {
+    pattern: "user:interactions",
+    kind: Kind::Stream,
+    lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
+    partition: Partition::None,
+    producer: "ai-gateway, and others",
+    holds: "interaction.recorded: asked, copied, followed up, accepted, dismissed; group learning-group",
+});
+
+/// `ai:events`: every reply of the mentor.
+pub const AI_EVENTS: StreamFamily<()> = KeyFamily::new(Declaration {
+    pattern: "ai:events",
+    kind: Kind::Stream,
+    lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
+    partition: Partition::None,
+    producer: "ai-gateway",
+    holds: "mentor.replied; group learning-group",
+});
+
+/// `ai:adaptations`: replies whose style was chosen by a newer profile than the one before.
+pub const ADAPTATIONS: StreamFamily<()> = KeyFamily::new(Declaration {
+    pattern: "ai:adaptations",
+    kind: Kind::Stream,
+    lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
+    partition: Partition::None,
+    producer: "ai-gateway",
+    holds: "mentor.adapted",
+});
+
+/// `ai:model:updates`: every change of a profile.
+pub const MODEL_UPDATES: StreamFamily<()> = KeyFamily::new(Declaration {
+    pattern: "ai:model:updates",
+    kind: Kind::Stream,
+    lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
+    partition: Partition::None,
+    producer: "learning-consumer",
+    holds: "learning.profile.updated",
+});
+
+/// `stream:devmentor:user:{id}`: what the platform tells one person.
+pub const USER_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
+    pattern: "stream:devmentor:user:{id}",
+    kind: Kind::Stream,
+    lifetime: Lifetime::Newest(200),
+    partition: Partition::User,
+    producer: "the script that appends the event's source",
+    holds: "learning.profile.updated and mentor.adapted, for replay to topic user:{id}",
+});
+
+/// `dlq:{stream}`: entries of a stream that no consumer can take, with the reason.
+pub const DEAD_LETTERS: KeyFamily<Streams, DeadLetter, String> = KeyFamily::new(Declaration {
+    pattern: "dlq:{stream}",
+    kind: Kind::Stream,
+    lifetime: Lifetime::Newest(100_000),
+    partition: Partition::None,
+    producer: "stream-worker",
+    holds: "event (raw, or all fields as JSON), source_stream, source_id, group, error, attempts, failed_at",
+});
+
+impl<V, A: KeyArgs> KeyFamily<Streams, V, A> {
     /// How many of its newest entries a stream of this family keeps, where that is its bound.
     pub const fn newest(&self) -> Option<u64> {
         match self.lifetime() {

@@ -1,5 +1,7 @@
 //! How a value becomes the bytes of a key, and comes back.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Position;
@@ -22,6 +24,12 @@ pub trait Value: Sized {
     fn encode(&self) -> Vec<u8>;
     /// Reads what [`Value::encode`] wrote.
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+/// A value kept as the fields of a hash, or of a stream entry.
+pub trait FieldsValue: Sized {
+    /// Reads the fields.
+    fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError>;
 }
 
 /// Values kept as JSON.

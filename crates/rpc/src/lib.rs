@@ -12,10 +12,22 @@ pub use tonic;
 /// The encoded descriptors of every service, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// `devmentor.ai.v1`.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod ai {
+    tonic::include_proto!("devmentor.ai.v1");
+}
+
 /// `devmentor.auth.v1`.
 #[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
 pub mod auth {
     tonic::include_proto!("devmentor.auth.v1");
+}
+
+/// `devmentor.learning.v1`.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated")]
+pub mod learning {
+    tonic::include_proto!("devmentor.learning.v1");
 }
 
 /// `devmentor.project.v1`.

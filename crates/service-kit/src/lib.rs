@@ -1,6 +1,7 @@
 //! What every process needs: settings, telemetry, a supervisor, health, problems and the caller's
 //! identity. A service is `build`, then `run` until stopped; `main` decides nothing.
 
+mod checker;
 pub mod config;
 pub mod grpc;
 pub mod health;
@@ -8,6 +9,7 @@ pub mod identity;
 pub mod metrics;
 pub mod ops;
 pub mod page;
+mod probe;
 pub mod problem;
 pub mod process;
 pub mod request;
@@ -15,6 +17,7 @@ pub mod sqlite;
 pub mod supervisor;
 pub mod telemetry;
 
+pub use checker::Checker;
 pub use config::Settings;
 pub use problem::{Code, FieldError, Problem};
 pub use process::{Context, Service};

@@ -21,6 +21,7 @@ use crate::{
     health::{self, Health},
     metrics,
     ops::{self, Observe, Routes},
+    probe::{self, Question},
     supervisor::{Stage, Supervisor},
     telemetry,
 };
@@ -71,6 +72,9 @@ struct Arguments {
     /// Settings file (TOML); default deploy/config/SERVICE.toml where that exists
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Asks the process that runs here with these settings: exit 0 for yes, 1 for no
+    #[arg(long, value_name = "QUESTION", num_args = 0..=1, default_missing_value = "ready")]
+    health: Option<Question>,
     /// Prints the version
     #[arg(long)]
     version: bool,
@@ -110,6 +114,9 @@ where
             return ExitCode::from(EXIT_CONFIG);
         }
     };
+    if let Some(question) = arguments.health {
+        return exit_with(service, probe::ask(question, settings.ops.addr));
+    }
     telemetry::start(settings.log.format);
     metrics::tell_build(service.version);
     raise_open_files();
@@ -118,6 +125,10 @@ where
         .build()
         .context("the runtime cannot be started")
         .and_then(|runtime| runtime.block_on(start_and_serve(service, settings, build)));
+    exit_with(service, outcome)
+}
+
+fn exit_with(service: Service, outcome: anyhow::Result<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

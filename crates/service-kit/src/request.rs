@@ -29,6 +29,12 @@ impl RequestContext {
         }
     }
 
+    /// The context that the server gave a gRPC request.
+    pub fn of<T>(request: &tonic::Request<T>) -> Self {
+        let given = request.extensions().get::<Self>().cloned();
+        given.unwrap_or_else(|| Self::from_headers(None, None))
+    }
+
     /// A request with this context, for another service, on behalf of the holder of `token`.
     pub fn call<T>(&self, token: Option<&str>, message: T) -> tonic::Request<T> {
         let mut request = tonic::Request::new(message);

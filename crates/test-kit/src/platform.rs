@@ -11,9 +11,15 @@ pub const ADMIN_EMAIL: &str = "admin@devmentor.local";
 /// Their password.
 pub const ADMIN_PASSWORD: &str = "a password for tests only";
 
-const AUTH: &str = "auth-service";
-const PROJECT: &str = "project-service";
 const GATEWAY: &str = "ui-gateway";
+
+/// The services behind the gateway, and the setting that names the address of each.
+const BEHIND: [(&str, &str); 4] = [
+    ("auth-service", "upstream.auth"),
+    ("project-service", "upstream.project"),
+    ("learning-consumer", "upstream.learning"),
+    ("ai-gateway", "upstream.ai"),
+];
 
 /// A running platform.
 pub struct Platform {
@@ -72,21 +78,17 @@ impl PlatformBuilder {
         let streams_wire = wire(self.proxy_streams, &streams).await;
         let http_port = free_port();
         let base_url = format!("http://127.0.0.1:{http_port}");
-        let (auth, project, gateway) = (Ports::grpc(), Ports::grpc(), Ports::http(http_port));
-        let auth_grpc = auth.grpc_port.unwrap_or_default();
-        let project_grpc = project.grpc_port.unwrap_or_default();
-        let jwks_url = format!("http://127.0.0.1:{}/.well-known/jwks.json", auth.ops_port);
+        let behind = BEHIND.map(|_| Ports::grpc());
+        let jwks_url = format!(
+            "http://127.0.0.1:{}/.well-known/jwks.json",
+            behind[0].ops_port
+        );
         let mut common = vec![
             setting("data_dir", &data_dir.path().display().to_string()),
             setting("redis.cache.url", &url_of(cache_wire.as_ref(), &cache)),
             setting(
                 "redis.streams.url",
                 &url_of(streams_wire.as_ref(), &streams),
-            ),
-            setting("upstream.auth", &format!("http://127.0.0.1:{auth_grpc}")),
-            setting(
-                "upstream.project",
-                &format!("http://127.0.0.1:{project_grpc}"),
             ),
             setting("jwt.jwks_url", &jwks_url),
             setting("public_url", &base_url),
@@ -96,21 +98,31 @@ impl PlatformBuilder {
             setting("limits.auth_per_minute", "1000000"),
             setting("limits.api_per_minute", "1000000"),
         ];
+        for ((_, upstream), ports) in BEHIND.iter().zip(&behind) {
+            let port = ports.grpc_port.unwrap_or_default();
+            common.push(setting(upstream, &format!("http://127.0.0.1:{port}")));
+        }
         common.extend(self.settings);
-        let services = [(AUTH, auth), (PROJECT, project), (GATEWAY, gateway)];
-        let services = services.map(|(name, ports)| (name, ports.spawn(name, &common)));
+        let behind = BEHIND
+            .iter()
+            .zip(behind)
+            .map(|((name, _), ports)| (*name, ports));
+        let services = behind
+            .chain([(GATEWAY, Ports::http(http_port))])
+            .map(|(name, ports)| (name, ports.spawn(name, &common)));
         let mut platform = Platform {
             cache,
             streams,
             cache_wire,
             streams_wire,
             base_url,
-            services: services.into(),
+            services: services.collect(),
             data_dir,
         };
-        for name in [AUTH, PROJECT, GATEWAY] {
+        for (name, _) in BEHIND {
             platform.wait_ready(name).await;
         }
+        platform.wait_ready(GATEWAY).await;
         platform.wait_healthy().await;
         platform
     }

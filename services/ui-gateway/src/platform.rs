@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use redis_access::{LinkState, LinkWatch};
-use rpc::{
-    auth::{GetStatusRequest as GetAuthStatus, GetStatusResponse as AuthStatus},
-    project::{GetStatusRequest as GetProjectStatus, GetStatusResponse as ProjectStatus},
-};
+use rpc::{ai, auth, learning, project};
 use service_kit::{Context, Stage, health::Need};
 use tokio::sync::watch;
+use tonic::{Response, Status};
 
 use crate::upstream::Upstream;
 
@@ -25,13 +23,25 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 /// What the services said last; `None` for one that did not answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Word {
-    pub(crate) auth: Option<AuthStatus>,
-    pub(crate) project: Option<ProjectStatus>,
+    pub(crate) auth: Option<auth::GetStatusResponse>,
+    pub(crate) project: Option<project::GetStatusResponse>,
+    pub(crate) learning: Option<learning::GetStatusResponse>,
+    pub(crate) ai: Option<ai::GetStatusResponse>,
 }
 
+type Answered = fn(&Word) -> bool;
+
+/// The services that are asked, and whether each of them answered.
+pub(crate) const SERVICES: [(&str, Answered); 4] = [
+    ("auth-service", |word| word.auth.is_some()),
+    ("project-service", |word| word.project.is_some()),
+    ("learning-consumer", |word| word.learning.is_some()),
+    ("ai-gateway", |word| word.ai.is_some()),
+];
+
 impl Word {
-    const fn is_whole(&self) -> bool {
-        self.auth.is_some() && self.project.is_some()
+    pub(crate) fn is_whole(&self) -> bool {
+        SERVICES.iter().all(|(_, answered)| answered(self))
     }
 }
 
@@ -95,12 +105,9 @@ pub(crate) fn watch(
                 }
             }
         });
-    show(context, "auth-service", word.clone(), |word| {
-        word.auth.is_some()
-    });
-    show(context, "project-service", word.clone(), |word| {
-        word.project.is_some()
-    });
+    for (name, answered) in SERVICES {
+        show(context, name, word.clone(), answered);
+    }
     Platform {
         word,
         cache,
@@ -110,31 +117,36 @@ pub(crate) fn watch(
 
 async fn ask(upstream: &Upstream) -> Word {
     let (mut auth, mut projects) = (upstream.auth.clone(), upstream.projects.clone());
-    let auth = tokio::time::timeout(ANSWER_WITHIN, auth.get_status(GetAuthStatus {}));
-    let project = tokio::time::timeout(ANSWER_WITHIN, projects.get_status(GetProjectStatus {}));
-    let (auth, project) = tokio::join!(auth, project);
+    let (mut learning, mut ai) = (upstream.learning.clone(), upstream.ai.clone());
+    let (auth, project, learning, ai) = tokio::join!(
+        said(auth.get_status(auth::GetStatusRequest {})),
+        said(projects.get_status(project::GetStatusRequest {})),
+        said(learning.get_status(learning::GetStatusRequest {})),
+        said(ai.get_status(ai::GetStatusRequest {})),
+    );
     Word {
-        auth: auth
-            .ok()
-            .and_then(Result::ok)
-            .map(tonic::Response::into_inner),
-        project: project
-            .ok()
-            .and_then(Result::ok)
-            .map(tonic::Response::into_inner),
+        auth,
+        project,
+        learning,
+        ai,
     }
+}
+
+async fn said<T>(asked: impl Future<Output = Result<Response<T>, Status>>) -> Option<T> {
+    let answer = tokio::time::timeout(ANSWER_WITHIN, asked).await;
+    Some(answer.ok()?.ok()?.into_inner())
 }
 
 fn show(
     context: &Context,
     name: &'static str,
     word: watch::Receiver<Option<Word>>,
-    is_there: fn(&Word) -> bool,
+    answered: Answered,
 ) {
     context
         .health
         .add(name, Need::Useful, move || match &*word.borrow() {
-            Some(word) if is_there(word) => Ok(()),
+            Some(word) if answered(word) => Ok(()),
             Some(_) => Err("does not answer".to_owned()),
             None => Err("not asked yet".to_owned()),
         });

@@ -19,6 +19,8 @@ pub struct State {
     pub guard: Guard,
     /// The services behind this one.
     pub upstream: Upstream,
+    /// The streams Redis, for what is read there directly.
+    pub(crate) streams: StreamsPool,
     pub(crate) live: Live,
     pub(crate) site: Site,
     pub(crate) platform: Platform,
@@ -43,6 +45,7 @@ impl State {
             platform: platform::watch(context, &upstream, cache.link(), streams.link()),
             jwks: KeyCache::default(),
             drain: Drain::default(),
+            streams,
             upstream,
         })
     }

@@ -2,7 +2,8 @@
 //! they were lost.
 
 use rpc::{
-    auth::auth_service_client::AuthServiceClient,
+    ai::ai_service_client::AiServiceClient, auth::auth_service_client::AuthServiceClient,
+    learning::learning_service_client::LearningServiceClient,
     project::project_service_client::ProjectServiceClient,
 };
 use service_kit::config;
@@ -21,6 +22,12 @@ pub struct Upstream {
     pub projects: ProjectServiceClient<Channel>,
     /// The same service over a channel without a deadline, for calls that stream.
     pub streaming: ProjectServiceClient<Channel>,
+    /// What was learned of each person.
+    pub learning: LearningServiceClient<Channel>,
+    /// Ratings of the mentor's replies, and what was done with them.
+    pub ai: AiServiceClient<Channel>,
+    /// The same service over a channel without a deadline: a reply takes as long as it is written.
+    pub chat: AiServiceClient<Channel>,
 }
 
 impl Upstream {
@@ -29,10 +36,16 @@ impl Upstream {
         let auth = rpc::connect(&settings.auth, Some(rpc::DEADLINE))?;
         let projects = rpc::connect(&settings.project, Some(rpc::DEADLINE))?;
         let streaming = rpc::connect(&settings.project, None)?;
+        let learning = rpc::connect(&settings.learning, Some(rpc::DEADLINE))?;
+        let ai = rpc::connect(&settings.ai, Some(rpc::DEADLINE))?;
+        let chat = rpc::connect(&settings.ai, None)?;
         Ok(Self {
             auth: AuthServiceClient::new(auth).max_decoding_message_size(LARGEST_ANSWER),
             projects: ProjectServiceClient::new(projects).max_decoding_message_size(LARGEST_ANSWER),
             streaming: ProjectServiceClient::new(streaming),
+            learning: LearningServiceClient::new(learning),
+            ai: AiServiceClient::new(ai),
+            chat: AiServiceClient::new(chat),
         })
     }
 }

@@ -18,8 +18,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     console::Console,
     ready::{self, Probe},
+    tour,
 };
-use crate::output;
+use crate::{api::Api, output};
 
 /// After so long without being ready, it is said what is not.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -38,6 +39,7 @@ pub(super) struct SignIn {
 pub(super) async fn when_ready(
     probes: Vec<(&'static str, Probe)>,
     sign_in: Option<SignIn>,
+    tour: Option<Api>,
     console: Console,
     as_json: bool,
     stop: CancellationToken,
@@ -45,6 +47,12 @@ pub(super) async fn when_ready(
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         () = all_ready(probes, &console) => {}
+    }
+    if let Some(api) = tour {
+        match tour::make(&api).await {
+            Ok(()) => console.note("the tour is project TOUR"),
+            Err(error) => console.note(&format!("the tour was not made: {error:#}")),
+        }
     }
     if as_json {
         output::document(&document(sign_in.as_ref()));

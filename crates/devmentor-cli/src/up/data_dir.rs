@@ -15,6 +15,11 @@ pub(super) struct DataDir {
 }
 
 impl DataDir {
+    /// Whether nothing is kept there yet.
+    pub(super) fn is_empty(path: &Path) -> bool {
+        fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none())
+    }
+
     /// Makes the directory, for this user only, and claims it.
     pub(super) fn claim(path: &Path) -> anyhow::Result<Self> {
         let named = || path.display().to_string();

@@ -11,6 +11,7 @@ mod port_owner;
 mod ready;
 mod redis_server;
 mod restarts;
+mod tour;
 
 use std::{collections::BTreeSet, process::ExitCode, time::Duration};
 
@@ -19,6 +20,7 @@ use service_kit::{Stage, Supervisor};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
+    api::Api,
     arguments::{Global, UpOptions},
     manifest::Manifest,
     output::{self, Usage},
@@ -40,6 +42,7 @@ pub(crate) async fn run(global: &Global, options: &UpOptions) -> anyhow::Result<
     if !options.no_build && !build::run(&root, signals(1)?).await? {
         return Ok(ExitCode::FAILURE);
     }
+    let tour = tour_guide(global, options)?;
     let data_dir = DataDir::claim(&global.data_dir)?;
     let plan = Plan::new(&manifest, &root, &data_dir, &selected)?;
     port_owner::refuse_taken(&plan.processes)?;
@@ -47,9 +50,31 @@ pub(crate) async fn run(global: &Global, options: &UpOptions) -> anyhow::Result<
         output::tell(&need);
     }
     tokio::select! {
-        ended = supervise(plan, &data_dir, global.json, stop) => ended.map(|()| ExitCode::SUCCESS),
+        ended = supervise(plan, &data_dir, tour, global.json, stop) => ended.map(|()| ExitCode::SUCCESS),
         () = impatience => bail!("told twice to stop; what was left was killed"),
     }
+}
+
+/// Who makes the tour, where it is wanted and the data directory is new.
+fn tour_guide(global: &Global, options: &UpOptions) -> anyhow::Result<Option<Api>> {
+    if !options.tour {
+        return Ok(None);
+    }
+    if !DataDir::is_empty(&global.data_dir) {
+        let directory = global.data_dir.display();
+        output::tell(&format!(
+            "--tour is for an empty data directory; {directory} is not, so there is none"
+        ));
+        return Ok(None);
+    }
+    // The platform that is started here, whatever else commands are told to talk to.
+    let own = Global {
+        url: None,
+        token: None,
+        data_dir: global.data_dir.clone(),
+        ..*global
+    };
+    Api::new(&own).map(Some)
 }
 
 /// The names `--only` chose; all when it was not given.
@@ -72,6 +97,7 @@ fn selected(manifest: &Manifest, only: &[String]) -> anyhow::Result<BTreeSet<Str
 async fn supervise(
     plan: Plan,
     data_dir: &DataDir,
+    tour: Option<Api>,
     as_json: bool,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -93,6 +119,7 @@ async fn supervise(
     let announcing = announce::when_ready(
         probes,
         plan.sign_in,
+        tour,
         console.clone(),
         as_json,
         supervisor.stop_of(Stage::Listeners),

@@ -1,8 +1,10 @@
 //! The ceilings: the same work with nothing of the platform around it. What serves is a process of
 //! its own, as the platform's services are; it ends with whoever started it.
 
+mod consumers;
 mod http;
 mod redis;
+mod relay;
 mod sockets;
 mod sql;
 
@@ -18,7 +20,7 @@ use clap::Subcommand;
 use test_kit::free_port;
 use tokio::{net::TcpStream, time::sleep};
 
-pub use self::{redis::Xadd, sql::Commit};
+pub use self::{redis::Xadd, relay::RELAYED, sql::Commit};
 
 /// Longest wait for a ceiling to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_millis(2);
 
-/// What a child process serves.
+/// What a child process does.
 #[derive(Subcommand)]
 #[command(hide = true)]
 pub enum Serve {
@@ -56,10 +58,30 @@ pub enum Serve {
         /// What is subscribed
         channel: String,
     },
+    /// A bare loop that reads a group's entries and acknowledges them
+    #[command(name = "consume-bare", hide = true)]
+    Consume {
+        /// Redis
+        redis_url: String,
+    },
+    /// A worker whose handler does nothing
+    #[command(name = "consume-no-op", hide = true)]
+    ConsumeNoOp {
+        /// Redis
+        redis_url: String,
+    },
+    /// A bare loop that publishes a group's entries
+    #[command(name = "relay-bare", hide = true)]
+    Relay {
+        /// Redis
+        redis_url: String,
+        /// Where to
+        channel: String,
+    },
 }
 
 impl Serve {
-    /// Serves until whoever started this process has gone.
+    /// Goes on until whoever started this process has gone.
     pub async fn run(self) -> anyhow::Result<()> {
         thread::spawn(|| {
             // Standard input ends with the parent, however that ends.
@@ -78,6 +100,9 @@ impl Serve {
                 redis_url,
                 channel,
             } => sockets::serve(port, &redis_url, channel).await,
+            Self::Consume { redis_url } => consumers::bare(&redis_url),
+            Self::ConsumeNoOp { redis_url } => consumers::no_op(redis_url).await,
+            Self::Relay { redis_url, channel } => relay::run(&redis_url, &channel),
         }
     }
 
@@ -95,13 +120,42 @@ impl Serve {
                 redis_url,
                 channel,
             } => vec![text("serve-sockets"), port.to_string(), redis_url, channel],
+            Self::Consume { redis_url } => vec![text("consume-bare"), redis_url],
+            Self::ConsumeNoOp { redis_url } => vec![text("consume-no-op"), redis_url],
+            Self::Relay { redis_url, channel } => vec![text("relay-bare"), redis_url, channel],
         }
+    }
+}
+
+/// A child process, until dropped.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts one.
+    pub fn start(does: Serve) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(does.arguments());
+        let process = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        Ok(Self(process?))
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
 /// A ceiling that serves, until dropped.
 pub struct Ceiling {
-    process: Child,
+    process: Process,
     /// Its port on 127.0.0.1.
     pub port: u16,
     /// From exec until it listened.
@@ -112,36 +166,22 @@ impl Ceiling {
     /// Starts one and waits until it listens.
     pub async fn start(serve: impl FnOnce(u16) -> Serve) -> anyhow::Result<Self> {
         let port = free_port();
-        let arguments = serve(port).arguments();
+        let serve = serve(port);
         let began = Instant::now();
-        let process = Command::new(std::env::current_exe()?)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut ceiling = Self {
-            process,
-            port,
-            started_in: Duration::ZERO,
-        };
+        let process = Process::start(serve)?;
         while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             ensure!(began.elapsed() < PATIENCE, "a ceiling does not listen");
             sleep(EVERY).await;
         }
-        ceiling.started_in = began.elapsed();
-        Ok(ceiling)
+        Ok(Self {
+            process,
+            port,
+            started_in: began.elapsed(),
+        })
     }
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.process.id()
-    }
-}
-
-impl Drop for Ceiling {
-    fn drop(&mut self) {
-        // Both fail only for a process that has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.pid()
     }
 }

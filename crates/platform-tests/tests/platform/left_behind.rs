@@ -14,7 +14,13 @@ async fn no_process_no_port_and_no_file_is_left() {
     platform.person().await.create_project("GONE").await;
     let data_dir = platform.data_dir().to_owned();
     assert!(data_dir.join("auth-service.db").exists());
-    let services = ["auth-service", "project-service", "ui-gateway"];
+    let services = [
+        "auth-service",
+        "project-service",
+        "learning-consumer",
+        "ai-gateway",
+        "ui-gateway",
+    ];
     let pids = services.map(|name| platform.service(name).pid().expect("it runs"));
     let mut ports = vec![platform.cache.port(), platform.streams.port()];
     for service in services {

@@ -1,5 +1,6 @@
 //! The whole platform from outside: real processes on free ports, real Redis, real SQL.
 
+mod admin_streams;
 mod bad_input;
 mod change;
 mod chaos;
@@ -8,8 +9,11 @@ mod import;
 mod left_behind;
 mod live;
 mod log;
+mod mentor;
+mod own_topic;
 mod readme;
 mod redis_away;
 mod rest;
 mod sessions;
+mod since;
 mod start;

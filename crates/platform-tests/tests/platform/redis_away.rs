@@ -166,6 +166,15 @@ async fn health_tells_who_is_away() {
     })
     .await;
     platform.cache.restart().await;
+    for service in ["learning-consumer", "ai-gateway"] {
+        platform.kill(service);
+        let told = health(&person, "degraded", |health| {
+            health["services"][service]["status"] == "down"
+        })
+        .await;
+        assert_eq!(told["status"], "degraded", "{told}");
+        platform.restart(service).await;
+    }
     platform.kill("project-service");
     let down = eventually("down", PATIENCE, async || {
         let answer = person.get("/api/health").await;

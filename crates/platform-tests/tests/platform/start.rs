@@ -10,7 +10,14 @@ use std::{
 
 use test_kit::{PATIENCE, Platform, RedisServer, ServiceProcess, binary, eventually, free_port};
 
-const SERVICES: [&str; 3] = ["auth-service", "project-service", "ui-gateway"];
+/// By name, as their keys are sorted.
+const SERVICES: [&str; 5] = [
+    "ai-gateway",
+    "auth-service",
+    "learning-consumer",
+    "project-service",
+    "ui-gateway",
+];
 
 /// A service that is expected to refuse to start.
 fn refused(service: &str, name: &str, value: impl AsRef<OsStr>) -> Output {
@@ -187,7 +194,7 @@ async fn sigterm_ends_every_service_in_order_and_soon() {
     let person = platform.person().await;
     person.create_project("BYE").await;
     let _socket = person.live().await;
-    for name in ["ui-gateway", "project-service", "auth-service"] {
+    for name in SERVICES.into_iter().rev() {
         let began = Instant::now();
         platform.service(name).terminate();
         let status = platform.service(name).wait().await;
@@ -230,7 +237,7 @@ async fn every_process_tells_of_itself_in_the_cache_and_withdraws_it() {
     .await;
     platform.service("ui-gateway").terminate();
     platform.service("ui-gateway").wait().await;
-    assert_eq!(told().await, SERVICES[..2]);
+    assert_eq!(told().await, SERVICES[..4]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod link;
 mod push;
 mod retries;
 mod sessions;
+mod streams;
 mod values;
 
 use std::time::Duration;

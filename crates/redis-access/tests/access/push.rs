@@ -7,7 +7,7 @@ use std::{
 
 use redis_access::{LinkState, PushConnection};
 use redis_contracts::{
-    Cache, Key, LIVE_PROJECTS, Streams, Timestamp,
+    Cache, Key, LIVE_AI, LIVE_PROJECTS, Streams, Timestamp,
     keys::{HealthRecord, SYSTEM_HEALTH},
 };
 use test_kit::{Proxy, RedisServer};
@@ -31,7 +31,7 @@ async fn messages_come_in_order_and_the_end_comes_last() {
     let reached = Reached::<Streams>::at(&server.url()).await;
     let mut live = reached
         .pool
-        .subscribe(&LIVE_PROJECTS)
+        .subscribe(&[&LIVE_PROJECTS])
         .await
         .expect("SUBSCRIBE");
     publish(&server, (0..100).map(|number| number.to_string())).await;
@@ -49,13 +49,30 @@ async fn messages_come_in_order_and_the_end_comes_last() {
 }
 
 #[tokio::test]
+async fn several_channels_are_heard_in_one_order() {
+    let server = RedisServer::streams().await;
+    let reached = Reached::<Streams>::at(&server.url()).await;
+    let channels = [&LIVE_PROJECTS, &LIVE_AI];
+    let mut live = reached.pool.subscribe(&channels).await.expect("SUBSCRIBE");
+    let mut connection = server.connect().await;
+    for number in 0..100 {
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(channels[number % 2].name()).arg(number);
+        command.exec_async(&mut connection).await.expect("PUBLISH");
+    }
+    for number in 0..100 {
+        assert_eq!(live.next().await.expect("a message"), number.to_string());
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_on_a_silent_wire_is_lost_within_seconds() {
     let server = RedisServer::streams().await;
     let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
     let reached = Reached::<Streams>::at(&format!("redis://{}", wire.addr())).await;
     let mut live = reached
         .pool
-        .subscribe(&LIVE_PROJECTS)
+        .subscribe(&[&LIVE_PROJECTS])
         .await
         .expect("SUBSCRIBE");
     wire.freeze();
@@ -75,7 +92,7 @@ async fn a_quiet_subscription_is_kept() {
     let reached = Reached::<Streams>::at(&server.url()).await;
     let mut live = reached
         .pool
-        .subscribe(&LIVE_PROJECTS)
+        .subscribe(&[&LIVE_PROJECTS])
         .await
         .expect("SUBSCRIBE");
     let quiet = tokio::time::timeout(Duration::from_millis(2500), live.next()).await;
@@ -90,7 +107,7 @@ async fn a_reader_that_is_too_slow_gets_what_was_kept_and_then_hears_of_it() {
     let reached = Reached::<Streams>::at(&server.url()).await;
     let mut live = reached
         .pool
-        .subscribe(&LIVE_PROJECTS)
+        .subscribe(&[&LIVE_PROJECTS])
         .await
         .expect("SUBSCRIBE");
     publish(&server, (0..20_000).map(|number| number.to_string())).await;
@@ -185,7 +202,7 @@ async fn a_lost_subscription_makes_the_link_look_again() {
     let reached = Reached::<Streams>::at(&format!("redis://{}", wire.addr())).await;
     let mut live = reached
         .pool
-        .subscribe(&LIVE_PROJECTS)
+        .subscribe(&[&LIVE_PROJECTS])
         .await
         .expect("SUBSCRIBE");
     wire.freeze();

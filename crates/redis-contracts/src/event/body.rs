@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::mentor::{
+    FeedbackGiven, InteractionRecorded, LearningProfileUpdated, MentorAdapted, MentorReplied,
+};
 use crate::resource::{Comment, Project, Task};
 
 /// One field's value before and after.
@@ -118,6 +121,9 @@ macro_rules! event_types {
     };
 }
 
+/// The type of a change of a profile, whose data a script writes.
+pub const LEARNING_PROFILE_UPDATED: &str = "devmentor.learning.profile.updated.v1";
+
 /// The type of a project's last event.
 pub const PROJECT_DELETED: &str = "devmentor.project.deleted.v1";
 
@@ -144,4 +150,14 @@ event_types! {
     CommentUpdated(Changed<Comment>) = "devmentor.comment.updated.v1",
     /// A comment is gone.
     CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1",
+    /// The mentor replied.
+    MentorReplied(MentorReplied) = "devmentor.mentor.replied.v1",
+    /// A reply was chosen by a newer profile.
+    MentorAdapted(MentorAdapted) = "devmentor.mentor.adapted.v1",
+    /// A reply was rated.
+    FeedbackGiven(FeedbackGiven) = "devmentor.feedback.given.v1",
+    /// A person did something with the mentor.
+    InteractionRecorded(InteractionRecorded) = "devmentor.interaction.recorded.v1",
+    /// A person's profile changed.
+    LearningProfileUpdated(LearningProfileUpdated) = "devmentor.learning.profile.updated.v1",
 }

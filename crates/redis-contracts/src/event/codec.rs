@@ -53,6 +53,13 @@ impl Event {
         })
     }
 
+    /// The JSON text up to the value of its last field, for a script that writes the rest.
+    pub(crate) fn encode_open(&self, last_value: &str) -> Result<String, serde_json::Error> {
+        let mut text = self.encode()?;
+        text.truncate(text.len().saturating_sub(last_value.len()));
+        Ok(text)
+    }
+
     /// Reads an event. A type or version that is not known becomes [`EventBody::Unknown`]; text that
     /// is no CloudEvent of version 1.0 is an error that says why.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {

@@ -2,10 +2,15 @@
 
 mod body;
 mod codec;
+mod mentor;
 
 pub use body::{
-    Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, PROJECT_DELETED,
-    ProjectDeleted, TaskDeleted,
+    Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, LEARNING_PROFILE_UPDATED,
+    PROJECT_DELETED, ProjectDeleted, TaskDeleted,
+};
+pub use mentor::{
+    FeedbackGiven, InteractionKind, InteractionRecorded, LearningProfileUpdated, MentorAdapted,
+    MentorReplied, SuggestionRef,
 };
 use uuid::Uuid;
 

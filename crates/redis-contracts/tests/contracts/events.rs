@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, path::Path};
 
 use redis_contracts::{
-    Timestamp,
+    ProfileRecord, Style, Timestamp,
     event::{
-        Change, Changed, CommentAdded, CommentDeleted, Event, EventBody, ProjectDeleted,
-        TaskDeleted,
+        Change, Changed, CommentAdded, CommentDeleted, Event, EventBody, FeedbackGiven,
+        InteractionKind, InteractionRecorded, LearningProfileUpdated, MentorAdapted, MentorReplied,
+        ProjectDeleted, SuggestionRef, TaskDeleted,
     },
     resource::{Author, Comment, Project, Task},
 };
@@ -152,7 +153,97 @@ fn samples() -> Vec<EventBody> {
             task_id: TASK,
             task_comment_count: 0,
         }),
+        EventBody::MentorReplied(MentorReplied {
+            message_id: COMMENT,
+            conversation_id: TASK,
+            user_id: PERSON,
+            project_id: Some(PROJECT),
+            style: style(),
+            propensity: 0.125,
+            profile_version: 3,
+            source: "built_in".to_owned(),
+        }),
+        EventBody::MentorAdapted(MentorAdapted {
+            user_id: PERSON,
+            message_id: COMMENT,
+            profile_version: 3,
+            style: style(),
+            previous_version: 1,
+        }),
+        EventBody::FeedbackGiven(FeedbackGiven {
+            target_type: "mentor_reply".to_owned(),
+            target_id: COMMENT,
+            user_id: PERSON,
+            rating: 4,
+            tags: vec!["clear".to_owned()],
+            style: style(),
+            propensity: Some(0.125),
+        }),
+        EventBody::InteractionRecorded(InteractionRecorded {
+            user_id: PERSON,
+            kind: InteractionKind::FollowedUp,
+            message_id: Some(COMMENT),
+            suggestion: Some(SuggestionRef {
+                kind: "split".to_owned(),
+                task_id: TASK,
+            }),
+        }),
+        EventBody::LearningProfileUpdated(LearningProfileUpdated {
+            user_id: PERSON,
+            version: 3,
+            style: ProfileRecord::prior().style,
+            feedback_count: 2,
+            average_rating: Some(4.5),
+            updated_at: time(8),
+        }),
     ]
+}
+
+fn style() -> Style {
+    let mut style = Style::default();
+    for (dimension, choice) in [
+        ("tone", "direct"),
+        ("form", "steps"),
+        ("verbosity", "concise"),
+    ] {
+        style.choose(dimension, choice).expect("a choice");
+    }
+    style
+}
+
+#[test]
+fn a_style_that_there_is_not_is_refused_by_name() {
+    let whole = parsed(&golden("devmentor.feedback.given.v1"));
+    for (style, wanted) in [
+        (
+            json!({"tone": "rude"}),
+            "style.tone is one of direct, supportive",
+        ),
+        (json!({"colour": "red"}), "style has no `colour`"),
+        (json!("direct"), "data: "),
+    ] {
+        let mut event = whole.clone();
+        event["data"]["style"] = style;
+        let error = Event::decode(&event.to_string()).expect_err(wanted);
+        assert!(error.0.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn others_may_leave_out_how_a_reply_was_written() {
+    let mut event = parsed(&golden("devmentor.feedback.given.v1"));
+    let data = event["data"].as_object_mut().expect("an object");
+    for optional in ["tags", "style", "propensity"] {
+        data.remove(optional);
+    }
+    let EventBody::FeedbackGiven(given) = Event::decode(&event.to_string()).expect("an event").body
+    else {
+        panic!("another type");
+    };
+    assert_eq!(
+        (given.tags.len(), given.style, given.propensity),
+        (0, Style::default(), None)
+    );
 }
 
 fn changed<R>(resource: R, field: &str, from: Json, to: Json) -> Changed<R> {

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use redis_contracts::{
-    EVENT_FIELD, Instance, LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, catalog,
+    ADAPTATIONS, AI_EVENTS, CONSUMED, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX, DEAD_LETTERS,
+    EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS, LIVE_AI,
+    LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
+    USER_TIMELINE, catalog,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS, SESSION, SYSTEM_HEALTH, USER_SESSIONS},
     reference_markdown,
 };
@@ -53,6 +56,96 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
         ),
         (
             Streams,
+            "stream:devmentor:user:{id}",
+            name(USER_TIMELINE.key(ID).name()),
+            "stream, newest 200 entries",
+        ),
+        (
+            Streams,
+            "user:feedback",
+            name(FEEDBACK.key(()).name()),
+            "stream, entries for 30 d",
+        ),
+        (
+            Streams,
+            "user:interactions",
+            name(INTERACTIONS.key(()).name()),
+            "stream, entries for 7 d",
+        ),
+        (
+            Streams,
+            "ai:events",
+            name(AI_EVENTS.key(()).name()),
+            "stream, entries for 7 d",
+        ),
+        (
+            Streams,
+            "ai:adaptations",
+            name(ADAPTATIONS.key(()).name()),
+            "stream, entries for 7 d",
+        ),
+        (
+            Streams,
+            "ai:model:updates",
+            name(MODEL_UPDATES.key(()).name()),
+            "stream, entries for 7 d",
+        ),
+        (
+            Streams,
+            "dlq:{stream}",
+            name(DEAD_LETTERS.key("user:feedback".to_owned()).name()),
+            "stream, newest 100000 entries",
+        ),
+        (
+            Streams,
+            "dead_letters:{stream}",
+            name(DEAD_LETTER_INDEX.key("user:feedback".to_owned()).name()),
+            "sorted set, newest 100000 entries",
+        ),
+        (
+            Streams,
+            "learning:profile:{user_id}",
+            name(PROFILE.key(ID).name()),
+            "hash, stays",
+        ),
+        (
+            Streams,
+            "learning:events:{user_id}",
+            name(LEARNED_EVENTS.key(ID).name()),
+            "sorted set, newest 10000 entries",
+        ),
+        (
+            Streams,
+            "ai:reply:{message_id}",
+            name(REPLY.key(ID).name()),
+            "hash, TTL 7776000 s",
+        ),
+        (
+            Streams,
+            "ai:conversation:{id}",
+            name(CONVERSATION.key(ID).name()),
+            "hash, TTL 7776000 s",
+        ),
+        (
+            Streams,
+            "ai:conversations:{user_id}",
+            name(CONVERSATIONS.key(ID).name()),
+            "sorted set, TTL 7776000 s",
+        ),
+        (
+            Streams,
+            "ai:memory:{user_id}",
+            name(MEMORY.key(ID).name()),
+            "hash, TTL 7776000 s",
+        ),
+        (
+            Streams,
+            "idempotency:{user_id}:{sha256}",
+            name(IDEMPOTENCY.key((ID, "00ff".to_owned())).name()),
+            "string, TTL 86400 s",
+        ),
+        (
+            Streams,
             "outbox:{producer}",
             name(OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name()),
             "string, stays",
@@ -61,6 +154,12 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             Streams,
             "realtime:devmentor:projects",
             name(LIVE_PROJECTS.name()),
+            "channel, not stored",
+        ),
+        (
+            Streams,
+            "realtime:ai:events",
+            name(LIVE_AI.name()),
             "channel, not stored",
         ),
     ]
@@ -96,8 +195,24 @@ fn names_are_exact() {
             "system:health:ui-gateway/host-1",
             "stream:devmentor:projects",
             "stream:devmentor:project:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "stream:devmentor:user:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "user:feedback",
+            "user:interactions",
+            "ai:events",
+            "ai:adaptations",
+            "ai:model:updates",
+            "dlq:user:feedback",
+            "dead_letters:user:feedback",
+            "learning:profile:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "learning:events:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "ai:reply:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "ai:conversation:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "ai:conversations:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "ai:memory:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "idempotency:018f2b6e-5b1c-7a3d-9e4f-0123456789ab:00ff",
             "outbox:project-service",
             "realtime:devmentor:projects",
+            "realtime:ai:events",
         ]
     );
     assert_eq!(EVENT_FIELD, "event");
@@ -117,6 +232,21 @@ fn no_two_declarations_can_make_the_same_name() {
                     || (open(other, other_head) && head.starts_with(other_head)));
             assert!(!clash, "{pattern} and {other}");
         }
+    }
+}
+
+#[test]
+fn every_stream_with_a_group_says_so() {
+    for of in CONSUMED {
+        let name = of.stream.key(());
+        let declared = catalog();
+        let (_, declaration, _) = declared
+            .iter()
+            .find(|(_, declaration, _)| declaration.pattern == name.name())
+            .expect("a declared stream");
+        let said = format!("group {}", of.group);
+        assert!(declaration.holds.contains(&said), "{}", declaration.pattern);
+        assert!(of.stream.max_age().is_some(), "{}", declaration.pattern);
     }
 }
 

@@ -58,7 +58,7 @@ pub fn load(
     let mut values = Values::new();
     read_file(toml, &mut values)?;
     read_environment(environment, &mut values)?;
-    stand_in(service, environment, &mut values);
+    stand_in(environment, &mut values);
     for setting in SETTINGS {
         if let Some(given) = values.get(setting.name) {
             if is_left_unset(setting, &given.value) {
@@ -176,17 +176,12 @@ fn nearest(name: &str, names: impl Iterator<Item = String>) -> Option<String> {
 }
 
 /// Names that hosts inject stand in for settings that are not set.
-fn stand_in(service: &Service, environment: &Environment, values: &mut Values) {
-    let own_port = if service.serves_http() {
-        "http.addr"
-    } else {
-        "ops.addr"
-    };
+fn stand_in(environment: &Environment, values: &mut Values) {
     let names = [
         ("REDIS_URL", "redis.cache.url"),
         ("REDIS_STREAMS_URL", "redis.streams.url"),
         ("DATABASE_URL", "database.url"),
-        ("PORT", own_port),
+        ("PORT", "http.addr"),
     ];
     for (host_name, setting) in names {
         let Some(value) = environment.get(host_name) else {

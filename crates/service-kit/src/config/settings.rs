@@ -132,6 +132,10 @@ pub struct Upstream {
     pub auth: String,
     /// project-service.
     pub project: String,
+    /// learning-consumer.
+    pub learning: String,
+    /// ai-gateway.
+    pub ai: String,
 }
 
 /// `jwt.*`

@@ -155,6 +155,7 @@ fn what_a_host_injects_stands_in_for_what_is_not_set() {
     both.push(("DEVMENTOR__REDIS__CACHE__URL", "redis://ours:3"));
     let settings = loaded(&GATEWAY, "", &both);
     assert_eq!(settings.http.addr.to_string(), "127.0.0.1:7");
+    assert_eq!(loaded(&AUTH, "", &both).ops.addr.to_string(), "127.0.0.1:7");
     assert_eq!(
         settings.redis.cache.access().url.expose_secret(),
         "redis://ours:3"

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use redis_contracts::Timestamp;
 use serde::Deserialize;
-use service_kit::{Code, Problem};
+use service_kit::{Checker, Code, Problem};
 
 use super::{
     board::TaskStatus,
-    fields::{Checker, LONGEST_TEXT},
+    fields::{Fields, LONGEST_TEXT},
 };
 
 /// Faults told at once; more do not help.
@@ -186,7 +186,7 @@ impl RawIssue {
             } else {
                 TaskStatus::Todo
             },
-            labels: checker.labels(&at("labels"), &self.labels),
+            labels: checker.task_labels(&at("labels"), &self.labels),
             author: author(&at("author"), self.author, checker),
             created_at: self.created_at,
             updated_at,

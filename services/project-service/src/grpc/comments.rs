@@ -1,15 +1,12 @@
 //! Comments over gRPC.
 
 use rpc::project as api;
-use service_kit::{Problem, page::Limit};
+use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
 
 use super::{Call, Projects, answer, id};
 use crate::{
-    domain::{
-        cursor::TimeCursor,
-        fields::{Checker, LONGEST_TEXT},
-    },
+    domain::{cursor::TimeCursor, fields::LONGEST_TEXT},
     store::{CreateComment, DeleteComment, Idempotent, UpdateComment},
 };
 

@@ -7,14 +7,15 @@ use tonic::Response;
 
 use super::{Call, Projects, id, moment};
 
-fn position(text: &str) -> Result<Option<Position>, Problem> {
+/// The position in a field; an empty text is none.
+pub(super) fn position(field: &str, text: &str) -> Result<Option<Position>, Problem> {
     match text {
         "" => Ok(None),
         text => {
             let parsed = text.parse::<Position>();
             parsed
                 .map(Some)
-                .map_err(|error| Problem::invalid_field("after", error.to_string()))
+                .map_err(|error| Problem::invalid_field(field, error.to_string()))
         }
     }
 }
@@ -29,7 +30,7 @@ impl Projects {
         let project_id = id(&asked.project_id, "project")?;
         self.store.project(call.owner(), project_id).await?;
         let limit = Limit::asked(asked.limit)?;
-        let after = position(&asked.after)?.unwrap_or(Position::START);
+        let after = position("after", &asked.after)?.unwrap_or(Position::START);
         let (from, to) = (moment(asked.from.as_ref()), moment(asked.to.as_ref()));
         let mut events = self
             .store

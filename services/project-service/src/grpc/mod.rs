@@ -4,6 +4,7 @@ mod comments;
 mod history;
 mod import;
 mod projects;
+mod review;
 mod tasks;
 
 use std::{pin::Pin, sync::Arc};
@@ -269,6 +270,13 @@ impl ProjectService for Projects {
         request: Request<api::DeleteCommentRequest>,
     ) -> Result<Response<api::DeleteCommentResponse>, Status> {
         forward!(self.delete_comment(request))
+    }
+
+    async fn review_project(
+        &self,
+        request: Request<api::ReviewProjectRequest>,
+    ) -> Result<Response<api::ReviewProjectResponse>, Status> {
+        forward!(self.review_project(request))
     }
 
     async fn list_events(

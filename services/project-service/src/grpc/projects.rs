@@ -1,7 +1,7 @@
 //! Projects over gRPC.
 
 use rpc::project as api;
-use service_kit::{Problem, page::Limit};
+use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
 
 use super::{Call, Projects, answer, id};
@@ -9,7 +9,7 @@ use crate::{
     domain::{
         board::PROJECT_STATUSES,
         cursor,
-        fields::{Checker, LONGEST_TEXT},
+        fields::{Fields, LONGEST_TEXT},
     },
     store::{CreateProject, DeleteProject, Idempotent, UpdateProject},
 };

@@ -1,7 +1,7 @@
 //! Tasks over gRPC.
 
 use rpc::project::{self as api, update_task_request};
-use service_kit::{Problem, page::Limit};
+use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::{
     domain::{
         board::{TASK_STATUSES, TaskStatus},
         cursor::BoardCursor,
-        fields::{Checker, LONGEST_TEXT, LONGEST_TITLE},
+        fields::{Fields, LONGEST_TEXT, LONGEST_TITLE},
     },
     store::{CreateTask, DeleteTask, Idempotent, Place, TaskFilter, UpdateTask},
 };
@@ -35,7 +35,7 @@ impl Projects {
                 "" => TaskStatus::Todo,
                 name => status(&mut checker, name),
             },
-            labels: checker.labels("labels", &asked.labels),
+            labels: checker.task_labels("labels", &asked.labels),
             due_on: asked.due_on,
         };
         checker.finish()?;
@@ -117,7 +117,7 @@ impl Projects {
                 .map(|text| checker.text("description", &text, 0, LONGEST_TEXT)),
             labels: asked
                 .labels
-                .map(|labels| checker.labels("labels", &labels.values)),
+                .map(|labels| checker.task_labels("labels", &labels.values)),
             due_on: asked
                 .due_on
                 .map(|day| Some(day).filter(|day| !day.is_empty())),

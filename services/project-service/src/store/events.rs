@@ -10,8 +10,9 @@ use super::{Store, sql_problem};
 /// Bits of a packed position that hold the sequence.
 const SEQUENCE_BITS: u32 = 20;
 
-/// A reader further behind than this starts from a snapshot.
-const MOST_BEHIND: i64 = 10_000;
+/// Events after a position are counted up to here: a reader further behind than 10,000 starts from a
+/// snapshot, and how much further tells nobody anything.
+pub(super) const COUNTED: i64 = 10_001;
 
 /// An event as it is stored.
 #[derive(Clone, Debug)]
@@ -64,6 +65,20 @@ pub(super) async fn newest(pool: &SqlitePool) -> Result<Position, sqlx::Error> {
     let packed: Option<i64> = sqlx::query_scalar("SELECT max(position) FROM events")
         .fetch_one(pool)
         .await?;
+    Ok(packed.map_or(Position::START, unpack))
+}
+
+/// The newest position of a project.
+pub(super) async fn newest_of(
+    sql: &mut SqliteConnection,
+    project_id: Uuid,
+) -> Result<Position, Problem> {
+    let packed: Option<i64> =
+        sqlx::query_scalar("SELECT max(position) FROM events WHERE project_id = ?")
+            .bind(project_id)
+            .fetch_one(sql)
+            .await
+            .map_err(sql_problem)?;
     Ok(packed.map_or(Position::START, unpack))
 }
 
@@ -166,7 +181,7 @@ impl Store {
         )
         .bind(project_id)
         .bind(pack(after))
-        .bind(MOST_BEHIND + 1)
+        .bind(COUNTED)
         .fetch_one(&self.read)
         .await
         .map_err(sql_problem)?;

@@ -1,28 +1,40 @@
 //! SQL: the truth. One writer commits what is waiting together; readers never wait for it.
 
+mod changes;
 mod comments;
 mod events;
 mod idempotency;
 mod imports;
 mod projects;
+mod review;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod writer;
 
+pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
 pub use events::StoredEvent;
 pub use idempotency::{Answer, Idempotency, Idempotent, forget_old_answers};
 pub use imports::{ImportBatch, Imported, Step, steps};
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
+pub use review::{Attention, Glance, Review};
 use service_kit::{Problem, sqlite::Migration};
 use sqlx::SqlitePool;
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
 pub use writer::{Actor, Change, Committed, Mutation, Writer, write_until};
 
 /// The schema, in the order it grew.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_projects",
-    sql: include_str!("../../migrations/0001_projects.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_projects",
+        sql: include_str!("../../migrations/0001_projects.sql"),
+    },
+    Migration {
+        name: "0002_review",
+        sql: include_str!("../../migrations/0002_review.sql"),
+    },
+];
 
 /// Reads. Cheap to clone.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use super::{
     projects::{note, own as own_project, require_version},
     sql_problem,
 };
-use crate::domain::{board::TaskStatus, cursor::BoardCursor, rank};
+use crate::domain::{attention::open_steps, board::TaskStatus, cursor::BoardCursor, rank};
 
 /// The columns of a task with its reference.
 macro_rules! select_task {
@@ -183,8 +183,8 @@ pub(super) async fn add(
     let labels = serde_json::to_string(&task.labels).map_err(Problem::internal)?;
     sqlx::query(
         "INSERT INTO tasks (id, project_id, number, title, description, status, labels, due_on, position, author_id, author_name,
-                            external_ref, import_key, comment_count, version, created_at, updated_at, completed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                            external_ref, import_key, comment_count, version, created_at, updated_at, completed_at, open_steps)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)",
     )
     .bind(task.id)
     .bind(task.project_id)
@@ -203,6 +203,7 @@ pub(super) async fn add(
     .bind(task.created_at.unix_ms())
     .bind(task.updated_at.unix_ms())
     .bind(task.completed_at.map(Timestamp::unix_ms))
+    .bind(open_steps(&task.description))
     .execute(&mut *change.sql)
     .await
     .map_err(sql_problem)?;
@@ -452,7 +453,7 @@ async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Re
     let labels = serde_json::to_string(&task.labels).map_err(Problem::internal)?;
     sqlx::query(
         "UPDATE tasks SET title = ?, description = ?, labels = ?, due_on = ?, status = ?, position = ?, version = ?, updated_at = ?,
-                          completed_at = ? WHERE id = ?",
+                          completed_at = ?, open_steps = ? WHERE id = ?",
     )
     .bind(&task.title)
     .bind(&task.description)
@@ -463,6 +464,7 @@ async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Re
     .bind(task.version as i64)
     .bind(task.updated_at.unix_ms())
     .bind(task.completed_at.map(Timestamp::unix_ms))
+    .bind(open_steps(&task.description))
     .bind(task.id)
     .execute(sql)
     .await

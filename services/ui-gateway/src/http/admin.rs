@@ -13,7 +13,8 @@ use super::{
     reply::{Answer, page},
 };
 
-const ADMIN: &str = "admin";
+/// The role of who runs the platform.
+pub(super) const ADMIN: &str = "admin";
 
 /// Admins: newest first.
 pub(super) async fn list_users(signed: Signed, call: Call) -> Answer {

@@ -4,14 +4,12 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::{
         Method,
-        header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, HeaderName, IF_NONE_MATCH, VARY,
-        },
+        header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY},
     },
 };
 use service_kit::Problem;
 
-use super::{Failure, reply::Answer};
+use super::{Failure, header::lists, reply::Answer};
 use crate::assets::{self, Asset};
 
 /// The web app's own routes; all answer the same page.
@@ -71,7 +69,7 @@ fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
     } else {
         "no-cache"
     };
-    let unchanged = has(request, &IF_NONE_MATCH, asset.etag);
+    let unchanged = lists(request, &IF_NONE_MATCH, asset.etag);
     let mut answer = with_page_headers(if unchanged {
         HttpResponse::NotModified()
     } else {
@@ -86,7 +84,7 @@ fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
     }
     answer.content_type(asset.content_type);
     match asset.gzip {
-        Some(gzip) if has(request, &ACCEPT_ENCODING, "gzip") => {
+        Some(gzip) if lists(request, &ACCEPT_ENCODING, "gzip") => {
             answer.insert_header((CONTENT_ENCODING, "gzip")).body(gzip)
         }
         _ => answer.body(asset.bytes),
@@ -98,44 +96,4 @@ fn with_page_headers(mut answer: actix_web::HttpResponseBuilder) -> actix_web::H
         answer.insert_header(header);
     }
     answer
-}
-
-/// Whether a list in a header has this item.
-fn has(request: &HttpRequest, header: &HeaderName, item: &str) -> bool {
-    let values = request
-        .headers()
-        .get_all(header)
-        .filter_map(|value| value.to_str().ok());
-    let refused = |weight: &str| {
-        weight
-            .trim()
-            .strip_prefix("q=0")
-            .is_some_and(|rest| rest.trim_matches(['.', '0']).is_empty())
-    };
-    values.flat_map(|value| value.split(',')).any(|given| {
-        let (name, weight) = given.split_once(';').unwrap_or((given, ""));
-        name.trim().trim_start_matches("W/") == item && !refused(weight)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn gzip_is_sent_to_who_takes_it() {
-        for (header, taken) in [
-            ("gzip", true),
-            ("br, gzip;q=0.5", true),
-            ("gzip;q=0", false),
-            ("identity", false),
-        ] {
-            let request = TestRequest::get()
-                .insert_header((ACCEPT_ENCODING, header))
-                .to_http_request();
-            assert_eq!(has(&request, &ACCEPT_ENCODING, "gzip"), taken, "{header}");
-        }
-    }
 }

@@ -24,10 +24,7 @@ impl Fields {
 
     /// Reads the body. Fields that `make` did not take are unknown.
     pub(super) fn read<T>(mut self, make: impl FnOnce(&mut Self) -> T) -> Result<T, Problem> {
-        let made = make(&mut self);
-        for (field, _) in std::mem::take(&mut self.values) {
-            self.refuse(&field, "there is no such field");
-        }
+        let made = self.take_all(make);
         if self.errors.is_empty() {
             Ok(made)
         } else {
@@ -55,6 +52,49 @@ impl Fields {
             Value::Null => Some(None),
             value => Some(self.as_text(name, value)),
         }
+    }
+
+    /// A text that may be left out or null, which is the same.
+    pub(super) fn text_or_null(&mut self, name: &str) -> Option<String> {
+        self.nullable_text(name).flatten()
+    }
+
+    /// A whole number that has to be there.
+    pub(super) fn number(&mut self, name: &str) -> u32 {
+        let Some(value) = self.values.remove(name) else {
+            self.refuse(name, "it is missing");
+            return 0;
+        };
+        let number = value.as_u64().and_then(|number| number.try_into().ok());
+        number.unwrap_or_else(|| {
+            self.refuse(name, "expected a whole number");
+            0
+        })
+    }
+
+    /// An object, read by `make`, that may be left out or null, which is the same.
+    pub(super) fn object_or_null<T>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        let values = match self.values.remove(name)? {
+            Value::Object(values) => values,
+            Value::Null => return None,
+            _ => {
+                self.refuse(name, "expected an object");
+                return None;
+            }
+        };
+        let mut inner = Self {
+            values,
+            errors: Vec::new(),
+        };
+        let made = inner.take_all(make);
+        for FieldError { field, message } in inner.errors {
+            self.refuse(&format!("{name}.{field}"), &message);
+        }
+        Some(made)
     }
 
     /// Texts that have to be there.
@@ -95,6 +135,14 @@ impl Fields {
             field: field.to_owned(),
             message: message.to_owned(),
         });
+    }
+
+    fn take_all<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
+        let made = make(self);
+        for (field, _) in std::mem::take(&mut self.values) {
+            self.refuse(&field, "there is no such field");
+        }
+        made
     }
 
     fn as_text(&mut self, name: &str, value: Value) -> Option<String> {
@@ -218,6 +266,41 @@ mod tests {
             due_on(r#"{"due_on":"2026-01-31"}"#),
             Ok(Some(Some("2026-01-31".to_owned())))
         );
+    }
+
+    #[test]
+    fn numbers_and_objects_say_what_is_wrong_in_them() {
+        let read = |fields: &mut Fields| {
+            let inner = fields.object_or_null("inner", |inner| inner.text("kind"));
+            (fields.number("rating"), inner)
+        };
+        let parsed = |body: &str| Fields::parse(body.as_bytes())?.read(read);
+        assert_eq!(parsed(r#"{"rating":5}"#), Ok((5, None)));
+        assert_eq!(
+            parsed(r#"{"rating":0,"inner":null}"#),
+            Ok((0, None)),
+            "whether it is allowed is the service's to say"
+        );
+        assert_eq!(
+            parsed(r#"{"rating":1,"inner":{"kind":"x"}}"#),
+            Ok((1, Some("x".to_owned())))
+        );
+        for (body, fields) in [
+            (r#"{"rating":1.5,"inner":7}"#, ["inner", "rating"]),
+            (r#"{"rating":-1,"inner":{}}"#, ["inner.kind", "rating"]),
+            (
+                r#"{"rating":1e300,"inner":{"kind":"x","more":1}}"#,
+                ["inner.more", "rating"],
+            ),
+            (
+                r#"{"rating":18446744073709551615,"inner":[]}"#,
+                ["inner", "rating"],
+            ),
+        ] {
+            let problem = parsed(body).expect_err(body);
+            let named = problem.errors.iter().map(|error| error.field.as_str());
+            assert_eq!(named.collect::<Vec<_>>(), fields, "{body}");
+        }
     }
 
     #[test]

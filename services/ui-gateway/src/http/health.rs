@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{call::Call, reply::Answer};
 use crate::{
     SERVICE,
-    platform::{Platform, Word},
+    platform::{Platform, SERVICES, Word},
 };
 
 #[derive(Serialize)]
@@ -56,8 +56,9 @@ fn health(platform: &Platform, word: &Word) -> Health {
         .as_ref()
         .is_some_and(|project| project.database_ok);
     let reached = word.auth.is_some() && word.project.is_some();
-    let rest =
-        platform.cache_is_up() && platform.streams_is_up() && auth_database && project_database;
+    let redis = platform.cache_is_up() && platform.streams_is_up();
+    let rest = redis && auth_database && project_database && word.is_whole();
+    let asked = SERVICES.map(|(name, answered)| (name, component(answered(word))));
     Health {
         status: match (reached, rest) {
             (false, _) => "down",
@@ -65,11 +66,10 @@ fn health(platform: &Platform, word: &Word) -> Health {
             (true, true) => "ok",
         },
         version: SERVICE.version,
-        services: BTreeMap::from([
-            ("auth-service", component(word.auth.is_some())),
-            ("project-service", component(word.project.is_some())),
-            (SERVICE.name, component(true)),
-        ]),
+        services: asked
+            .into_iter()
+            .chain([(SERVICE.name, component(true))])
+            .collect(),
         redis: Redis {
             cache: component(platform.cache_is_up()),
             streams: Streams {

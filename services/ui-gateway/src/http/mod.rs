@@ -4,20 +4,26 @@ mod admin;
 mod app;
 mod auth;
 mod call;
+mod chat;
 mod comments;
 pub(crate) mod envelope;
 mod events;
 mod failure;
 mod fields;
+mod header;
 mod health;
 mod import;
 pub(crate) mod jwks;
+mod learning;
 mod me;
+mod mentor;
 mod precondition;
 mod projects;
 mod reply;
 mod route;
 mod signed;
+mod streams;
+mod summary;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -77,6 +83,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 .post(import::import)
                 .done(),
         )
+        .service(path("/api/projects/{id}/summary").get(summary::read).done())
+        .service(path("/api/ai/chat").post(chat::chat).done())
+        .service(path("/api/feedback").post(mentor::rate).done())
+        .service(path("/api/interactions").post(mentor::interact).done())
+        .service(path("/api/learning/profile").get(learning::read).done())
         .service(path("/api/auth/login").post(auth::login).done())
         .service(path("/api/auth/logout").post(auth::logout).done())
         .service(path("/api/auth/register").post(auth::register).done())
@@ -86,6 +97,12 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(
             path("/api/admin/users/{id}")
                 .patch(admin::change_user)
+                .done(),
+        )
+        .service(path("/api/admin/streams").get(streams::list).done())
+        .service(
+            path("/api/admin/dlq/{stream}")
+                .get(streams::dead_letters)
                 .done(),
         )
         .service(path("/.well-known/jwks.json").get(jwks::read).done());

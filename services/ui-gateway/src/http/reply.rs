@@ -8,7 +8,7 @@ use redis_contracts::resource::{Comment, Project, Task};
 use rpc::{Malformed, metadata};
 use serde::Serialize;
 use service_kit::Problem;
-use tonic::Response;
+use tonic::{Response, metadata::MetadataMap};
 
 use super::Failure;
 
@@ -67,17 +67,19 @@ pub(super) fn created<R, M>(answer: Response<M>) -> Answer
 where
     R: Versioned + TryFrom<M, Error = Malformed>,
 {
-    let replayed = answer
-        .metadata()
-        .contains_key(metadata::IDEMPOTENT_REPLAYED);
-    let resource = R::try_from(answer.into_inner())?;
     let mut builder = HttpResponse::Created();
+    tell_replayed(&mut builder, answer.metadata());
+    let resource = R::try_from(answer.into_inner())?;
     builder.insert_header((LOCATION, resource.location()));
-    if replayed {
-        const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
+    Ok(tagged(builder, &resource))
+}
+
+/// Says so when an answer is the first one to its idempotency key, given again.
+pub(super) fn tell_replayed(builder: &mut HttpResponseBuilder, metadata: &MetadataMap) {
+    const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
+    if metadata.contains_key(metadata::IDEMPOTENT_REPLAYED) {
         builder.insert_header((REPLAYED, HeaderValue::from_static("true")));
     }
-    Ok(tagged(builder, &resource))
 }
 
 fn tagged(mut builder: HttpResponseBuilder, resource: &impl Versioned) -> HttpResponse {

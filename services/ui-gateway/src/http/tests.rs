@@ -18,11 +18,13 @@ use super::{envelope::envelope, routes};
 use crate::{SERVICE, State};
 
 /// Nothing listens there.
-const NOWHERE: [(&str, &str); 5] = [
+const NOWHERE: [(&str, &str); 7] = [
     ("DEVMENTOR__REDIS__CACHE__URL", "redis://127.0.0.1:1"),
     ("DEVMENTOR__REDIS__STREAMS__URL", "redis://127.0.0.1:1"),
     ("DEVMENTOR__UPSTREAM__AUTH", "http://127.0.0.1:1"),
     ("DEVMENTOR__UPSTREAM__PROJECT", "http://127.0.0.1:1"),
+    ("DEVMENTOR__UPSTREAM__LEARNING", "http://127.0.0.1:1"),
+    ("DEVMENTOR__UPSTREAM__AI", "http://127.0.0.1:1"),
     ("DEVMENTOR__JWT__JWKS_URL", "http://127.0.0.1:1/"),
 ];
 
@@ -115,6 +117,9 @@ async fn who_is_not_signed_in_learns_nothing_else() {
         "/api/projects/x/tasks",
         "/api/tasks/x/comments",
         "/api/projects/x/import",
+        "/api/ai/chat",
+        "/api/feedback",
+        "/api/interactions",
     ] {
         let request = post(path).set_payload("no JSON");
         assert_eq!(
@@ -165,7 +170,14 @@ async fn health_answers_when_nothing_is_there() {
     let health: Value = test::read_body_json(response).await;
     assert_eq!(health["status"], "down");
     assert_eq!(health["services"]["ui-gateway"]["status"], "ok");
-    assert_eq!(health["services"]["auth-service"]["status"], "down");
+    for away in [
+        "auth-service",
+        "project-service",
+        "learning-consumer",
+        "ai-gateway",
+    ] {
+        assert_eq!(health["services"][away]["status"], "down", "{away}");
+    }
     assert_eq!(
         health["redis"]["streams"],
         json!({"status": "down", "backlog": null})

@@ -82,10 +82,11 @@ impl Hub {
         }
     }
 
-    /// Events may have been missed that the process cannot read for all: each socket reads for
-    /// itself what came after its last one.
-    pub(super) fn catch_up_all(&self) {
-        for (topic, listeners) in self.lock().iter_mut() {
+    /// Events of these topics may have been missed that the process cannot read for all: each socket
+    /// reads for itself what came after its last one.
+    pub(super) fn catch_up(&self, missed: impl Fn(&Topic) -> bool) {
+        let mut topics = self.lock();
+        for (topic, listeners) in topics.iter_mut().filter(|(topic, _)| missed(topic)) {
             for listener in listeners.joined.drain(..) {
                 listener
                     .queue
@@ -105,7 +106,7 @@ impl Listener {
         if position <= self.after {
             return true;
         }
-        if self.queue.push_event(topic, frame).is_err() {
+        if self.queue.push_event(topic, position, frame).is_err() {
             RESYNCS.inc();
             self.queue.push_word(Item::Overflow(topic));
             return false;
@@ -184,6 +185,28 @@ mod tests {
         assert_eq!(heard.len(), 2);
         drop(interest);
         assert!(hub.lock().is_empty());
+    }
+
+    #[test]
+    fn what_may_have_been_missed_is_read_by_those_it_concerns() {
+        let (hub, queue) = (Arc::new(Hub::default()), Arc::default());
+        let topics = [Topic::Project(Uuid::nil()), Topic::User(Uuid::nil())];
+        let interests = topics.map(|topic| Interest::take(&hub, topic, &queue));
+        let joined_at = Position::new(3, 0);
+        for interest in &interests {
+            assert_eq!(interest.join(joined_at), Joined::Yes);
+        }
+        hub.publish(topics[1], Position::new(4, 0), &event());
+        queue.take();
+        hub.catch_up(|topic| matches!(topic, Topic::User(_)));
+        hub.publish(topics[1], Position::new(5, 0), &event());
+        assert_eq!(
+            queue.take(),
+            Some(Item::CatchUp(topics[1], Position::new(4, 0)))
+        );
+        assert_eq!(queue.take(), None, "it has left until it has caught up");
+        assert_eq!(interests[1].join(Position::new(4, 0)), Joined::Behind);
+        assert_eq!(interests[1].join(Position::new(5, 0)), Joined::Yes);
     }
 
     #[test]

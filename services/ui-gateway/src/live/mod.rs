@@ -1,17 +1,20 @@
 //! Live updates: one Redis subscription for the whole process, and what each socket hears of it.
 //!
-//! An event comes in once ([`reader`]), goes to the sockets that listen to its topic ([`hub`]), waits
+//! An event comes in once ([`reader`], [`project_stream`]), goes to the sockets that listen to its topic ([`hub`]), waits
 //! in each one's bounded queue ([`queue`]) and is written by the socket's own task ([`socket`]). A
 //! socket that subscribes with a position first reads what it missed ([`history`]) and joins when it
-//! has caught up. Sockets live as long as their session ([`sessions`]).
+//! has caught up. Sockets live as long as their session ([`sessions`]); how far they were told of a
+//! project is remembered when they leave it ([`seen`]).
 
 mod history;
 mod hub;
 mod metrics;
+mod project_stream;
 mod protocol;
 mod queue;
 mod reader;
 mod replay;
+mod seen;
 mod sessions;
 mod socket;
 
@@ -23,7 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::{history::History, hub::Hub, sessions::Sessions};
+use self::{history::History, hub::Hub, seen::Seen, sessions::Sessions};
 use crate::upstream::Upstream;
 
 pub(crate) use socket::connect;
@@ -34,6 +37,7 @@ pub(crate) struct Live {
     hub: Arc<Hub>,
     history: History,
     sessions: Sessions,
+    seen: Seen,
     /// Whether the process hears of events as they happen.
     hears: watch::Receiver<bool>,
     stop: CancellationToken,
@@ -56,6 +60,10 @@ impl Live {
         context
             .supervisor
             .spawn(Stage::Workers, "live-reader", reading);
+        let (seen, remembering) = Seen::start(streams.clone(), stop.clone());
+        context
+            .supervisor
+            .spawn(Stage::Workers, "seen", remembering);
         let (sessions, watching) = Sessions::watch(cache.clone(), guard.clone(), stop);
         context
             .supervisor
@@ -64,6 +72,7 @@ impl Live {
             hub,
             history: History::new(streams.clone(), upstream.projects.clone()),
             sessions,
+            seen,
             hears,
             stop: context.supervisor.stop_of(Stage::Sockets),
             open: Arc::new(watch::Sender::new(0)),

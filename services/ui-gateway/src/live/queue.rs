@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 1 << 20;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// An event to be written.
-    Event(Topic, ByteString),
+    Event(Topic, Position, ByteString),
     /// The topic was given up: too much was waiting.
     Overflow(Topic),
     /// Events after this position have to be read: they were missed by the process.
@@ -47,7 +47,12 @@ pub(super) struct Full;
 
 impl Queue {
     /// Adds an event.
-    pub(super) fn push_event(&self, topic: Topic, frame: &ByteString) -> Result<(), Full> {
+    pub(super) fn push_event(
+        &self,
+        topic: Topic,
+        position: Position,
+        frame: &ByteString,
+    ) -> Result<(), Full> {
         let mut waiting = self.lock();
         let too_many = waiting.items.len() >= MOST_MESSAGES;
         let too_large = waiting.bytes > 0 && waiting.bytes + frame.len() > MOST_BYTES;
@@ -55,7 +60,8 @@ impl Queue {
             return Err(Full);
         }
         waiting.bytes += frame.len();
-        waiting.items.push_back(Item::Event(topic, frame.clone()));
+        let item = Item::Event(topic, position, frame.clone());
+        waiting.items.push_back(item);
         drop(waiting);
         self.wake.notify_one();
         Ok(())
@@ -105,7 +111,7 @@ impl Queue {
 impl Item {
     const fn topic(&self) -> Topic {
         match self {
-            Self::Event(topic, _)
+            Self::Event(topic, ..)
             | Self::Overflow(topic)
             | Self::CatchUp(topic, _)
             | Self::Ended(topic) => *topic,
@@ -114,7 +120,7 @@ impl Item {
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Event(_, frame) => frame.len(),
+            Self::Event(.., frame) => frame.len(),
             Self::Overflow(_) | Self::CatchUp(..) | Self::Ended(_) => 0,
         }
     }
@@ -132,19 +138,23 @@ mod tests {
         let queue = Queue::default();
         let small = ByteString::from_static("x");
         for _ in 0..MOST_MESSAGES {
-            queue.push_event(topic, &small).expect("room");
+            queue
+                .push_event(topic, Position::START, &small)
+                .expect("room");
         }
-        assert_eq!(queue.push_event(topic, &small), Err(Full));
+        assert_eq!(queue.push_event(topic, Position::START, &small), Err(Full));
         queue.push_word(Item::Overflow(topic));
         queue.forget(topic);
         assert_eq!(queue.take(), None);
         let half: ByteString = "x".repeat(MOST_BYTES / 2 + 1).into();
-        queue.push_event(topic, &half).expect("room");
-        assert_eq!(queue.push_event(topic, &half), Err(Full));
+        queue
+            .push_event(topic, Position::START, &half)
+            .expect("room");
+        assert_eq!(queue.push_event(topic, Position::START, &half), Err(Full));
         assert!(queue.take().is_some());
         let huge: ByteString = "x".repeat(MOST_BYTES * 2).into();
         queue
-            .push_event(topic, &huge)
+            .push_event(topic, Position::START, &huge)
             .expect("a single message may be larger");
     }
 }

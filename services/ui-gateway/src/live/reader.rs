@@ -1,36 +1,20 @@
-//! The one Redis subscription of the process. When it broke, or a message is missing, what was missed
-//! is read from the stream before going on: clients see delay, never a gap.
+//! The one Redis subscription of the process. When it broke, what was missed is read before going on:
+//! clients see delay, never a gap. The events of projects are read once for all; what people are told
+//! is in a stream for each, so each socket reads for itself.
 
 use std::{sync::Arc, time::Duration};
 
 use redis_access::{AccessError, Backoff, LinkState, PushConnection, PushLost, StreamsPool};
-use redis_contracts::{
-    LIVE_PROJECTS, LiveMessage, PROJECTS, Position, Topic, event::PROJECT_DELETED,
-};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use redis_contracts::{LIVE_AI, LIVE_PROJECTS, LiveMessage, Topic};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::{hub::Hub, metrics::REPAIRS};
-
-/// Entries read at once when something was missed.
-const BATCH: usize = 200;
-
-/// The fields of an event that delivery looks at.
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, rename = "type")]
-    type_name: std::borrow::Cow<'a, str>,
-    project_id: Option<Uuid>,
-}
+use super::{hub::Hub, project_stream::ProjectStream};
 
 struct Reader {
     streams: StreamsPool,
     hub: Arc<Hub>,
-    /// The last event handed out; unknown until the stream was reached once.
-    last: Option<Position>,
+    projects: ProjectStream,
 }
 
 /// Why reading was interrupted.
@@ -51,9 +35,9 @@ pub(super) async fn read_until(
 ) -> anyhow::Result<()> {
     let mut link = streams.link();
     let mut reader = Reader {
+        projects: ProjectStream::new(streams.clone(), Arc::clone(&hub)),
         streams,
         hub,
-        last: None,
     };
     let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
     loop {
@@ -74,21 +58,16 @@ pub(super) async fn read_until(
 }
 
 impl Reader {
-    /// Subscribes, reads what was missed, then hands out what comes.
+    /// Subscribes, makes up for what was missed, then hands out what comes.
     async fn listen(
         &mut self,
         hearing: &watch::Sender<bool>,
         backoff: &mut Backoff,
     ) -> Result<(), Interrupted> {
         let mut subscription: PushConnection<String> =
-            self.streams.subscribe(&LIVE_PROJECTS).await?;
-        match self.last {
-            Some(last) => self.read_missed(last).await?,
-            None => {
-                self.last = Some(self.streams.newest_position(&PROJECTS.key(())).await?);
-                self.hub.catch_up_all();
-            }
-        }
+            self.streams.subscribe(&[&LIVE_PROJECTS, &LIVE_AI]).await?;
+        self.projects.resume().await?;
+        self.hub.catch_up(|topic| matches!(topic, Topic::User(_)));
         backoff.reset();
         hearing.send_replace(true);
         loop {
@@ -101,74 +80,11 @@ impl Reader {
     }
 
     async fn take(&mut self, message: &LiveMessage<'_>) -> Result<(), Interrupted> {
-        let last = self.last.unwrap_or_default();
-        // A stream that lost its tail is refilled with what was handed out before.
-        if message.position <= last {
-            return Ok(());
-        }
-        if message.previous != last {
-            self.read_missed(last).await?;
-        }
-        // The stream has the last word: a message that does not follow on it is not handed out.
-        if self.last == Some(message.previous) {
-            self.hand_out(message.position, message.event);
+        match message.topic.parse() {
+            Ok(Topic::Project(_)) => self.projects.take(message).await?,
+            Ok(topic @ Topic::User(_)) => self.hub.publish(topic, message.position, message.event),
+            Err(_) => tracing::error!(topic = message.topic, "a live message has no known topic"),
         }
         Ok(())
-    }
-
-    /// Hands out the events of the stream after `last`.
-    async fn read_missed(&mut self, last: Position) -> Result<(), Interrupted> {
-        REPAIRS.inc();
-        let mut from = last;
-        loop {
-            let entries = self
-                .streams
-                .entries_from(&PROJECTS.key(()), from, BATCH)
-                .await?;
-            let Some(newest) = entries.last().map(|entry| entry.position) else {
-                // The stream lost its tail; it will be refilled under the same positions.
-                return Ok(());
-            };
-            let joins = entries.first().is_some_and(|entry| entry.position == from)
-                || from == Position::START;
-            if !joins {
-                // What came right after is no longer in the stream.
-                self.last = Some(newest);
-                self.hub.catch_up_all();
-                return Ok(());
-            }
-            for entry in &entries {
-                if Some(entry.position) > self.last {
-                    match serde_json::from_str::<&RawValue>(&entry.event) {
-                        Ok(event) => self.hand_out(entry.position, event),
-                        Err(error) => {
-                            tracing::error!(position = %entry.position, error = %error, "no JSON in the stream")
-                        }
-                    }
-                }
-            }
-            if entries.len() < BATCH {
-                return Ok(());
-            }
-            from = newest;
-        }
-    }
-
-    fn hand_out(&mut self, position: Position, event: &RawValue) {
-        self.last = Some(position);
-        let head = match serde_json::from_str::<Head<'_>>(event.get()) {
-            Ok(head) => head,
-            Err(error) => {
-                tracing::error!(position = %position, error = %error, "an event cannot be read");
-                return;
-            }
-        };
-        let Some(topic) = head.project_id.map(Topic::Project) else {
-            return;
-        };
-        self.hub.publish(topic, position, event);
-        if head.type_name == PROJECT_DELETED {
-            self.hub.end(topic);
-        }
     }
 }

@@ -8,6 +8,7 @@ use service_kit::Problem;
 use super::{
     history::{History, Reading, Standing},
     hub::Interest,
+    seen::Visit,
 };
 
 /// A subscription: the socket's interest, and a number that tells it from an earlier one of the same
@@ -71,6 +72,8 @@ pub(super) struct Subscribed {
     pub(super) number: u64,
     /// Keeps the hub's interest.
     pub(super) interest: Interest,
+    /// How far the person was told.
+    pub(super) visit: Visit,
     /// Joining makes sense from here on; `None`: once nothing is left to read.
     pub(super) target: Option<Position>,
 }

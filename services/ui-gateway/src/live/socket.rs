@@ -60,6 +60,7 @@ pub(crate) async fn connect(
     let live = state.live.clone();
     let socket = Socket {
         reading: Reading {
+            user_id: signed.caller.user.id,
             token: Arc::clone(&signed.caller.token),
             context: (*signed.context).clone(),
         },
@@ -117,6 +118,8 @@ impl Socket {
             // A client that takes nothing is left to its connection's end.
             let _ = timeout(Duration::from_secs(1), self.session.close(Some(reason))).await;
         }
+        // What is remembered of its topics is handed over before the socket counts as closed.
+        self.topics.clear();
         drop(self.open);
     }
 
@@ -199,15 +202,13 @@ impl Socket {
         self.topics.remove(&topic);
         self.subscriptions += 1;
         let number = self.subscriptions;
-        let interest = Interest::take(&self.live.hub, topic, &self.queue);
-        self.topics.insert(
-            topic,
-            Subscribed {
-                number,
-                interest,
-                target: None,
-            },
-        );
+        let subscribed = Subscribed {
+            number,
+            interest: Interest::take(&self.live.hub, topic, &self.queue),
+            visit: self.live.seen.visit(self.reading.user_id, topic),
+            target: None,
+        };
+        self.topics.insert(topic, subscribed);
         let (history, reading) = (self.live.history.clone(), self.reading.clone());
         self.steps.push(Box::pin(find_standing(
             Subscription { topic, number },
@@ -256,6 +257,7 @@ impl Socket {
                 .await?;
                 if let Some(subscribed) = self.topics.get_mut(&topic) {
                     subscribed.target = Some(standing.newest);
+                    subscribed.visit.reach(standing.newest);
                 }
                 self.join_or_read(subscription, standing.from, false);
                 Ok(())
@@ -309,6 +311,7 @@ impl Socket {
                 Some(frame) => self.write(frame).await?,
                 None => tracing::error!(position = %entry.position, "a stored event is no JSON"),
             }
+            self.reach(topic, entry.position);
         }
         Ok(())
     }
@@ -320,7 +323,10 @@ impl Socket {
                 return Ok(());
             };
             match item {
-                Item::Event(_, frame) => self.write(frame).await?,
+                Item::Event(topic, position, frame) => {
+                    self.write(frame).await?;
+                    self.reach(topic, position);
+                }
                 Item::Overflow(topic) => self.give_up(topic, Resync::SlowConsumer).await?,
                 Item::CatchUp(topic, position) => self.catch_up(topic, position),
                 Item::Ended(topic) => {
@@ -331,6 +337,12 @@ impl Socket {
         }
         self.queue.wake();
         Ok(())
+    }
+
+    fn reach(&mut self, topic: Topic, position: Position) {
+        if let Some(subscribed) = self.topics.get_mut(&topic) {
+            subscribed.visit.reach(position);
+        }
     }
 
     fn catch_up(&mut self, topic: Topic, position: Position) {

@@ -130,6 +130,12 @@ async fn each_wrong_field_is_named() {
 
 /// Values that a field cannot hold. Sign-in takes any text: whether it is right is another question.
 fn wrong_values(field: &str, good: &Value) -> Vec<Value> {
+    if good.is_number() {
+        return wrong_numbers();
+    }
+    if good.is_object() {
+        return wrong_objects(good);
+    }
     let mut wrong = vec![
         json!(1),
         json!(-1.5),
@@ -158,6 +164,11 @@ fn wrong_values(field: &str, good: &Value) -> Vec<Value> {
         }
         "body" => wrong.extend(["", &"x".repeat(65_537)].map(|text| json!(text))),
         "description" => wrong.push(json!("x".repeat(65_537))),
+        "message" => wrong.extend(["", &"x".repeat(8001)].map(|text| json!(text))),
+        "comment" => wrong.push(json!("x".repeat(2001))),
+        "target_type" | "kind" => {
+            wrong.extend(["", "asked", "x", "mentor_reply "].map(|text| json!(text)))
+        }
         "key" => wrong.extend(
             ["", "A", "abc", "1A", "TOOLONGAKEY", "A B", "\u{c4}B"].map(|text| json!(text)),
         ),
@@ -177,10 +188,10 @@ fn wrong_values(field: &str, good: &Value) -> Vec<Value> {
         ),
         _ => {}
     }
-    if field != "due_on" {
+    if !["due_on", "comment"].contains(&field) {
         wrong.push(json!(null));
     }
-    let checked = ["title", "name", "body", "description"].contains(&field);
+    let checked = ["title", "name", "body", "description", "message", "comment"].contains(&field);
     if checked {
         wrong.extend(
             [
@@ -194,4 +205,35 @@ fn wrong_values(field: &str, good: &Value) -> Vec<Value> {
         );
     }
     wrong
+}
+
+/// A rating is 1 to 5.
+fn wrong_numbers() -> Vec<Value> {
+    let numbers = [
+        json!(0),
+        json!(6),
+        json!(-1),
+        json!(1.5),
+        json!(1e300),
+        json!(u64::MAX),
+    ];
+    let others = [json!("5"), json!(true), json!(null), json!([]), json!({})];
+    numbers.into_iter().chain(others).collect()
+}
+
+fn wrong_objects(good: &Value) -> Vec<Value> {
+    let mut unknown = good.clone();
+    unknown["more"] = json!(1);
+    let mut kind = good.clone();
+    kind["kind"] = json!("explode");
+    let missing = json!({"kind": good["kind"]});
+    vec![
+        json!(1),
+        json!("x"),
+        json!([]),
+        json!({}),
+        missing,
+        unknown,
+        kind,
+    ]
 }

@@ -25,6 +25,8 @@ struct Owner {
     project: Value,
     task: Value,
     comment: Value,
+    /// The mentor's.
+    reply: Value,
 }
 
 impl Owner {
@@ -37,11 +39,14 @@ impl Owner {
             .post(&comments, json!({"body": "Text"}))
             .await
             .expect(201);
+        let asked = json!({"message": "What is there to do?"});
+        let reply = person.post("/api/ai/chat", asked).await.expect(200);
         Self {
             person,
             project,
             task,
             comment,
+            reply,
         }
     }
 
@@ -86,6 +91,23 @@ impl Owner {
                 format!("/api/comments/{comment}"),
                 json!({"body": "x"}),
             ),
+            takes(
+                Method::POST,
+                "/api/ai/chat".to_owned(),
+                json!({"message": "x"}),
+            ),
+            takes(
+                Method::POST,
+                "/api/feedback".to_owned(),
+                json!({"target_type": "mentor_reply", "target_id": self.reply["message_id"], "rating": 5,
+                    "tags": ["clear"], "comment": "x"}),
+            ),
+            takes(
+                Method::POST,
+                "/api/interactions".to_owned(),
+                json!({"message_id": self.reply["message_id"], "kind": "accepted",
+                    "suggestion": {"kind": "close", "task_id": task}}),
+            ),
         ]
     }
 
@@ -104,6 +126,10 @@ impl Owner {
             ),
             (format!("/api/projects/{project}/events"), vec![get.clone()]),
             (
+                format!("/api/projects/{project}/summary"),
+                vec![get.clone()],
+            ),
+            (
                 format!("/api/projects/{project}/import"),
                 vec![post.clone()],
             ),
@@ -115,6 +141,25 @@ impl Owner {
             (format!("/api/comments/{comment}"), vec![patch, delete]),
         ]
     }
+}
+
+/// Routes of the caller's own, or for admins, that need a session and name no thing.
+fn own_routes() -> Vec<(String, Vec<Method>)> {
+    let routes = [
+        ("/api/me", vec![Method::GET]),
+        ("/api/projects", vec![Method::GET, Method::POST]),
+        ("/api/ai/chat", vec![Method::POST]),
+        ("/api/feedback", vec![Method::POST]),
+        ("/api/interactions", vec![Method::POST]),
+        ("/api/learning/profile", vec![Method::GET]),
+        ("/api/admin/streams", vec![Method::GET]),
+        ("/api/admin/dlq/user:feedback", vec![Method::GET]),
+        ("/api/auth/logout", vec![Method::POST]),
+    ];
+    let routes = routes.into_iter();
+    routes
+        .map(|(path, methods)| (path.to_owned(), methods))
+        .collect()
 }
 
 fn with_body(person: &Person, route: &Takes, body: impl Into<reqwest::Body>) -> RequestBuilder {
@@ -137,7 +182,8 @@ fn refused(answer: &Answer, field: &str) {
     let errors = answer.body["errors"].as_array().expect("errors");
     let named = errors.iter().all(|error| {
         let place = error["field"].as_str().unwrap_or_default();
-        place == field || place.starts_with(&format!("{field}["))
+        let inside = place.strip_prefix(field);
+        inside.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
     });
     assert!(!errors.is_empty() && named, "{field}: {answer}");
     assert!(

@@ -59,6 +59,10 @@ async fn pages_limits_and_filters_are_checked() {
             name,
         );
     }
+    for since in ["x", "1", "-1-0", "%00"] {
+        let path = format!("/api/projects/{project}/summary?since={since}");
+        refused(&owner.person.get(&path).await, "since");
+    }
     refused(
         &owner
             .person

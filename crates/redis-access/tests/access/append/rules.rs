@@ -16,7 +16,7 @@ async fn events_go_to_the_stream_and_their_timeline_and_are_published_as_a_chain
     let mut live = log
         .reached
         .pool
-        .subscribe(&LIVE_PROJECTS)
+        .subscribe(&[&LIVE_PROJECTS])
         .await
         .expect("SUBSCRIBE");
     let events = [event(1, ONE), event(2, TWO), event(3, ONE)];

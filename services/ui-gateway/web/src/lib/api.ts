@@ -1,3 +1,4 @@
+import type { InteractionKind, Profile, Recorded, Suggestion, Summary } from './mentor-types'
 import type { Comment, FieldError, Health, Page, Placement, Problem, Project, Task, User } from './types'
 
 /** A refusal of the server, or its silence: then the status is 0 and the code `network`. */
@@ -121,7 +122,8 @@ export const api = {
     call<Task>(`/api/projects/${projectId}/tasks`, { method: 'POST', body, idempotencyKey }),
   changeTask: (id: string, body: TaskChange, version?: number) =>
     call<Task>(`/api/tasks/${id}`, { method: 'PATCH', body, ...(version === undefined ? {} : { version }) }),
-  deleteTask: (id: string) => call<void>(`/api/tasks/${id}`, { method: 'DELETE' }),
+  deleteTask: (id: string, version?: number) =>
+    call<void>(`/api/tasks/${id}`, { method: 'DELETE', ...(version === undefined ? {} : { version }) }),
 
   comments: (taskId: string, cursor?: string | null) =>
     call<Page<Comment>>(`/api/tasks/${taskId}/comments${query({ limit: 100, cursor })}`),
@@ -130,4 +132,18 @@ export const api = {
   changeComment: (id: string, body: string, version: number) =>
     call<Comment>(`/api/comments/${id}`, { method: 'PATCH', body: { body }, version }),
   deleteComment: (id: string) => call<void>(`/api/comments/${id}`, { method: 'DELETE' }),
+
+  summary: (projectId: string) => call<Summary>(`/api/projects/${projectId}/summary`),
+  profile: () => call<Profile>('/api/learning/profile'),
+  rate: (messageId: string, rating: number, idempotencyKey: string) =>
+    call<Recorded>('/api/feedback', {
+      method: 'POST',
+      body: { target_type: 'mentor_reply', target_id: messageId, rating },
+      idempotencyKey,
+    }),
+  interact: (messageId: string, kind: InteractionKind, suggestion?: Suggestion) =>
+    call<Recorded>('/api/interactions', {
+      method: 'POST',
+      body: { message_id: messageId, kind, ...(suggestion ? { suggestion } : {}) },
+    }),
 }

@@ -141,8 +141,8 @@ export class Board {
     if (this.#model.put(task)) this.#show()
   }
 
-  async add(title: string, status: Status, idempotencyKey: string): Promise<Task> {
-    const task = await api.createTask(this.projectId, { title, status }, idempotencyKey)
+  async add(fields: TaskChange, idempotencyKey: string): Promise<Task> {
+    const task = await api.createTask(this.projectId, fields, idempotencyKey)
     this.hold(task)
     connection.expectEcho()
     return task
@@ -160,8 +160,8 @@ export class Board {
     }
   }
 
-  async delete(id: string): Promise<void> {
-    await api.deleteTask(id)
+  async delete(id: string, version?: number): Promise<void> {
+    await api.deleteTask(id, version)
     this.#model.remove(id)
     this.#show()
     connection.expectEcho()

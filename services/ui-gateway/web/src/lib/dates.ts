@@ -17,8 +17,11 @@ export function formatMoment(text: string): string {
 }
 
 export function isOverdue(dueOn: string, now = new Date()): boolean {
-  const today = [now.getFullYear(), now.getMonth() + 1, now.getDate()]
-    .map((part) => String(part).padStart(2, '0'))
-    .join('-')
-  return dueOn < today
+  return dueOn < dayIn(0, now)
+}
+
+/** The day so many days from now, as a due date is written: `2026-01-31`. */
+export function dayIn(days: number, now = new Date()): string {
+  const value = new Date(now.getFullYear(), now.getMonth(), now.getDate() + days)
+  return [value.getFullYear(), value.getMonth() + 1, value.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
 }

@@ -4,9 +4,18 @@ export interface Notice {
   id: number
   text: string
   tone: 'plain' | 'bad'
+  action: NoticeAction | null
+}
+
+/** What can be done about it with one click, such as taking it back. */
+export interface NoticeAction {
+  label: string
+  run: () => void
 }
 
 const SHOWN_MS = 6_000
+/** Who may act has to read, decide and get there. */
+const SHOWN_WITH_ACTION_MS = 15_000
 
 let notices = $state.raw<Notice[]>([])
 let announcement = $state('')
@@ -21,11 +30,12 @@ export const spoken = {
   },
 }
 
-export function notify(text: string, tone: Notice['tone'] = 'plain'): void {
+export function notify(text: string, tone: Notice['tone'] = 'plain', action: NoticeAction | null = null): number {
   const id = ++lastId
   // The same words twice are one note, shown anew.
-  notices = [...notices.filter((notice) => notice.text !== text), { id, text, tone }].slice(-3)
-  setTimeout(() => dismiss(id), SHOWN_MS)
+  notices = [...notices.filter((notice) => notice.text !== text), { id, text, tone, action }].slice(-3)
+  setTimeout(() => dismiss(id), action ? SHOWN_WITH_ACTION_MS : SHOWN_MS)
+  return id
 }
 
 export function dismiss(id: number): void {

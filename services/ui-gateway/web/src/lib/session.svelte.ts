@@ -1,5 +1,7 @@
 import { api, ApiError, onSignedOut } from './api'
 import { connection } from './connection.svelte'
+import { learning } from './learning.svelte'
+import { panels } from './panels.svelte'
 import { navigate, router } from './router.svelte'
 import type { User } from './types'
 
@@ -29,12 +31,19 @@ function begin(who: User): void {
   notice = ''
   problem = ''
   connection.start()
+  learning.follow(who.id)
+}
+
+function forget(): void {
+  user = null
+  connection.stop()
+  learning.leave()
+  panels.closeProfile()
 }
 
 function end(why: string): void {
-  user = null
+  forget()
   notice = why
-  connection.stop()
   const { name } = router.route
   if (name === 'sign-in' || name === 'sign-up') return
   const here = router.path + router.search
@@ -69,9 +78,8 @@ export async function signOut(): Promise<void> {
     // Already over is what was wanted; anything else has to be said, as the session lives on.
     if (!(error instanceof ApiError && error.status === 401)) throw error
   }
-  user = null
+  forget()
   notice = 'You are signed out.'
-  connection.stop()
   navigate('/sign-in')
 }
 

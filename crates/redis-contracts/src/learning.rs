@@ -1,0 +1,347 @@
+//! The keys of the learning loop: profiles, replies, conversations, dead letters.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    DIMENSIONS, Declaration, DecodeError, FieldsValue, KeyFamily, Kind, Lifetime, Partition,
+    Position, Streams, Style, Timestamp, Value,
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const KEPT: Duration = Duration::from_secs(90 * 86_400);
+
+/// Dimension to choice to the probability of that choice.
+pub type Probabilities = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// A person's profile: what the next reply's style is drawn from.
+///
+/// Besides what is read here the hash keeps, for the script `learn`: per choice the ratings it got
+/// (`n.<dimension>.<choice>`, `s.<dimension>.<choice>` their sum), `replies`,
+/// `interactions.<kind>`, and per stream the positions applied (`floor.<stream>`: everything before
+/// it; `above.<stream>`: those after it).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProfileRecord {
+    /// Grows with each change; 0 before any rating.
+    pub version: u64,
+    /// Ratings that counted.
+    pub feedback_count: u64,
+    /// Their sum.
+    pub rating_sum: u64,
+    /// When it last changed.
+    pub updated_at: Option<Timestamp>,
+    /// What the next style is drawn from.
+    pub style: Probabilities,
+}
+
+impl ProfileRecord {
+    /// What is known of somebody who has not rated anything: every choice is as good as the others.
+    pub fn prior() -> Self {
+        let even = |choices: &[&str]| {
+            let share = 1.0 / choices.len() as f64;
+            let shares = choices.iter().map(|choice| ((*choice).to_owned(), share));
+            shares.collect()
+        };
+        let style = DIMENSIONS.iter();
+        Self {
+            version: 0,
+            feedback_count: 0,
+            rating_sum: 0,
+            updated_at: None,
+            style: style
+                .map(|of| (of.name.to_owned(), even(of.choices)))
+                .collect(),
+        }
+    }
+
+    /// Mean of the ratings, 1 to 5.
+    pub fn average_rating(&self) -> Option<f64> {
+        (self.feedback_count > 0).then(|| self.rating_sum as f64 / self.feedback_count as f64)
+    }
+}
+
+impl FieldsValue for ProfileRecord {
+    fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
+        let prior = Self::prior();
+        let style = fields.get("style").map(|text| serde_json::from_str(text));
+        let updated_at = number(fields, "updated_at")?;
+        Ok(Self {
+            version: number(fields, "version")?.unwrap_or_default(),
+            feedback_count: number(fields, "feedback_count")?.unwrap_or_default(),
+            rating_sum: number(fields, "rating_sum")?.unwrap_or_default(),
+            updated_at: updated_at.map(Timestamp::from_unix_ms),
+            style: style
+                .transpose()
+                .map_err(|error| DecodeError(format!("style: {error}")))?
+                .unwrap_or(prior.style),
+        })
+    }
+}
+
+/// `learning:profile:{user_id}`: a person's profile.
+pub const PROFILE: KeyFamily<Streams, ProfileRecord, Uuid> = KeyFamily::new(Declaration {
+    pattern: "learning:profile:{user_id}",
+    kind: Kind::Hash,
+    lifetime: Lifetime::Permanent,
+    partition: Partition::User,
+    producer: "learning-consumer",
+    holds: "style probabilities, ratings by choice, and the positions applied per stream",
+});
+
+/// The members of [`LEARNED_EVENTS`]: ids of events, scored by when they were learned from.
+#[derive(Debug)]
+pub enum LearnedEvents {}
+
+/// `learning:events:{user_id}`: the events a person's profile has learned from.
+pub const LEARNED_EVENTS: KeyFamily<Streams, LearnedEvents, Uuid> = KeyFamily::new(Declaration {
+    pattern: "learning:events:{user_id}",
+    kind: Kind::SortedSet,
+    lifetime: Lifetime::Newest(LEARNED_EVENTS_KEPT),
+    partition: Partition::User,
+    producer: "learning-consumer",
+    holds: "event ids by time, so that an event appended twice counts once",
+});
+
+/// Event ids kept per person.
+pub const LEARNED_EVENTS_KEPT: u64 = 10_000;
+
+/// A reply, as far as ratings need it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplyRecord {
+    /// Whom it was given.
+    pub user_id: Uuid,
+    /// In which conversation.
+    pub conversation_id: Uuid,
+    /// How it was written.
+    pub style: Style,
+    /// How likely that style was.
+    pub propensity: f64,
+    /// The profile it was drawn from.
+    pub profile_version: u64,
+}
+
+impl ReplyRecord {
+    /// Field names and values.
+    pub fn to_fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("user_id", self.user_id.to_string()),
+            ("conversation_id", self.conversation_id.to_string()),
+            (
+                "style",
+                serde_json::to_string(&self.style).unwrap_or_default(),
+            ),
+            ("propensity", self.propensity.to_string()),
+            ("profile_version", self.profile_version.to_string()),
+        ]
+    }
+}
+
+impl FieldsValue for ReplyRecord {
+    fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
+        let style = required::<String>(fields, "style")?;
+        Ok(Self {
+            user_id: required(fields, "user_id")?,
+            conversation_id: required(fields, "conversation_id")?,
+            style: serde_json::from_str(&style)
+                .map_err(|error| DecodeError(format!("style: {error}")))?,
+            propensity: required(fields, "propensity")?,
+            profile_version: required(fields, "profile_version")?,
+        })
+    }
+}
+
+/// `ai:reply:{message_id}`: a reply of the mentor.
+pub const REPLY: KeyFamily<Streams, ReplyRecord, Uuid> = KeyFamily::new(Declaration {
+    pattern: "ai:reply:{message_id}",
+    kind: Kind::Hash,
+    lifetime: Lifetime::Ttl(KEPT),
+    partition: Partition::User,
+    producer: "ai-gateway",
+    holds: "user, conversation, style, propensity, profile version",
+});
+
+/// One message of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationMessage {
+    /// `person` or `mentor`.
+    pub role: String,
+    /// What was said.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+    /// Id of a reply of the mentor.
+    pub message_id: Option<Uuid>,
+}
+
+/// What [`CONVERSATION`] holds: `user_id`, `count`, `message:<n>` a [`ConversationMessage`] as JSON, and
+/// `comment:<message_id>` the words of the last rating of a reply.
+#[derive(Debug)]
+pub enum Conversation {}
+
+/// Messages a conversation keeps, the newest.
+pub const CONVERSATION_MESSAGES: u64 = 400;
+
+/// `ai:conversation:{id}`: the messages of a conversation.
+pub const CONVERSATION: KeyFamily<Streams, Conversation, Uuid> = KeyFamily::new(Declaration {
+    pattern: "ai:conversation:{id}",
+    kind: Kind::Hash,
+    lifetime: Lifetime::Ttl(KEPT),
+    partition: Partition::User,
+    producer: "ai-gateway",
+    holds: "messages and the comments of ratings: the one place of a person's free text; 90 d after the last message",
+});
+
+/// The members of [`CONVERSATIONS`]: conversation ids scored by their last message, in Unix ms.
+#[derive(Debug)]
+pub enum ConversationIndex {}
+
+/// `ai:conversations:{user_id}`: a person's conversations.
+pub const CONVERSATIONS: KeyFamily<Streams, ConversationIndex, Uuid> =
+    KeyFamily::new(Declaration {
+        pattern: "ai:conversations:{user_id}",
+        kind: Kind::SortedSet,
+        lifetime: Lifetime::Ttl(KEPT),
+        partition: Partition::User,
+        producer: "ai-gateway",
+        holds: "ids of a person's conversations, scored by their last message",
+    });
+
+/// What the mentor remembers of a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MentorMemory {
+    /// The newest profile that chose a style.
+    pub profile_version: u64,
+    /// Per project, the position up to which they were here or were told.
+    pub seen: BTreeMap<Uuid, Position>,
+}
+
+impl FieldsValue for MentorMemory {
+    fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
+        let mut seen = BTreeMap::new();
+        for (name, value) in fields {
+            if let Some(project) = name.strip_prefix("seen:") {
+                let malformed = |_| DecodeError(format!("{name} is malformed"));
+                let project = Uuid::try_parse(project).map_err(|_| malformed(()))?;
+                seen.insert(project, value.parse().map_err(|_| malformed(()))?);
+            }
+        }
+        Ok(Self {
+            profile_version: number(fields, "profile_version")?.unwrap_or_default(),
+            seen,
+        })
+    }
+}
+
+/// `ai:memory:{user_id}`: what the mentor remembers of a person.
+pub const MEMORY: KeyFamily<Streams, MentorMemory, Uuid> = KeyFamily::new(Declaration {
+    pattern: "ai:memory:{user_id}",
+    kind: Kind::Hash,
+    lifetime: Lifetime::Ttl(KEPT),
+    partition: Partition::User,
+    producer: "ai-gateway, and ui-gateway when a live page is left",
+    holds: "the newest profile version that chose a style; per project the position up to which they were here or were told",
+});
+
+/// The first answer to an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstAnswer {
+    /// SHA-256 of the request, in hex.
+    pub request_sha256: String,
+    /// The answer.
+    pub answer: String,
+}
+
+impl Value for FirstAnswer {
+    fn encode(&self) -> Vec<u8> {
+        format!("{}\n{}", self.request_sha256, self.answer).into_bytes()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| DecodeError(error.to_string()))?;
+        let parts = text.split_once('\n');
+        let (request, answer) = parts.ok_or_else(|| DecodeError("no request hash".to_owned()))?;
+        Ok(Self {
+            request_sha256: request.to_owned(),
+            answer: answer.to_owned(),
+        })
+    }
+}
+
+/// `idempotency:{user_id}:{sha256}`: the first answer to an idempotency key.
+pub const IDEMPOTENCY: KeyFamily<Streams, FirstAnswer, (Uuid, String)> =
+    KeyFamily::new(Declaration {
+        pattern: "idempotency:{user_id}:{sha256}",
+        kind: Kind::String,
+        lifetime: Lifetime::Ttl(DAY),
+        partition: Partition::User,
+        producer: "ai-gateway",
+        holds: "hash of the request and its first answer",
+    });
+
+/// An entry that no consumer can take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// The event as it came; all fields as JSON where there is none.
+    pub event: String,
+    /// The stream it was in.
+    pub source_stream: String,
+    /// Its ID there.
+    pub source_id: String,
+    /// Whose consumer gave up.
+    pub group: String,
+    /// Why.
+    pub error: String,
+    /// Deliveries until then.
+    pub attempts: u64,
+    /// When.
+    pub failed_at: Timestamp,
+}
+
+impl FieldsValue for DeadLetter {
+    fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            event: required(fields, "event")?,
+            source_stream: required(fields, "source_stream")?,
+            source_id: required(fields, "source_id")?,
+            group: required(fields, "group")?,
+            error: required(fields, "error")?,
+            attempts: required(fields, "attempts")?,
+            failed_at: required(fields, "failed_at")?,
+        })
+    }
+}
+
+/// The members of [`DEAD_LETTER_INDEX`]: group and source ID, scored by the ID's time in Unix ms.
+#[derive(Debug)]
+pub enum DeadLetterIndex {}
+
+/// `dead_letters:{stream}`: which entries of a stream are dead letters already, so that a group made anew
+/// does not tell of them again.
+pub const DEAD_LETTER_INDEX: KeyFamily<Streams, DeadLetterIndex, String> =
+    KeyFamily::new(Declaration {
+        pattern: "dead_letters:{stream}",
+        kind: Kind::SortedSet,
+        lifetime: Lifetime::Newest(100_000),
+        partition: Partition::None,
+        producer: "stream-worker",
+        holds: "group and source ID of the entries in dlq:{stream}",
+    });
+
+fn number<T: std::str::FromStr>(
+    fields: &BTreeMap<String, String>,
+    name: &str,
+) -> Result<Option<T>, DecodeError> {
+    let parsed = fields.get(name).map(|text| text.parse());
+    parsed
+        .transpose()
+        .map_err(|_| DecodeError(format!("{name} is malformed")))
+}
+
+fn required<T: std::str::FromStr>(
+    fields: &BTreeMap<String, String>,
+    name: &str,
+) -> Result<T, DecodeError> {
+    number(fields, name)?.ok_or_else(|| DecodeError(format!("{name} is missing")))
+}

@@ -1,0 +1,139 @@
+//! Learning from a batch of entries.
+
+use std::collections::{BTreeMap, HashMap};
+
+use uuid::Uuid;
+
+use super::{Invocation, LEARN, oldest_kept, text};
+use crate::{
+    Consumed, DIMENSIONS, LEARNED_EVENTS, LIVE_AI, MODEL_UPDATES, PROFILE, Position, Streams,
+    Timestamp, Topic, USER_TIMELINE,
+    event::{Event, EventBody, LEARNING_PROFILE_UPDATED},
+};
+
+/// What an entry adds to fields of a person's profile. Whole numbers, so that the order of entries does
+/// not matter.
+pub type Lesson = BTreeMap<String, u64>;
+
+/// An entry to learn from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learner {
+    /// The entry's ID.
+    pub position: Position,
+    /// The event's id; each counts once.
+    pub event_id: Uuid,
+    /// Whose profile learns.
+    pub user_id: Uuid,
+    /// What it learns.
+    pub lesson: Lesson,
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// It counted.
+    Applied,
+    /// It had counted before.
+    Repeated,
+    /// Somebody else settled it.
+    Gone,
+}
+
+impl Learned {
+    /// Reads one item of the reply.
+    pub fn from_reply(text: &str) -> Option<Self> {
+        match text {
+            "applied" => Some(Self::Applied),
+            "repeated" => Some(Self::Repeated),
+            "gone" => Some(Self::Gone),
+            _ => None,
+        }
+    }
+}
+
+/// Learns from entries of a stream and acknowledges them; see `learn.lua`. Reply: per entry a text for
+/// [`Learned::from_reply`].
+pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
+    let mut people = Numbered::default();
+    let mut lessons = Numbered::default();
+    let lines: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let person = people.number(&entry.user_id);
+            let lesson = lessons.number(&entry.lesson);
+            text(format_args!(
+                "{person} {} {} {lesson}",
+                entry.position, entry.event_id
+            ))
+        })
+        .collect();
+    let now = Timestamp::now();
+    let mut keys = vec![
+        of.stream.key(()).name().to_owned(),
+        MODEL_UPDATES.key(()).name().to_owned(),
+    ];
+    let mut args = vec![
+        text(of.group),
+        text(now.unix_ms()),
+        text(now),
+        text(LIVE_AI.name()),
+        oldest_kept(MODEL_UPDATES.max_age()),
+        text(USER_TIMELINE.newest().unwrap_or_default()),
+        text(LEARNED_EVENTS.newest().unwrap_or_default()),
+        serde_json::to_vec(DIMENSIONS).unwrap_or_default(),
+        serde_json::to_vec(&lessons.order).unwrap_or_default(),
+        text(people.order.len()),
+    ];
+    for user_id in people.order {
+        keys.push(PROFILE.key(*user_id).name().to_owned());
+        keys.push(LEARNED_EVENTS.key(*user_id).name().to_owned());
+        keys.push(USER_TIMELINE.key(*user_id).name().to_owned());
+        args.push(text(user_id));
+        args.push(text(Topic::User(*user_id)));
+        args.push(text(profile_updated(*user_id, now)));
+    }
+    args.extend(lines);
+    Invocation::new(&LEARN, keys, args)
+}
+
+/// A `learning.profile.updated` event up to its data.
+fn profile_updated(user_id: Uuid, now: Timestamp) -> String {
+    let event = Event {
+        id: Uuid::now_v7(),
+        source: "/learning-consumer".to_owned(),
+        subject: format!("profile/{user_id}"),
+        time: now,
+        traceparent: None,
+        actor: user_id,
+        project_id: None,
+        body: EventBody::Unknown {
+            type_name: LEARNING_PROFILE_UPDATED.to_owned(),
+            data: serde_json::Value::Null,
+        },
+    };
+    event.encode_open("null}").unwrap_or_default()
+}
+
+/// Gives each distinct value a number from 1, in the order they come.
+struct Numbered<'a, T> {
+    order: Vec<&'a T>,
+    numbers: HashMap<&'a T, usize>,
+}
+
+impl<T> Default for Numbered<'_, T> {
+    fn default() -> Self {
+        Self {
+            order: Vec::new(),
+            numbers: HashMap::new(),
+        }
+    }
+}
+
+impl<'a, T: Eq + std::hash::Hash> Numbered<'a, T> {
+    fn number(&mut self, value: &'a T) -> usize {
+        *self.numbers.entry(value).or_insert_with(|| {
+            self.order.push(value);
+            self.order.len()
+        })
+    }
+}

@@ -1,0 +1,25 @@
+-- Remembers up to where a person has seen a project, unless they have seen more.
+--
+-- KEYS[1]  ai:memory:{user_id}
+-- ARGV[1]  field of the project
+-- ARGV[2]  position
+-- ARGV[3]  seconds the memory is kept
+--
+-- Reply: 1 when it was moved, 0 when it was there or further.
+--
+-- A script and not MULTI, because the position held decides: two pages of a person end in any order.
+
+local function before(a, b)
+  local a_ms, a_sequence = string.match(a, '^(%d+)-(%d+)$')
+  local b_ms, b_sequence = string.match(b, '^(%d+)-(%d+)$')
+  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
+  return a_ms < b_ms or (a_ms == b_ms and tonumber(a_sequence) < tonumber(b_sequence))
+end
+
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held and not before(held, ARGV[2]) then
+  return 0
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1

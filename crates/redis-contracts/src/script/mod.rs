@@ -1,0 +1,96 @@
+//! The Lua scripts: named, documented, and called with keys of one instance only.
+
+mod learning;
+mod mentor;
+mod projects;
+mod session;
+mod worker;
+
+use std::time::Duration;
+
+pub use learning::{Learned, Learner, Lesson, learn};
+pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, record_signal};
+pub use projects::{Append, append_project_events};
+pub use session::put_session;
+pub use worker::{dead_letter, tidy_stream};
+
+use crate::{RedisInstance, Timestamp};
+
+/// A Lua script. Each is safe to send again when its reply was lost: it looks at what is held first.
+#[derive(Debug)]
+pub struct Script {
+    /// Name in metrics, logs and the reference.
+    pub name: &'static str,
+    /// Lua source; its head documents KEYS, ARGV and the reply.
+    pub source: &'static str,
+}
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal;)+) => {
+        $($(#[$doc])* pub static $constant: Script = Script {
+            name: $name,
+            source: include_str!(concat!($name, ".lua")),
+        };)+
+
+        /// Every script.
+        pub static SCRIPTS: &[&Script] = &[$(&$constant),+];
+    };
+}
+
+scripts! {
+    /// Compare-and-append of events: XADD, XADD to the timeline and PUBLISH at once.
+    APPEND = "append";
+    /// Writes a session's hot copy and index together.
+    PUT_SESSION = "put_session";
+    /// Records a reply of the mentor and its events at once.
+    RECORD_REPLY = "record_reply";
+    /// Appends a rating or an interaction, once per idempotency key.
+    RECORD_SIGNAL = "record_signal";
+    /// Remembers up to where a person has seen a project.
+    MARK_SEEN = "mark_seen";
+    /// Effect and XACK of a batch of entries at once.
+    LEARN = "learn";
+    /// Moves an entry to the dead letters.
+    DEAD_LETTER = "dead_letter";
+    /// Trims a stream to what is young or not yet acknowledged.
+    TIDY_STREAM = "tidy_stream";
+}
+
+/// A script with its keys and arguments, for the instance `I`.
+pub struct Invocation<I> {
+    /// The script.
+    pub script: &'static Script,
+    /// KEYS.
+    pub keys: Vec<String>,
+    /// ARGV.
+    pub args: Vec<Vec<u8>>,
+    instance: std::marker::PhantomData<fn() -> I>,
+}
+
+impl<I: RedisInstance> Invocation<I> {
+    const fn new(script: &'static Script, keys: Vec<String>, args: Vec<Vec<u8>>) -> Self {
+        Self {
+            script,
+            keys,
+            args,
+            instance: std::marker::PhantomData,
+        }
+    }
+}
+
+fn text(value: impl std::fmt::Display) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn seconds(duration: Option<Duration>) -> Vec<u8> {
+    text(duration.unwrap_or_default().as_secs())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The lowest ID of a stream that keeps entries this long.
+fn oldest_kept(max_age: Option<Duration>) -> Vec<u8> {
+    text(Timestamp::now().unix_ms() - millis(max_age.unwrap_or_default()))
+}

@@ -1,0 +1,34 @@
+//! Writing sessions.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{Invocation, PUT_SESSION, millis, text};
+use crate::{
+    Cache, Timestamp, Value,
+    keys::{SESSION, SessionRecord, USER_SESSIONS},
+};
+
+/// Writes the hot copy of a session for `ttl`; see `put_session.lua`. Reply: 1 or 0.
+pub fn put_session(id: Uuid, record: &SessionRecord, ttl: Duration) -> Invocation<Cache> {
+    let ends_at_ms = match record.ended_at {
+        Some(_) => 0,
+        None => record.expires_at.unix_ms(),
+    };
+    Invocation::new(
+        &PUT_SESSION,
+        vec![
+            SESSION.key(id).name().to_owned(),
+            USER_SESSIONS.key(record.user.id).name().to_owned(),
+        ],
+        vec![
+            text(record.version),
+            record.encode(),
+            text(millis(ttl).max(1)),
+            text(id),
+            text(ends_at_ms),
+            text(Timestamp::now().unix_ms()),
+        ],
+    )
+}

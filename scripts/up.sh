@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The platform in containers, built and started; returns when all of it is ready.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/install.sh
+. scripts/compose.sh
+
+need_compose
+[ -e .env ] || write_env
+# Without it, podman leaves the health checks out of the images.
+export BUILDAH_FORMAT=docker
+say "building the images (the first time takes some minutes)"
+services=$(compose config --services | grep -v '^redis-')
+revision=$(git rev-parse HEAD 2>/dev/null || true)
+# One after the other: the first compiles for all, and the others find that done.
+for service in $services; do
+    compose build --build-arg "REVISION=$revision" "$service"
+done
+compose up --detach --no-build
+say "waiting until all are ready"
+for service in $services; do
+    wait_for "$service"
+done
+url=$(sed -n 's/^DEVMENTOR_PUBLIC_URL=//p' .env)
+say "${url:-http://127.0.0.1:8080}   admin@devmentor.local, ADMIN_PASSWORD in .env   stop: make down"

@@ -1,0 +1,388 @@
+//! A question and its reply. Nothing is shown that was not recorded.
+
+use std::{collections::BTreeMap, sync::LazyLock, time::Instant};
+
+use futures_util::stream;
+use prometheus::{Histogram, IntCounterVec, register_histogram, register_int_counter_vec};
+use redis_contracts::{
+    ConversationMessage, FirstAnswer, ReplyRecord, Timestamp,
+    event::{EventBody, InteractionKind, InteractionRecorded, MentorAdapted, MentorReplied},
+    script::{Adapted, RecordReply, record_reply},
+};
+use rpc::ai as api;
+use serde::{Deserialize, Serialize};
+use service_kit::{Checker, Problem, metrics::REQUEST_SECONDS};
+use tonic::Response;
+use uuid::Uuid;
+
+use super::{
+    Call, Mentor, Replies, SOURCE, answer, id,
+    record::{Idempotency, Said},
+};
+use crate::domain::{
+    mentor::{Composed, Question, compose},
+    style::{Drawn, draw},
+};
+
+const LONGEST_MESSAGE: usize = 8000;
+
+/// Characters of a piece of the text, about.
+const PIECE: usize = 48;
+
+static REPLIES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "devmentor_mentor_replies_total",
+        "Replies that were recorded.",
+        &["source"]
+    )
+    .expect("a metric is registered once")
+});
+
+static COMPOSING: LazyLock<Histogram> = LazyLock::new(|| {
+    register_histogram!(
+        "devmentor_mentor_reply_duration_seconds",
+        "Time from a question to its recorded reply.",
+        REQUEST_SECONDS.to_vec()
+    )
+    .expect("a metric is registered once")
+});
+
+/// What was asked, checked.
+struct Asked {
+    message: String,
+    conversation_id: Uuid,
+    project_id: Option<Uuid>,
+}
+
+/// A reply, before it is recorded.
+struct Draft {
+    message_id: Uuid,
+    drawn: Drawn,
+    profile_version: u64,
+    composed: Composed,
+}
+
+impl Mentor {
+    /// Anyone signed in, about their own projects.
+    pub(super) async fn chat(
+        &self,
+        call: Call<api::ChatRequest>,
+    ) -> Result<Response<Replies>, Problem> {
+        let began = Instant::now();
+        let asked = checked(&call.message)?;
+        let message_id = Uuid::now_v7();
+        let idempotency = call.idempotency("Chat", message_id);
+        let user_id = call.caller.user.id;
+        if let Some(first) = self.first_answer(user_id, &idempotency).await? {
+            return Ok(answer(pieces(read_first(&first)?), true));
+        }
+        let draft = self.draft(&call, &asked, message_id).await?;
+        let reply = reply(&asked, &draft);
+        match self
+            .record(&call, &asked, draft, &reply, &idempotency)
+            .await?
+        {
+            Said::Replayed(first) if idempotency.is_keyed => {
+                let first = read_first(&first)?;
+                let is_other = first.message_id != reply.message_id;
+                Ok(answer(pieces(first), is_other))
+            }
+            // Without a key of the caller's the script was sent twice; it is the same call.
+            Said::Recorded(_) | Said::Replayed(_) => {
+                REPLIES.with_label_values(&[SOURCE]).inc();
+                COMPOSING.observe(began.elapsed().as_secs_f64());
+                Ok(answer(pieces(reply), false))
+            }
+        }
+    }
+
+    async fn draft(
+        &self,
+        call: &Call<api::ChatRequest>,
+        asked: &Asked,
+        message_id: Uuid,
+    ) -> Result<Draft, Problem> {
+        let user_id = call.caller.user.id;
+        let (memory, profile) = tokio::try_join!(self.memory(user_id), self.profile(user_id))?;
+        let projects = self.projects(call, asked.project_id, &memory).await?;
+        let drawn = draw(&profile.style, &mut rand::rng());
+        let question = Question {
+            message: &asked.message,
+            asker: user_id,
+            now: Timestamp::now(),
+        };
+        let composed = compose(question, projects, None, &drawn.style);
+        Ok(Draft {
+            message_id,
+            drawn,
+            profile_version: profile.version,
+            composed,
+        })
+    }
+
+    async fn record(
+        &self,
+        call: &Call<api::ChatRequest>,
+        asked: &Asked,
+        draft: Draft,
+        reply: &api::Reply,
+        idempotency: &Idempotency,
+    ) -> Result<Said, Problem> {
+        let user_id = call.caller.user.id;
+        let Draft {
+            message_id,
+            drawn,
+            profile_version,
+            composed,
+        } = draft;
+        let encode = |body| {
+            call.event(message_id, body)
+                .encode()
+                .map_err(Problem::internal)
+        };
+        let message = |role: &str, text: &str, message_id| ConversationMessage {
+            role: role.to_owned(),
+            text: text.to_owned(),
+            at: Timestamp::now(),
+            message_id,
+        };
+        let adapted = call.event(
+            message_id,
+            EventBody::MentorAdapted(MentorAdapted {
+                user_id,
+                message_id,
+                profile_version,
+                style: drawn.style.clone(),
+                previous_version: 0,
+            }),
+        );
+        let record = RecordReply {
+            idempotency: &idempotency.name,
+            first_answer: &FirstAnswer {
+                request_sha256: idempotency.request_sha256.clone(),
+                answer: match idempotency.is_keyed {
+                    true => write_first(reply)?,
+                    false => String::new(),
+                },
+            },
+            message_id,
+            asked: &message("person", &asked.message, None),
+            replied: &message("mentor", &composed.text, Some(message_id)),
+            replied_event: encode(EventBody::MentorReplied(MentorReplied {
+                message_id,
+                conversation_id: asked.conversation_id,
+                user_id,
+                project_id: asked.project_id,
+                style: drawn.style.clone(),
+                propensity: drawn.propensity,
+                profile_version,
+                source: SOURCE.to_owned(),
+            }))?,
+            asked_event: encode(EventBody::InteractionRecorded(InteractionRecorded {
+                user_id,
+                kind: InteractionKind::Asked,
+                message_id: Some(message_id),
+                suggestion: None,
+            }))?,
+            adapted_event: Adapted::new(adapted).map_err(Problem::internal)?,
+            reply: &ReplyRecord {
+                user_id,
+                conversation_id: asked.conversation_id,
+                style: drawn.style,
+                propensity: drawn.propensity,
+                profile_version,
+            },
+            seen: &composed.seen,
+        };
+        let said = self.streams.invoke(&record_reply(&record)).await?;
+        Said::read(said, "conversation")
+    }
+}
+
+fn checked(message: &api::ChatRequest) -> Result<Asked, Problem> {
+    let mut checker = Checker::default();
+    let text = checker.text("message", &message.message, 1, LONGEST_MESSAGE);
+    if !text.is_empty() && text.trim().is_empty() {
+        checker.refuse("message", "more than blanks");
+    }
+    checker.finish()?;
+    let optional = |text: &str, what| match text {
+        "" => Ok(None),
+        text => id(text, what).map(Some),
+    };
+    Ok(Asked {
+        message: text,
+        conversation_id: optional(&message.conversation_id, "conversation")?
+            .unwrap_or_else(Uuid::now_v7),
+        project_id: optional(&message.project_id, "project")?,
+    })
+}
+
+fn reply(asked: &Asked, draft: &Draft) -> api::Reply {
+    let Composed {
+        text,
+        references,
+        suggestions,
+        ..
+    } = draft.composed.clone();
+    let style = draft.drawn.style.iter();
+    api::Reply {
+        conversation_id: asked.conversation_id.to_string(),
+        message_id: draft.message_id.to_string(),
+        text,
+        style: style
+            .map(|(dimension, choice)| (dimension.to_owned(), choice.to_owned()))
+            .collect(),
+        references: references
+            .into_iter()
+            .map(|of| api::Reference {
+                r#type: of.kind.to_owned(),
+                id: of.id.to_string(),
+                r#ref: of.name,
+            })
+            .collect(),
+        suggestions: suggestions
+            .into_iter()
+            .map(|of| api::Suggestion {
+                kind: of.kind.name().to_owned(),
+                task_id: of.task_id.to_string(),
+                label: of.label,
+            })
+            .collect(),
+        cached: false,
+        source: SOURCE.to_owned(),
+        profile_version: draft.profile_version,
+    }
+}
+
+/// The text piece by piece, then the whole.
+fn pieces(reply: api::Reply) -> Replies {
+    let deltas = split(&reply.text)
+        .into_iter()
+        .map(api::chat_response::Part::Delta);
+    let parts: Vec<_> = deltas
+        .chain([api::chat_response::Part::Reply(reply.clone())])
+        .collect();
+    let messages = parts
+        .into_iter()
+        .map(|part| Ok(api::ChatResponse { part: Some(part) }));
+    Box::pin(stream::iter(messages))
+}
+
+/// Pieces that end after a blank, about as long as [`PIECE`]; together they are the text.
+fn split(text: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for word in text.split_inclusive([' ', '\n']) {
+        match pieces.last_mut() {
+            Some(last) if last.len() < PIECE => last.push_str(word),
+            _ => pieces.push(word.to_owned()),
+        }
+    }
+    pieces
+}
+
+/// A reply as it is kept for an idempotency key.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    conversation_id: String,
+    message_id: String,
+    text: String,
+    style: BTreeMap<String, String>,
+    references: Vec<[String; 3]>,
+    suggestions: Vec<[String; 3]>,
+    source: String,
+    profile_version: u64,
+}
+
+fn write_first(reply: &api::Reply) -> Result<String, Problem> {
+    let kept = Kept {
+        conversation_id: reply.conversation_id.clone(),
+        message_id: reply.message_id.clone(),
+        text: reply.text.clone(),
+        style: reply.style.clone().into_iter().collect(),
+        references: reply
+            .references
+            .iter()
+            .map(|of| [of.r#type.clone(), of.id.clone(), of.r#ref.clone()])
+            .collect(),
+        suggestions: reply
+            .suggestions
+            .iter()
+            .map(|of| [of.kind.clone(), of.task_id.clone(), of.label.clone()])
+            .collect(),
+        source: reply.source.clone(),
+        profile_version: reply.profile_version,
+    };
+    serde_json::to_string(&kept).map_err(Problem::internal)
+}
+
+fn read_first(text: &str) -> Result<api::Reply, Problem> {
+    let kept: Kept = serde_json::from_str(text).map_err(Problem::internal)?;
+    let references = kept.references.into_iter();
+    let suggestions = kept.suggestions.into_iter();
+    Ok(api::Reply {
+        conversation_id: kept.conversation_id,
+        message_id: kept.message_id,
+        text: kept.text,
+        style: kept.style.into_iter().collect(),
+        references: references
+            .map(|[r#type, id, r#ref]| api::Reference { r#type, id, r#ref })
+            .collect(),
+        suggestions: suggestions
+            .map(|[kind, task_id, label]| api::Suggestion {
+                kind,
+                task_id,
+                label,
+            })
+            .collect(),
+        cached: false,
+        source: kept.source,
+        profile_version: kept.profile_version,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_text() {
+        for text in [
+            "",
+            "one",
+            "one two\nthree \u{201c}four\u{201d} ",
+            &"word \u{e9}t\u{e9} ".repeat(90),
+        ] {
+            let pieces = split(text);
+            assert_eq!(pieces.concat(), text);
+            assert!(
+                pieces.iter().all(|piece| piece.len() < PIECE + 16),
+                "{pieces:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_kept_reply_comes_back() {
+        let reply = api::Reply {
+            conversation_id: "c".to_owned(),
+            message_id: "m".to_owned(),
+            text: "two\nlines".to_owned(),
+            style: [("tone".to_owned(), "direct".to_owned())].into(),
+            references: vec![api::Reference {
+                r#type: "task".to_owned(),
+                id: "t".to_owned(),
+                r#ref: "KEY-1".to_owned(),
+            }],
+            suggestions: vec![api::Suggestion {
+                kind: "split".to_owned(),
+                task_id: "t".to_owned(),
+                label: "Split".to_owned(),
+            }],
+            cached: false,
+            source: SOURCE.to_owned(),
+            profile_version: 3,
+        };
+        assert_eq!(read_first(&write_first(&reply).expect("JSON")), Ok(reply));
+    }
+}

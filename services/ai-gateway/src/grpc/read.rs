@@ -1,0 +1,86 @@
+//! What the mentor reads before it replies: the asker's memory and profile, and their projects.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use redis_contracts::{MEMORY, MentorMemory, PROFILE, ProfileRecord};
+use rpc::project::{ListProjectsRequest, Page, ReviewProjectRequest};
+use service_kit::{Code, Problem};
+use uuid::Uuid;
+
+use super::{Call, Mentor, id};
+use crate::domain::mentor::Project;
+
+/// Projects looked at when none is named, the newest.
+const MOST_PROJECTS: u32 = 20;
+
+/// Projects looked at at once.
+const AT_ONCE: usize = 4;
+
+impl Mentor {
+    pub(super) async fn memory(&self, user_id: Uuid) -> Result<MentorMemory, Problem> {
+        let held = self.streams.fields(&MEMORY.key(user_id)).await?;
+        Ok(held.unwrap_or_default())
+    }
+
+    pub(super) async fn profile(&self, user_id: Uuid) -> Result<ProfileRecord, Problem> {
+        let held = self.streams.fields(&PROFILE.key(user_id)).await?;
+        Ok(held.unwrap_or_else(ProfileRecord::prior))
+    }
+
+    /// A project as it is now, or all active ones of the caller's where none is named. They are read with the
+    /// caller's own token, so nobody is told of what they may not see.
+    pub(super) async fn projects<T>(
+        &self,
+        call: &Call<T>,
+        project_id: Option<Uuid>,
+        memory: &MentorMemory,
+    ) -> Result<Vec<Project>, Problem> {
+        if let Some(project_id) = project_id {
+            return Ok(vec![self.review(call, project_id, memory).await?]);
+        }
+        let ids = self.project_ids(call).await?.into_iter();
+        // In the order of the projects, so that the same question gets the same answer.
+        let reviews = stream::iter(ids.map(|id| self.review(call, id, memory)));
+        reviews
+            .buffered(AT_ONCE)
+            .filter_map(async |review| match review {
+                // It was deleted after it was listed.
+                Err(problem) if problem.code == Code::NotFound => None,
+                review => Some(review),
+            })
+            .try_collect()
+            .await
+    }
+
+    async fn project_ids<T>(&self, call: &Call<T>) -> Result<Vec<Uuid>, Problem> {
+        let message = ListProjectsRequest {
+            page: Some(Page {
+                limit: MOST_PROJECTS,
+                cursor: String::new(),
+            }),
+            key: String::new(),
+        };
+        let request = call.context.call(Some(&call.caller.token), message);
+        let answer = self.projects.clone().list_projects(request).await?;
+        let projects = answer.into_inner().projects.into_iter();
+        projects
+            .filter(|project| project.status == "active")
+            .map(|project| id(&project.id, "project"))
+            .collect()
+    }
+
+    async fn review<T>(
+        &self,
+        call: &Call<T>,
+        project_id: Uuid,
+        memory: &MentorMemory,
+    ) -> Result<Project, Problem> {
+        let seen = memory.seen.get(&project_id);
+        let message = ReviewProjectRequest {
+            project_id: project_id.to_string(),
+            since: seen.map(ToString::to_string).unwrap_or_default(),
+        };
+        let request = call.context.call(Some(&call.caller.token), message);
+        let answer = self.projects.clone().review_project(request).await?;
+        Ok(Project::read(answer.into_inner(), seen.is_some())?)
+    }
+}

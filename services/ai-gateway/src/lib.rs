@@ -1,0 +1,41 @@
+//! The mentor: it answers from the asker's own projects, in a style drawn from their profile, and keeps
+//! what people make of its replies.
+
+mod domain;
+mod grpc;
+
+use redis_access::{CachePool, StreamsPool};
+use rpc::ai::ai_service_server::AiServiceServer;
+use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard};
+
+use crate::grpc::Mentor;
+
+/// What it is called and where it listens.
+pub const SERVICE: Service = Service {
+    name: "ai-gateway",
+    version: env!("CARGO_PKG_VERSION"),
+    http_port: 8084,
+    grpc_port: Some(50054),
+    ops_port: 8084,
+};
+
+/// Assembles the service.
+pub async fn build(mut context: Context) -> anyhow::Result<Context> {
+    let settings = context.settings.clone();
+    let cache = CachePool::new(&settings.redis.cache.access())?;
+    let streams = StreamsPool::new(&settings.redis.streams.access())?;
+    context.keep(&cache, Need::Required);
+    context.keep(&streams, Need::Required);
+    context.tell_health(&cache);
+
+    let projects = rpc::connect(&settings.upstream.project, Some(rpc::DEADLINE))?;
+    let guard = Guard::start(&mut context, cache)?;
+    let stop = context.supervisor.stop_of(Stage::Listeners);
+    let mentor = Mentor::new(guard, streams, projects);
+    let routes = kit_grpc::routes(AiServiceServer::new(mentor)).await?;
+    let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50054).into());
+    let listener = context.bind(addr)?;
+    let serving = kit_grpc::serve(listener, routes, stop);
+    context.supervisor.spawn(Stage::Listeners, "grpc", serving);
+    Ok(context)
+}

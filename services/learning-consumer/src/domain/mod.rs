@@ -1,0 +1,5 @@
+//! What an event teaches.
+
+mod lesson;
+
+pub(crate) use lesson::{Taught, lesson};

@@ -1,0 +1,84 @@
+//! The worker over the learning streams: each rating, interaction and reply counts once in the profile
+//! of its person. It runs alone on one streams Redis; what it serves over gRPC needs the rest.
+
+mod domain;
+mod grpc;
+mod learner;
+
+use redis_access::{CachePool, StreamsPool};
+use redis_contracts::CONSUMED;
+use rpc::learning::learning_service_server::LearningServiceServer;
+use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard};
+use stream_worker::{Timing, Worker, consumer_name, watch};
+use tokio::sync::watch;
+
+use crate::{grpc::Learning, learner::Learner};
+
+/// What it is called and where it listens.
+pub const SERVICE: Service = Service {
+    name: "learning-consumer",
+    version: env!("CARGO_PKG_VERSION"),
+    http_port: 8083,
+    grpc_port: Some(50053),
+    ops_port: 8083,
+};
+
+/// Assembles the service.
+pub async fn build(mut context: Context) -> anyhow::Result<Context> {
+    let cache = CachePool::new(&context.settings.redis.cache.access())?;
+    let streams = StreamsPool::new(&context.settings.redis.streams.access())?;
+    context.keep(&streams, Need::Required);
+    context.keep(&cache, Need::Useful);
+    context.tell_health(&cache);
+    start_workers(&mut context, &streams)?;
+    let totals = start_watch(&mut context, &streams);
+
+    let guard = Guard::start(&mut context, cache)?;
+    let learning = Learning::new(guard, streams, totals);
+    let routes = kit_grpc::routes(LearningServiceServer::new(learning)).await?;
+    let addr = context.settings.grpc.addr;
+    let listener = context.bind(addr.unwrap_or(([127, 0, 0, 1], 50053).into()))?;
+    let stop = context.supervisor.stop_of(Stage::Listeners);
+    let serving = kit_grpc::serve(listener, routes, stop);
+    context.supervisor.spawn(Stage::Listeners, "grpc", serving);
+    Ok(context)
+}
+
+/// One worker per stream: a stream that is slow or stuck holds up no other.
+fn start_workers(context: &mut Context, streams: &StreamsPool) -> anyhow::Result<()> {
+    let consumer = consumer_name(SERVICE.name);
+    for of in CONSUMED {
+        let learner = Learner::new(streams.clone(), *of);
+        let worker = Worker::new(
+            streams.clone(),
+            *of,
+            consumer.clone(),
+            Timing::default(),
+            learner,
+        )?;
+        let stop = context.supervisor.stop_of(Stage::Workers);
+        context
+            .supervisor
+            .spawn(Stage::Workers, "consumer", async move {
+                worker.run(stop).await;
+                Ok(())
+            });
+    }
+    Ok(())
+}
+
+fn start_watch(
+    context: &mut Context,
+    streams: &StreamsPool,
+) -> watch::Receiver<Option<stream_worker::Totals>> {
+    let (told, totals) = watch::channel(None);
+    let stop = context.supervisor.stop_of(Stage::Workers);
+    let watching = watch(streams.clone(), CONSUMED, told, stop);
+    context
+        .supervisor
+        .spawn(Stage::Workers, "stream-watch", async move {
+            watching.await;
+            Ok(())
+        });
+    totals
+}

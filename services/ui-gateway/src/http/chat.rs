@@ -1,0 +1,203 @@
+//! The mentor's chat: the whole reply at once, or piece by piece as it is written.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use actix_web::{HttpResponse, http::header::ACCEPT, web::Bytes};
+use futures_util::{Stream, StreamExt, stream};
+use rpc::{
+    Malformed,
+    ai::{ChatRequest, ChatResponse, Reply, chat_response::Part},
+};
+use serde::Serialize;
+use service_kit::{Code, Problem};
+use tonic::Streaming;
+
+use super::{
+    Document, Signed,
+    call::Call,
+    envelope::SharedContext,
+    header::lists,
+    reply::{Answer, tell_replayed},
+};
+
+/// How long the mentor may take to begin, and from each piece of the reply to the next.
+const PIECE_WITHIN: Duration = Duration::from_secs(30);
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// Signed in: in their own conversations, about projects of theirs. What is wrong before the first
+/// piece is the answer's own status.
+pub(super) async fn chat(signed: Signed, mut call: Call) -> Answer {
+    let open = call.state.drain.enter();
+    let (conversation, project, message) = call
+        .json(|body| {
+            (
+                body.text_or_null("conversation_id"),
+                body.text_or_null("project_id"),
+                body.text("message"),
+            )
+        })
+        .await?;
+    let mut request = call.keyed(signed.call(ChatRequest {
+        conversation_id: named(conversation, "conversation")?,
+        project_id: named(project, "project")?,
+        message,
+    }))?;
+    request.set_timeout(PIECE_WITHIN);
+    let mut mentor = call.state.upstream.chat.clone();
+    let begin = async {
+        let answer = mentor.chat(request).await?;
+        let (metadata, mut pieces, _) = answer.into_parts();
+        let first = next_piece(&mut pieces).await?;
+        Ok::<_, Problem>((metadata, first, pieces))
+    };
+    let (metadata, first, mut pieces) = in_time(begin).await?;
+    let mut answer = HttpResponse::Ok();
+    tell_replayed(&mut answer, &metadata);
+    if !lists(&call.request, &ACCEPT, EVENT_STREAM) {
+        let reply = whole(first, &mut pieces).await?;
+        return Ok(answer.json(Told::from(reply)));
+    }
+    let events = events(Rc::clone(&call.context), first, pieces).map(move |event| {
+        let _counted_until_the_last_event = &open;
+        Ok::<_, actix_web::Error>(event)
+    });
+    Ok(answer.content_type(EVENT_STREAM).streaming(events))
+}
+
+/// An empty id is none to the service; here it names nothing.
+fn named(id: Option<String>, what: &str) -> Result<String, Problem> {
+    match id {
+        Some(id) if id.is_empty() => Err(Problem::not_found(what)),
+        id => Ok(id.unwrap_or_default()),
+    }
+}
+
+async fn next_piece(pieces: &mut Streaming<ChatResponse>) -> Result<Part, Problem> {
+    let piece = pieces.message().await?;
+    let part = piece.and_then(|piece| piece.part);
+    part.ok_or_else(|| Malformed("part").into())
+}
+
+async fn in_time<T>(taken: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let in_time = tokio::time::timeout(PIECE_WITHIN, taken).await;
+    in_time.unwrap_or_else(|_| {
+        let detail = "The mentor did not go on in time; ask again.";
+        Err(Problem::new(Code::DeadlineExceeded, detail))
+    })
+}
+
+async fn whole(first: Part, pieces: &mut Streaming<ChatResponse>) -> Result<Reply, Problem> {
+    let mut part = first;
+    loop {
+        match part {
+            Part::Reply(reply) => return Ok(reply),
+            Part::Delta(_) => part = in_time(next_piece(pieces)).await?,
+        }
+    }
+}
+
+/// A reply that is being told. When the client has gone it is dropped, and the call with it.
+struct Telling {
+    context: SharedContext,
+    /// Received, and not told yet.
+    first: Option<Part>,
+    pieces: Streaming<ChatResponse>,
+}
+
+/// Pieces until the whole, or until what went wrong.
+fn events(
+    context: SharedContext,
+    first: Part,
+    pieces: Streaming<ChatResponse>,
+) -> impl Stream<Item = Bytes> {
+    let start = Telling {
+        context,
+        first: Some(first),
+        pieces,
+    };
+    stream::unfold(Some(start), async |telling| {
+        let mut telling = telling?;
+        let part = match telling.first.take() {
+            Some(first) => Ok(first),
+            None => in_time(next_piece(&mut telling.pieces)).await,
+        };
+        Some(match part {
+            Ok(Part::Delta(text)) => (event("delta", &Delta { text }), Some(telling)),
+            Ok(Part::Reply(reply)) => (event("done", &Told::from(reply)), None),
+            Err(problem) => {
+                let document = Document::new(&problem, &telling.context.request_id);
+                (event("error", &document), None)
+            }
+        })
+    })
+}
+
+/// One server-sent event. JSON has no line breaks of its own.
+fn event(kind: &str, data: &impl Serialize) -> Bytes {
+    // Texts and numbers can always be written.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {kind}\ndata: {data}\n\n").into()
+}
+
+#[derive(Serialize)]
+struct Delta {
+    text: String,
+}
+
+/// A reply as it is told.
+#[derive(Serialize)]
+struct Told {
+    conversation_id: String,
+    message_id: String,
+    reply: String,
+    style: BTreeMap<String, String>,
+    references: Vec<Reference>,
+    suggestions: Vec<Suggestion>,
+    cached: bool,
+    source: String,
+    profile_version: u64,
+}
+
+#[derive(Serialize)]
+struct Reference {
+    r#type: String,
+    id: String,
+    r#ref: String,
+}
+
+#[derive(Serialize)]
+struct Suggestion {
+    kind: String,
+    task_id: String,
+    label: String,
+}
+
+impl From<Reply> for Told {
+    fn from(reply: Reply) -> Self {
+        let references = reply.references.into_iter().map(|of| Reference {
+            r#type: of.r#type,
+            id: of.id,
+            r#ref: of.r#ref,
+        });
+        let suggestions = reply.suggestions.into_iter().map(|of| Suggestion {
+            kind: of.kind,
+            task_id: of.task_id,
+            label: of.label,
+        });
+        Self {
+            conversation_id: reply.conversation_id,
+            message_id: reply.message_id,
+            reply: reply.text,
+            style: reply.style.into_iter().collect(),
+            references: references.collect(),
+            suggestions: suggestions.collect(),
+            cached: reply.cached,
+            source: reply.source,
+            profile_version: reply.profile_version,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The streams and their dead letters, for admins.
+
+use actix_web::HttpResponse;
+use futures_util::future;
+use redis_access::{AccessError, GroupReport, StreamsPool};
+use redis_contracts::{DEAD_LETTERS, DeadLetter, Kind, Position, Timestamp, catalog};
+use serde::Serialize;
+use serde_json::Value;
+use service_kit::Problem;
+
+use super::{Signed, admin::ADMIN, call::Call, reply::Answer};
+
+/// Dead letters of a page whose length was not said.
+const PAGE: u32 = 50;
+
+/// Admins: every stream with a fixed name.
+pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+    #[derive(Serialize)]
+    struct Streams {
+        streams: Vec<Stream>,
+    }
+
+    signed.require_role(ADMIN)?;
+    let described = names().map(|name| describe(&call.state.streams, name));
+    let streams = future::try_join_all(described).await?;
+    Ok(HttpResponse::Ok().json(Streams { streams }))
+}
+
+/// Admins: newest first.
+pub(super) async fn dead_letters(signed: Signed, call: Call) -> Answer {
+    signed.require_role(ADMIN)?;
+    let named = call.request.match_info().get("stream").unwrap_or_default();
+    let stream = names().find(|name| *name == named);
+    let stream = stream.ok_or_else(|| Problem::not_found("stream"))?;
+    let query = call.query();
+    let limit = match query.limit()? {
+        0 => PAGE as usize,
+        limit => limit as usize,
+    };
+    let before = query.parse::<Position>("cursor", "expected a cursor as given by the server")?;
+    let streams = &call.state.streams;
+    let mut letters = streams.dead_letters(stream, before, limit + 1).await?;
+    let more = letters.len() > limit;
+    letters.truncate(limit);
+    let last = letters.last().filter(|_| more);
+    let page = Page {
+        next_cursor: last.map(|(position, _)| *position),
+        items: letters.into_iter().map(Letter::from).collect(),
+    };
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// A stream of its own for each project or person is not among them.
+fn names() -> impl Iterator<Item = &'static str> {
+    let declared = catalog().into_iter();
+    let declared = declared.map(|(_, declaration, _)| declaration);
+    let fixed = declared.filter(|of| matches!(of.kind, Kind::Stream) && !of.pattern.contains('{'));
+    fixed.map(|of| of.pattern)
+}
+
+#[derive(Serialize)]
+struct Stream {
+    stream: &'static str,
+    length: u64,
+    bytes: u64,
+    dead_letters: u64,
+    groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    group: String,
+    lag: u64,
+    lag_seconds: f64,
+    pending: u64,
+    oldest_pending_seconds: f64,
+    consumers: u64,
+}
+
+/// A stream that nothing was appended to yet is empty.
+async fn describe(streams: &StreamsPool, stream: &'static str) -> Result<Stream, AccessError> {
+    let dead = DEAD_LETTERS.key(stream.to_owned());
+    let (held, dead) =
+        future::try_join(streams.describe(stream), streams.describe(dead.name())).await?;
+    let dead_letters = dead.map_or(0, |dead| dead.length);
+    let (length, bytes, groups) = held.map_or_else(Default::default, |held| {
+        (held.length, held.bytes, held.groups)
+    });
+    Ok(Stream {
+        stream,
+        length,
+        bytes,
+        dead_letters,
+        groups: groups.into_iter().map(Group::from).collect(),
+    })
+}
+
+impl From<GroupReport> for Group {
+    fn from(of: GroupReport) -> Self {
+        Self {
+            group: of.name,
+            lag: of.lag,
+            lag_seconds: of.lag_seconds,
+            pending: of.pending,
+            oldest_pending_seconds: of.oldest_pending_seconds,
+            consumers: of.consumers,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Page {
+    items: Vec<Letter>,
+    next_cursor: Option<Position>,
+}
+
+#[derive(Serialize)]
+struct Letter {
+    id: Position,
+    /// Text where it is no JSON.
+    event: Value,
+    source_stream: String,
+    source_id: String,
+    group: String,
+    error: String,
+    attempts: u64,
+    failed_at: Timestamp,
+}
+
+impl From<(Position, DeadLetter)> for Letter {
+    fn from((id, letter): (Position, DeadLetter)) -> Self {
+        Self {
+            id,
+            event: serde_json::from_str(&letter.event).unwrap_or(Value::String(letter.event)),
+            source_stream: letter.source_stream,
+            source_id: letter.source_id,
+            group: letter.group,
+            error: letter.error,
+            attempts: letter.attempts,
+            failed_at: letter.failed_at,
+        }
+    }
+}

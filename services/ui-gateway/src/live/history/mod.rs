@@ -1,0 +1,141 @@
+//! What happened before: each kind of topic knows where its history is.
+
+mod people;
+mod projects;
+
+use std::{sync::Arc, time::Duration};
+
+use redis_access::{Backoff, Entry, StreamsPool};
+use redis_contracts::{Position, Topic};
+use rpc::project::project_service_client::ProjectServiceClient;
+use service_kit::{Code, Problem, RequestContext};
+use tokio::{sync::Semaphore, time::Instant};
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+use self::{people::People, projects::Projects};
+
+/// Readings at once in the whole process; the others wait their turn, so that a thousand clients that
+/// come back together do not stall those that are live.
+const AT_ONCE: usize = 16;
+
+/// Longest wait for where a reader stands: a subscription is answered within a second.
+const STANDING_WITHIN: Duration = Duration::from_millis(900);
+
+/// Longest wait for a history that is away.
+const WAIT_FOR: Duration = Duration::from_secs(10);
+
+/// Reads histories. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct History {
+    projects: Projects,
+    people: People,
+    turns: Arc<Semaphore>,
+}
+
+/// On whose behalf a history is read.
+#[derive(Clone)]
+pub(super) struct Reading {
+    /// Who they are.
+    pub(super) user_id: Uuid,
+    /// The access token.
+    pub(super) token: Arc<str>,
+    /// The request.
+    pub(super) context: RequestContext,
+}
+
+/// Where a reader stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// The position to go on from: the reader's, or the newest after a gap.
+    pub(super) from: Position,
+    /// The position of the newest event.
+    pub(super) newest: Position,
+    /// Events between the two.
+    pub(super) behind: u32,
+    /// What is before `from` has to be read from a snapshot.
+    pub(super) gap: bool,
+}
+
+impl Standing {
+    /// Of a reader that has missed nothing.
+    const fn at(newest: Position) -> Self {
+        Self {
+            from: newest,
+            newest,
+            behind: 0,
+            gap: false,
+        }
+    }
+
+    const fn after_a_gap(self) -> Self {
+        Self { gap: true, ..self }
+    }
+}
+
+impl History {
+    pub(super) fn new(streams: StreamsPool, service: ProjectServiceClient<Channel>) -> Self {
+        Self {
+            people: People {
+                streams: streams.clone(),
+            },
+            projects: Projects { streams, service },
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Where a reader at `after` stands in a topic; refused for one it may not see.
+    pub(super) async fn standing(
+        &self,
+        topic: Topic,
+        after: Option<&str>,
+        reading: &Reading,
+    ) -> Result<Standing, Problem> {
+        let asked = async {
+            let _turn = self.turns.acquire().await;
+            match topic {
+                Topic::Project(id) => self.projects.standing(id, after, reading).await,
+                Topic::User(id) => self.people.standing(id, after, reading).await,
+            }
+        };
+        let answer = tokio::time::timeout(STANDING_WITHIN, asked).await;
+        answer.map_err(|_| Problem::unavailable("The history"))?
+    }
+
+    /// Events right after a position, in order; none when there are none yet. What is away is waited
+    /// for a while: whoever was live before it went would else have to begin anew.
+    pub(super) async fn after(
+        &self,
+        topic: Topic,
+        position: Position,
+        reading: &Reading,
+    ) -> Result<Vec<Entry>, Problem> {
+        let give_up_at = Instant::now() + WAIT_FOR;
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(250));
+        loop {
+            match self.read_after(topic, position, reading).await {
+                Err(problem)
+                    if problem.code == Code::Unavailable && Instant::now() < give_up_at =>
+                {
+                    tokio::time::sleep(backoff.next_wait()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn read_after(
+        &self,
+        topic: Topic,
+        position: Position,
+        reading: &Reading,
+    ) -> Result<Vec<Entry>, Problem> {
+        let turn = self.turns.acquire().await;
+        let _turn =
+            turn.map_err(|_| Problem::new(Code::Unavailable, "The gateway is stopping."))?;
+        match topic {
+            Topic::Project(id) => self.projects.after(id, position, reading).await,
+            Topic::User(id) => self.people.after(id, position).await,
+        }
+    }
+}

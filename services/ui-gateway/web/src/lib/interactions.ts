@@ -1,0 +1,10 @@
+import { api } from './api'
+import type { InteractionKind, Suggestion } from './mentor-types'
+
+/**
+ * Tells what was done with a reply. It is done whether or not it can be told, so nobody waits for
+ * this or hears that it failed.
+ */
+export function record(messageId: string, kind: InteractionKind, suggestion?: Suggestion): void {
+  api.interact(messageId, kind, suggestion).catch(() => {})
+}
