@@ -9,19 +9,20 @@ use super::{
     wording::{capital, counted, listed},
 };
 
-/// How each point of a supportive reply begins.
-const BEGINNINGS: [&str; 5] = [
-    "A good start is to",
-    "Then you could",
-    "After that, you could",
-    "When there is time, you could",
-    "And in the end, you could",
+/// How each point of prose begins, in a direct and in a supportive reply.
+const DIRECT: [&str; 5] = ["", "then ", "after that, ", "next, ", "in the end, "];
+const SUPPORTIVE: [&str; 5] = [
+    "a good start is to ",
+    "then you could ",
+    "after that, you could ",
+    "when there is time, you could ",
+    "and in the end, you could ",
 ];
 
 /// Points that a manner has room for.
 pub(super) const fn room(manner: Manner) -> usize {
     match (manner.detailed, manner.form) {
-        (true, _) => BEGINNINGS.len(),
+        (true, _) => SUPPORTIVE.len(),
         (false, Form::Steps | Form::Example) => 3,
         (false, Form::Explanation) => 2,
     }
@@ -29,9 +30,7 @@ pub(super) const fn room(manner: Manner) -> usize {
 
 /// The points as text, with the suggestions that go with them.
 pub(super) fn write(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
-    for point in points {
-        draft.suggest(point);
-    }
+    draft.suggest(points);
     match manner.form {
         Form::Steps => steps(draft, points, manner),
         Form::Example => example(draft, points, manner),
@@ -77,7 +76,7 @@ pub(super) fn more(
 /// One task that was asked about.
 pub(super) fn about(draft: &mut Draft, point: &Point<'_>, manner: Manner) -> String {
     let task = draft.task(point.task);
-    draft.suggest(point);
+    draft.suggest(std::slice::from_ref(point));
     let state = match manner.detailed {
         true => state_in_full(point, draft.now),
         false => format!("{}.", state(point, draft.now)),
@@ -88,17 +87,17 @@ pub(super) fn about(draft: &mut Draft, point: &Point<'_>, manner: Manner) -> Str
     }
     let tip = tip(point.reason, point.task.status, manner.supportive);
     let act = match manner.supportive {
-        true => format!("You could {}.", act(point, "it")),
-        false => format!("{}.", capital(&act(point, "it"))),
+        true => format!("you could {}.", act(point, "it")),
+        false => format!("{}.", act(point, "it")),
     };
     let why = match manner.detailed {
         true => why(point.reason),
         false => "",
     };
     match manner.form {
-        Form::Steps => format!("{}\n1. {act}\n2. {tip}", sentences(&[&claim, why])),
+        Form::Steps => format!("{}\n1. {}\n2. {tip}", sentences(&[&claim, why]), capital(&act)),
         Form::Example => sentences(&[&claim, why, "One way forward:", &act, tip]),
-        Form::Explanation => sentences(&[&claim, why, &act, tip]),
+        Form::Explanation => sentences(&[&claim, why, &capital(&act), tip]),
     }
 }
 
@@ -107,12 +106,13 @@ fn steps(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
     let mut lines = Vec::new();
     for (place, point) in points.iter().enumerate() {
         let task = draft.task(point.task);
-        let act = beginning(&act(point, &task), place, manner);
+        let beginning = if manner.supportive { SUPPORTIVE[place] } else { "" };
+        let act = capital(&format!("{beginning}{}", act(point, &task)));
         let line = match manner.detailed {
-            true => {
-                let tip = tip(point.reason, point.task.status, manner.supportive);
-                format!("{act}. It {} {tip}", state_in_full(point, draft.now))
-            }
+            true => sentences(&[
+                &format!("{act}. It {}", state_in_full(point, draft.now)),
+                tip_once(points, place, manner),
+            ]),
             false => format!("{act}: it {}.", state(point, draft.now)),
         };
         lines.push(format!("{}. {line}", place + 1));
@@ -121,6 +121,19 @@ fn steps(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
         lines.extend(order(points));
     }
     lines.join("\n")
+}
+
+/// The tip for a point, unless one of the same kind stands before it.
+fn tip_once(points: &[Point<'_>], place: usize, manner: Manner) -> &'static str {
+    let point = &points[place];
+    match is_repeated(points, place) {
+        true => "",
+        false => tip(point.reason, point.task.status, manner.supportive),
+    }
+}
+
+fn is_repeated(points: &[Point<'_>], place: usize) -> bool {
+    points[..place].iter().any(|before| before.reason == points[place].reason)
 }
 
 /// Why the points stand in this order, where that is not seen at once.
@@ -170,8 +183,10 @@ fn example(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
         &format!("So {act}. {tip}"),
     ]);
     let mut lines = vec![worked];
-    if !rest.is_empty() {
-        lines.push("The others, in the same way:".to_owned());
+    match rest.len() {
+        0 => {}
+        1 => lines.push("The other, in the same way:".to_owned()),
+        _ => lines.push("The others, in the same way:".to_owned()),
     }
     for point in rest {
         let task = draft.task(point.task);
@@ -195,7 +210,7 @@ fn follow(draft: &mut Draft, rest: &[Point<'_>], manner: Manner) -> String {
         (0, _) => String::new(),
         (1, false) => format!("After it comes {}.", listed(&tasks)),
         (_, false) => format!("After it come {}.", listed(&tasks)),
-        (_, true) => format!("{} can wait until then.", listed(&tasks)),
+        (_, true) => format!("{} can follow.", listed(&tasks)),
     }
 }
 
@@ -204,20 +219,22 @@ fn explanation(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> Strin
     let mut paragraphs = Vec::new();
     for (place, point) in points.iter().enumerate() {
         let task = draft.task(point.task);
-        let mut act = act(point, &task);
-        if !manner.supportive {
-            match place {
-                0 if points.len() > 1 => act.push_str(" first"),
-                0 => {}
-                _ => act.insert_str(0, "then "),
-            }
-        }
-        let act = beginning(&act, place, manner);
+        let act = act(point, &task);
+        let act = match manner.supportive {
+            true => format!("{}{act}", SUPPORTIVE[place]),
+            false if place == 0 && points.len() > 1 => format!("{act} first"),
+            false => format!("{}{act}", DIRECT[place]),
+        };
+        let act = capital(&act);
+        let why = match is_repeated(points, place) {
+            true => "",
+            false => why(point.reason),
+        };
         paragraphs.push(match (manner.detailed, place) {
             (true, _) => sentences(&[
                 &format!("{act}. It {}", state_in_full(point, draft.now)),
-                why(point.reason),
-                tip(point.reason, point.task.status, manner.supportive),
+                why,
+                tip_once(points, place, manner),
             ]),
             (false, 0) => {
                 let because = because(point.reason);
@@ -227,13 +244,6 @@ fn explanation(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> Strin
         });
     }
     paragraphs.join(if manner.detailed { "\n\n" } else { " " })
-}
-
-fn beginning(act: &str, place: usize, manner: Manner) -> String {
-    match BEGINNINGS.get(place).filter(|_| manner.supportive) {
-        Some(beginning) => format!("{beginning} {act}"),
-        None => capital(act),
-    }
 }
 
 /// Those that say something, with a blank between.

@@ -87,50 +87,71 @@ pub(super) fn tell(
     texts
 }
 
-fn told_changes(draft: &mut Draft, changed: &[&Project], manner: Manner, naming: Naming) -> String {
-    let mut lines = Vec::new();
-    let mut all_own = true;
-    for project in &changed[..changed.len().min(TOLD)] {
-        let Some(changes) = &project.changes else {
-            continue;
-        };
+fn told_changes(
+    draft: &mut Draft,
+    changed: &[&Project],
+    manner: Manner,
+    naming: Naming,
+) -> String {
+    let (told, others) = changed.split_at(changed.len().min(TOLD));
+    let is_foreign = |project: &&Project| {
+        let changes = project.changes.as_ref();
+        changes.is_some_and(|changes| !are_own(changes, &draft.asker))
+    };
+    let welcome = match manner.supportive && told.iter().any(is_foreign) {
+        true => "Welcome back. ",
+        false => "",
+    };
+    let mut text = match told {
+        [project] => format!("{welcome}Since you were last here in {}", line(draft, project, naming)),
+        _ if naming.most == 0 => format!("{welcome}Since you were last here: {}.", totals(draft, told)),
+        _ => {
+            let lines: Vec<_> = told.iter().map(|of| line(draft, of, naming)).collect();
+            format!("{welcome}Since you were last here:\n{}\n", lines.join("\n"))
+        }
+    };
+    if !others.is_empty() {
+        let keys: Vec<_> = others.iter().map(|project| draft.project(project)).collect();
+        let blank = if text.ends_with('\n') { "" } else { " " };
+        text.push_str(&format!("{blank}There are changes in {} as well.", listed(&keys)));
+    }
+    text.trim_end().to_owned()
+}
+
+/// `KEY: 2 new tasks and 1 completion.`, with the newest of them.
+fn line(draft: &mut Draft, project: &Project, naming: Naming) -> String {
+    let key = draft.project(project);
+    draft.seen(project);
+    let Some(changes) = &project.changes else {
+        return key;
+    };
+    let counts = counts(changes, are_own(changes, &draft.asker));
+    format!("{key}: {counts}.{}", latest(draft, changes, naming))
+}
+
+/// `5 changes in ONE and 2 changes in TWO`
+fn totals(draft: &mut Draft, projects: &[&Project]) -> String {
+    let mut totals = Vec::new();
+    for project in projects {
         let key = draft.project(project);
         draft.seen(project);
-        let own = are_own(changes, &draft.asker);
-        all_own &= own;
-        let counts = counts(changes, own);
-        let mut line = match changed.len() {
-            1 => format!("Since you were last here in {key}: {counts}."),
-            _ => format!("{key}: {counts}."),
-        };
-        line.push_str(&latest(draft, changes, naming));
-        lines.push(line);
+        let total = project.changes.as_ref().map_or(0, |changes| changes.total);
+        totals.push(format!("{} in {key}", changes_in_all(total)));
     }
-    let mut text = String::new();
-    if manner.supportive && !all_own {
-        text.push_str("Welcome back. ");
+    listed(&totals)
+}
+
+fn changes_in_all(total: u32) -> String {
+    match total > COUNTED {
+        true => "more than 10,000 changes".to_owned(),
+        false => counted(total, "change", "changes"),
     }
-    if changed.len() > 1 {
-        text.push_str("Since you were last here:\n");
-    }
-    text.push_str(&lines.join("\n"));
-    if let Some(others) = changed.get(TOLD..).filter(|others| !others.is_empty()) {
-        let keys: Vec<_> = others
-            .iter()
-            .map(|project| draft.project(project))
-            .collect();
-        text.push_str(&format!(
-            "\nThere are changes in {} as well.",
-            listed(&keys)
-        ));
-    }
-    text
 }
 
 /// `2 new tasks, 1 completion and 1 other change, all your own`
 fn counts(changes: &Changes, own: bool) -> String {
     if changes.total > COUNTED {
-        return "more than 10,000 changes".to_owned();
+        return changes_in_all(changes.total);
     }
     let count_of = |type_name: &str| changes.by_type.get(type_name).copied().unwrap_or_default();
     let known: u32 = NAMES.iter().map(|(name, ..)| count_of(name)).sum();

@@ -358,12 +358,21 @@ impl Draft {
         self.reply.seen.insert(project.id, project.newest);
     }
 
-    /// Suggests what can be done about a task that the reply names.
-    fn suggest(&mut self, point: &Point<'_>) {
-        if self.reply.suggestions.len() < MOST_SUGGESTIONS {
-            self.reply
-                .suggestions
-                .extend(suggestion::of(point, self.now));
-        }
+    /// Suggests what can be done about tasks that the reply names: each kind once, then the others.
+    fn suggest(&mut self, points: &[Point<'_>]) {
+        let all: Vec<_> = points
+            .iter()
+            .filter_map(|point| suggestion::of(point, self.now))
+            .collect();
+        let is_repeated = |place: &usize| {
+            let mut before = all[..*place].iter();
+            before.any(|before| before.kind == all[*place].kind)
+        };
+        let (repeated, first): (Vec<_>, Vec<_>) = (0..all.len()).partition(is_repeated);
+        let chosen = first.into_iter().chain(repeated).take(MOST_SUGGESTIONS);
+        let mut chosen: Vec<_> = chosen.collect();
+        chosen.sort_unstable();
+        let chosen = chosen.into_iter().map(|place| all[place].clone());
+        self.reply.suggestions = chosen.collect();
     }
 }

@@ -69,9 +69,8 @@ pub(super) fn state_in_full(point: &Point<'_>, now: Now) -> String {
             days(now.unchanged_days(task))
         ),
         (Reason::Unreviewed, _) => format!("{state}, since {changed_on}"),
-        (Reason::Big, _) => format!("{state} and is {}", column(task.status)),
         (Reason::Asked, _) => format!("{state}. It was last changed on {changed_on}"),
-        (Reason::Next | Reason::Later | Reason::Overdue, _) => state,
+        (Reason::Overdue | Reason::Big | Reason::Next | Reason::Later, _) => state,
     };
     if point.is_big && point.reason != Reason::Big {
         text.push_str(&format!(". It also has {}", steps(task)));
@@ -95,7 +94,7 @@ pub(super) const fn because(reason: Reason) -> &'static str {
 /// Why that counts, a sentence.
 pub(super) const fn why(reason: Reason) -> &'static str {
     match reason {
-        Reason::Overdue => "What is overdue comes first: somebody may have planned with that day.",
+        Reason::Overdue => "What is overdue comes first: somebody may have counted on that day.",
         Reason::Stuck => "Work that stands still usually waits for a decision or for help.",
         Reason::Unreviewed => {
             "The work is done, but it counts only once somebody has looked at it."
@@ -144,12 +143,13 @@ pub(super) const fn tag(reason: Reason) -> &'static str {
         Reason::Stuck => "stuck",
         Reason::Unreviewed => "waiting for review",
         Reason::Big => "big",
-        Reason::Next | Reason::Later => "next on the board",
+        Reason::Next => "next on the board",
+        Reason::Later => "further down the board",
         Reason::Asked => "asked about",
     }
 }
 
-/// What such tasks are called together: before `is` or `are`, and after it.
+/// Where a task stands, after `is`.
 pub(super) const fn column(status: Status) -> &'static str {
     match status {
         Status::Todo => "to do",
