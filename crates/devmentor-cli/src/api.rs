@@ -1,14 +1,18 @@
 //! The running platform's REST API, as a signed-in person.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use service_kit::{Service, config};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::{arguments::Global, output::Usage};
 
@@ -22,7 +26,15 @@ pub(crate) struct Api {
     client: Client,
     url: String,
     data_dir: PathBuf,
-    token: OnceCell<String>,
+    /// As the command line gives it.
+    token: Option<String>,
+    admin: Mutex<Option<Session>>,
+}
+
+/// Signed in as the first admin.
+struct Session {
+    token: String,
+    renew_at: Instant,
 }
 
 /// A page of a list.
@@ -84,7 +96,9 @@ impl Api {
             .filter(|url| matches!(url.scheme(), "http" | "https"));
         let parsed =
             parsed.ok_or_else(|| Usage(format!("--url {url}: expected http://HOST:PORT")))?;
+        // A WebSocket begins as HTTP/1.1.
         let mut client = Client::builder()
+            .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE_TIMEOUT);
         if matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
@@ -94,7 +108,8 @@ impl Api {
             client: client.build().context("TLS cannot be set up")?,
             url,
             data_dir: global.data_dir.clone(),
-            token: OnceCell::new_with(global.token.clone()),
+            token: global.token.clone(),
+            admin: Mutex::default(),
         })
     }
 
@@ -114,15 +129,25 @@ impl Api {
         method: Method,
         path: &str,
     ) -> anyhow::Result<RequestBuilder> {
-        let token = self.token.get_or_try_init(|| self.sign_in()).await?;
-        Ok(self.anonymous(method, path).bearer_auth(token))
+        let request = self.anonymous(method, path);
+        if let Some(token) = &self.token {
+            return Ok(request.bearer_auth(token));
+        }
+        let mut admin = self.admin.lock().await;
+        let session = match admin.take() {
+            Some(session) if Instant::now() < session.renew_at => session,
+            _ => self.sign_in().await?,
+        };
+        Ok(request.bearer_auth(&admin.insert(session).token))
     }
 
     /// Sends it; a problem document becomes the error.
     pub(crate) async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let response = self.send_any(request).await?;
         match response.status() {
-            status if status.is_success() => Ok(response),
+            status if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS => {
+                Ok(response)
+            }
             status => match response.json::<ProblemDocument>().await {
                 Ok(problem) => Err(problem.into()),
                 Err(_) => bail!("{} answered {status}; is it DevMentor?", self.url),
@@ -182,22 +207,25 @@ impl Api {
         }
     }
 
-    async fn sign_in(&self) -> anyhow::Result<String> {
+    async fn sign_in(&self) -> anyhow::Result<Session> {
         #[derive(Deserialize)]
         struct SignedIn {
             access_token: String,
+            expires_in: u64,
         }
         let (email, password) = self.bootstrap_admin()?;
         let body = json!({"email": email, "password": password.expose_secret()});
         let request = self.anonymous(Method::POST, "/api/auth/login").json(&body);
         let signed_in: Result<SignedIn, _> = self.fetch(request).await;
-        signed_in
-            .map(|signed_in| signed_in.access_token)
-            .with_context(|| {
-                format!(
-                    "signing in as {email} failed; give --token, or the --data-dir of that platform"
-                )
-            })
+        let signed_in = signed_in.with_context(|| {
+            format!(
+                "signing in as {email} failed; give --token, or the --data-dir of that platform"
+            )
+        })?;
+        Ok(Session {
+            token: signed_in.access_token,
+            renew_at: Instant::now() + Duration::from_secs(signed_in.expires_in) / 2,
+        })
     }
 
     /// The first admin, as auth-service made it.

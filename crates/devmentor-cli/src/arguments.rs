@@ -91,11 +91,13 @@ Examples:
         #[arg(long, value_name = "KEY")]
         project: String,
     },
-    /// Shows streams and their consumer groups; exit 1 when a group lags by a minute or nobody reads it
-    #[command(after_help = "Examples:\n  devmentor streams\n  devmentor streams --watch")]
+    /// Shows streams and their consumer groups; exit 1 when a group is a minute behind or nobody reads it
+    #[command(
+        after_help = "Examples:\n  devmentor streams\n  devmentor streams --watch\n  devmentor streams --json"
+    )]
     Streams {
         /// Looks again every two seconds, until Ctrl-C
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         watch: bool,
     },
     /// Dead letters: entries that no consumer can take
@@ -105,7 +107,7 @@ Examples:
         #[command(subcommand)]
         command: DlqCommand,
     },
-    /// Goes the whole way as a new person: sign up, project, live event, mentor, rating, profile; names the step that failed
+    /// Goes the whole way as a new person: sign up, project, live event, mentor, rating, profile; exit 1 names the step that failed
     #[command(
         after_help = "Examples:\n  devmentor smoke\n  devmentor smoke --url https://mentor.example.org --json"
     )]
@@ -153,11 +155,18 @@ pub(crate) struct UpOptions {
 /// What to do with dead letters.
 #[derive(Subcommand)]
 pub(crate) enum DlqCommand {
-    /// Lists those of one stream, or of all; exit 1 when there are any
-    #[command(after_help = "Examples:\n  devmentor dlq list\n  devmentor dlq list user:feedback")]
+    /// Lists those of one stream, or of all, newest first
+    #[command(after_help = "\
+Examples:
+  devmentor dlq list
+  devmentor dlq list user:feedback --limit 1000")]
     List {
         /// The stream they were in
         stream: Option<String>,
+        /// At most so many of a stream
+        #[arg(long, default_value_t = 100, value_name = "N",
+              value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
     },
     /// Shows one with its event
     #[command(after_help = "Example:\n  devmentor dlq show user:feedback 1700000000000-0")]

@@ -5,6 +5,7 @@
 mod api;
 mod arguments;
 mod config_check;
+mod dlq;
 mod import;
 mod manifest;
 mod output;
@@ -48,8 +49,12 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
         Command::Import { file, project } => {
             import::run(&api()?, &file, &project, global.json).await
         }
-        Command::Streams { watch } => streams::list(&api()?, watch, global.json).await,
-        Command::Dlq { command } => streams::dead_letters(&api()?, command, global.json).await,
+        Command::Streams { watch: true } => streams::watch(&api()?).await,
+        Command::Streams { watch: false } => streams::list(&api()?, global.json).await,
+        Command::Dlq { command } => {
+            dlq::run(&api()?, command, global.json).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Smoke => smoke::run(&api()?, global.json).await,
         Command::Config {
             command: ConfigCommand::Check,

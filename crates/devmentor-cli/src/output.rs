@@ -27,6 +27,16 @@ pub(crate) fn document(document: &Value) {
     answer(&format!("{document:#}"));
 }
 
+/// One of several answers: on a terminal it takes the place of the one before.
+pub(crate) fn page(text: &str) {
+    let begin = if io::stdout().is_terminal() {
+        "\x1b[H\x1b[2J"
+    } else {
+        ""
+    };
+    answer(&format!("{begin}{text}\n"));
+}
+
 /// Anything beside the answer.
 pub(crate) fn tell(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));

@@ -27,7 +27,7 @@ const CPU_FOR: f64 = 100_000.0;
 const SHARE: f64 = 1.0 / 3.0;
 
 const KINDS: [(Kind, &str); 3] = [
-    (Kind::Bare, "bare XREADGROUP + XACK"),
+    (Kind::Bare, "bare loop"),
     (Kind::NoOp, "worker, no-op"),
     (Kind::Profiles, "worker, profiles"),
 ];

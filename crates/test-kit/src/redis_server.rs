@@ -84,6 +84,14 @@ impl RedisServer {
         connection.await.expect("a connection to Redis")
     }
 
+    /// Appends an event to a stream as anyone may (XADD); gives its ID.
+    pub async fn append(&self, stream: &str, event: &str) -> String {
+        let mut command = redis::cmd("XADD");
+        command.arg(stream).arg("*").arg("event").arg(event);
+        let mut connection = self.connect().await;
+        command.query_async(&mut connection).await.expect("XADD")
+    }
+
     /// Kills it (SIGKILL), as a crash would.
     pub fn kill(&mut self) {
         end(&mut self.process);

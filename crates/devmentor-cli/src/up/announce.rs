@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     console::Console,
     ready::{self, Probe},
-    tour,
+    tour::{self, Tour},
 };
-use crate::{api::Api, output};
+use crate::output;
 
 /// After so long without being ready, it is said what is not.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -39,20 +39,20 @@ pub(super) struct SignIn {
 pub(super) async fn when_ready(
     probes: Vec<(&'static str, Probe)>,
     sign_in: Option<SignIn>,
-    tour: Option<Api>,
+    tour: Option<Tour>,
     console: Console,
     as_json: bool,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let prepared = async {
+        all_ready(probes, &console).await;
+        if let Some(tour) = tour {
+            make(&tour, &console).await;
+        }
+    };
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        () = all_ready(probes, &console) => {}
-    }
-    if let Some(api) = tour {
-        match tour::make(&api).await {
-            Ok(()) => console.note("the tour is project TOUR"),
-            Err(error) => console.note(&format!("the tour was not made: {error:#}")),
-        }
+        () = prepared => {}
     }
     if as_json {
         output::document(&document(sign_in.as_ref()));
@@ -61,6 +61,13 @@ pub(super) async fn when_ready(
     }
     stop.cancelled().await;
     Ok(())
+}
+
+async fn make(tour: &Tour, console: &Console) {
+    match tour.make().await {
+        Ok(()) => console.note(&format!("the tour is project {}", tour::KEY)),
+        Err(error) => console.note(&format!("the tour was not made: {error:#}")),
+    }
 }
 
 async fn all_ready(probes: Vec<(&'static str, Probe)>, console: &Console) {

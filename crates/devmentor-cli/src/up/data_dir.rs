@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -11,28 +12,29 @@ use anyhow::{Context, bail};
 /// A claimed data directory; free again when this is dropped or the process dies.
 pub(super) struct DataDir {
     path: PathBuf,
+    was_empty: bool,
     _lock: File,
 }
 
 impl DataDir {
-    /// Whether nothing is kept there yet.
-    pub(super) fn is_empty(path: &Path) -> bool {
-        fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none())
-    }
-
     /// Makes the directory, for this user only, and claims it.
     pub(super) fn claim(path: &Path) -> anyhow::Result<Self> {
         let named = || path.display().to_string();
         let make = |path: &Path| DirBuilder::new().recursive(true).mode(0o700).create(path);
         make(path).with_context(named)?;
         let path = fs::canonicalize(path).with_context(named)?;
+        let was_empty = holds_nothing(&path).with_context(named)?;
         make(&path.join("logs")).with_context(named)?;
         let lock = OpenOptions::new()
             .create(true)
             .append(true)
             .open(path.join("up.lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self {
+                path,
+                was_empty,
+                _lock: lock,
+            }),
             Err(TryLockError::WouldBlock) => bail!(
                 "another `devmentor up` runs on {}; stop it, or give --data-dir and --port-offset",
                 path.display()
@@ -45,9 +47,26 @@ impl DataDir {
         &self.path
     }
 
+    /// Whether no service had kept anything there when it was claimed.
+    pub(super) fn was_empty(&self) -> bool {
+        self.was_empty
+    }
+
     pub(super) fn log_file(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.log"))
     }
+}
+
+/// What an `up` that was refused leaves does not count: this makes it before any service runs.
+fn holds_nothing(path: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if !(["logs", "up.lock"].contains(&&*name) || name.starts_with("redis-")) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -66,5 +85,14 @@ mod tests {
         assert!(DataDir::claim(&path).is_err());
         drop(held);
         assert!(DataDir::claim(&path).is_ok());
+    }
+    #[test]
+    fn is_empty_until_a_service_kept_something() {
+        let outer = tempfile::tempdir().expect("a directory");
+        let path = outer.path().join("data");
+        let empty = || DataDir::claim(&path).expect("free").was_empty();
+        assert!(empty() && empty(), "what `up` makes does not count");
+        fs::write(path.join("auth-service.db"), "").expect("written");
+        assert!(!empty());
     }
 }

@@ -20,13 +20,12 @@ use service_kit::{Stage, Supervisor};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    api::Api,
     arguments::{Global, UpOptions},
     manifest::Manifest,
     output::{self, Usage},
 };
 
-use self::{console::Console, data_dir::DataDir, keep::Ending, plan::Plan};
+use self::{console::Console, data_dir::DataDir, keep::Ending, plan::Plan, tour::Tour};
 
 pub(crate) use self::child::exec_child;
 
@@ -42,39 +41,20 @@ pub(crate) async fn run(global: &Global, options: &UpOptions) -> anyhow::Result<
     if !options.no_build && !build::run(&root, signals(1)?).await? {
         return Ok(ExitCode::FAILURE);
     }
-    let tour = tour_guide(global, options)?;
     let data_dir = DataDir::claim(&global.data_dir)?;
     let plan = Plan::new(&manifest, &root, &data_dir, &selected)?;
     port_owner::refuse_taken(&plan.processes)?;
     for need in plan.missing_needs(&manifest) {
         output::tell(&need);
     }
+    let tour = match options.tour {
+        true => Tour::new(global, &data_dir, &plan)?,
+        false => None,
+    };
     tokio::select! {
         ended = supervise(plan, &data_dir, tour, global.json, stop) => ended.map(|()| ExitCode::SUCCESS),
         () = impatience => bail!("told twice to stop; what was left was killed"),
     }
-}
-
-/// Who makes the tour, where it is wanted and the data directory is new.
-fn tour_guide(global: &Global, options: &UpOptions) -> anyhow::Result<Option<Api>> {
-    if !options.tour {
-        return Ok(None);
-    }
-    if !DataDir::is_empty(&global.data_dir) {
-        let directory = global.data_dir.display();
-        output::tell(&format!(
-            "--tour is for an empty data directory; {directory} is not, so there is none"
-        ));
-        return Ok(None);
-    }
-    // The platform that is started here, whatever else commands are told to talk to.
-    let own = Global {
-        url: None,
-        token: None,
-        data_dir: global.data_dir.clone(),
-        ..*global
-    };
-    Api::new(&own).map(Some)
 }
 
 /// The names `--only` chose; all when it was not given.
@@ -97,7 +77,7 @@ fn selected(manifest: &Manifest, only: &[String]) -> anyhow::Result<BTreeSet<Str
 async fn supervise(
     plan: Plan,
     data_dir: &DataDir,
-    tour: Option<Api>,
+    tour: Option<Tour>,
     as_json: bool,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {

@@ -245,6 +245,7 @@ fn redis_configuration(
         ("bind", "127.0.0.1".to_owned()),
         ("port", entry.port.to_string()),
         ("dir", ".".to_owned()),
+        ("pidfile", redis_server::PID_FILE.to_owned()),
         ("daemonize", "no".to_owned()),
     ];
     lines.extend(

@@ -14,6 +14,9 @@ const OVERRIDE: &str = "REDIS_SERVER";
 const PRIVATE: &str = "devmentor/redis-server";
 const LEAST_VERSION: u32 = 7;
 
+/// Where a server writes its process id, in its directory.
+pub(super) const PID_FILE: &str = "redis.pid";
+
 /// The first that is new enough: of `REDIS_SERVER`, of `PATH`, the private one.
 pub(super) fn find() -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A `devmentor up` that runs both Redis on ports of its own.
+//! A `devmentor up` on ports of its own.
 
 use std::{
     io::{self, Read, Write},
@@ -17,8 +17,27 @@ use tokio::{
     time::timeout,
 };
 
-const CACHE_PORT: u16 = 6379;
 const STREAMS_PORT: u16 = 6380;
+const GATEWAY_PORT: u16 = 8080;
+/// All of a platform without an offset.
+const PORTS: [u16; 12] = [
+    6379,
+    STREAMS_PORT,
+    GATEWAY_PORT,
+    8081,
+    8082,
+    8083,
+    8084,
+    8090,
+    50051,
+    50052,
+    50053,
+    50054,
+];
+
+/// What most tests start.
+pub(crate) const BOTH_REDIS: &[&str] = &["--only", "redis-cache,redis-streams"];
+
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The command, in a directory of this repository.
@@ -37,37 +56,36 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts it and waits until it is ready.
+    /// Starts both Redis and waits until they are ready.
     pub(crate) async fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, BOTH_REDIS).await
+    }
+
+    /// Starts what is asked for and waits until it is ready.
+    pub(crate) async fn start_with(data_dir: &Path, arguments: &[&str]) -> Self {
         let offset = free_offset();
-        let mut child = Self::command(data_dir, offset)
+        let mut child = Self::command(data_dir, offset, arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("started");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        let first = timeout(PATIENCE, lines.next_line())
-            .await
-            .expect("ready in time");
-        assert_eq!(
-            first.expect("read").as_deref(),
-            Some("All is ready. Ctrl-C stops it.")
-        );
+        let ready = async {
+            while let Some(line) = lines.next_line().await.expect("read") {
+                if line.contains("ready") {
+                    return;
+                }
+            }
+            panic!("it ended before it was ready");
+        };
+        timeout(PATIENCE, ready).await.expect("ready in time");
         Self { child, offset }
     }
 
-    pub(crate) fn command(data_dir: &Path, offset: u16) -> Command {
+    pub(crate) fn command(data_dir: &Path, offset: u16, arguments: &[&str]) -> Command {
         let mut command = devmentor();
-        command.args([
-            "up",
-            "--no-build",
-            "--only",
-            "redis-cache,redis-streams",
-            "--port-offset",
-        ]);
-        command
-            .arg(offset.to_string())
-            .arg("--data-dir")
-            .arg(data_dir);
+        command.args(["up", "--no-build"]).args(arguments);
+        command.arg("--port-offset").arg(offset.to_string());
+        command.arg("--data-dir").arg(data_dir);
         command.stdin(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -98,6 +116,11 @@ impl Running {
             .ok_or_else(|| io::Error::other(told))
     }
 
+    /// The gateway's address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", GATEWAY_PORT + self.offset)
+    }
+
     /// Waits until it has ended well, and nothing of it listens any more.
     pub(crate) async fn stopped(&mut self) {
         let ended = timeout(PATIENCE, self.child.wait()).await.expect("in time");
@@ -107,7 +130,7 @@ impl Running {
 
     /// Waits until nothing of it listens any more.
     pub(crate) async fn gone(offset: u16) {
-        eventually("both ports are free", PATIENCE, async || {
+        eventually("its ports are free", PATIENCE, async || {
             listen(offset).map(drop)
         })
         .await;
@@ -119,23 +142,25 @@ pub(crate) fn kill(process: u32, signal: Signal) {
     kill_process(pid, signal).expect("it runs");
 }
 
-/// Offsets given out; each two ports apart.
+/// Offsets given out. They are so far apart, and so few, that no two platforms share a port, and
+/// their ports stay below those of `test-kit`.
 static GIVEN: AtomicU16 = AtomicU16::new(0);
-const OFFSETS: u16 = 1700;
+const OFFSETS: u16 = 140;
+const APART: u16 = 12;
 
-/// An offset whose ports are free, given to one test alone. They stay below those of `test-kit`.
+/// An offset whose ports are free, given to one test alone.
 fn free_offset() -> u16 {
     let start = u16::try_from(std::process::id() % u32::from(OFFSETS)).expect("small");
     let mut offsets = (0..OFFSETS).map(|_| {
         let step = GIVEN.fetch_add(1, Ordering::Relaxed);
-        100 + (start + step) % OFFSETS * 2
+        100 + (start + step) % OFFSETS * APART
     });
     offsets
         .find(|offset| listen(*offset).is_ok())
-        .expect("two free ports")
+        .expect("an offset whose ports are free")
 }
 
-fn listen(offset: u16) -> io::Result<[TcpListener; 2]> {
-    let listen = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port + offset));
-    Ok([listen(CACHE_PORT)?, listen(STREAMS_PORT)?])
+fn listen(offset: u16) -> io::Result<Vec<TcpListener>> {
+    let listen = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port + offset));
+    PORTS.iter().map(listen).collect()
 }

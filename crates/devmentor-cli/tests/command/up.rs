@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use test_kit::{PATIENCE, eventually};
 use tokio::time::timeout;
 
-use crate::running::{Running, kill};
+use crate::running::{BOTH_REDIS, Running, kill};
 
 #[tokio::test]
 async fn restarts_what_dies_and_stops_everything() {
@@ -39,7 +39,7 @@ async fn a_second_one_is_refused_with_its_reason() {
         (&data_dir, "another `devmentor up`"),
         (&outer.path().join("other"), "is taken by process"),
     ] {
-        let mut second = Running::command(other_dir, running.offset);
+        let mut second = Running::command(other_dir, running.offset, BOTH_REDIS);
         let ended = timeout(PATIENCE, second.stderr(Stdio::piped()).output())
             .await
             .expect("in time")

@@ -25,6 +25,9 @@ async fn wrong_usage_is_2_and_names_what_is_right() {
         (&["up", "--port-offset", "15001"], "15000"),
         (&["--url", "ftp://example.org", "status"], "http://"),
         (&["user"], "promote"),
+        (&["dlq"], "show"),
+        (&["dlq", "list", "--limit", "0"], "--limit"),
+        (&["streams", "--watch", "--json"], "--watch"),
     ] {
         let (code, told) = run(arguments).await;
         assert!(
@@ -39,6 +42,11 @@ async fn a_platform_that_is_not_there_is_1_and_says_how_to_start_it() {
     let url = format!("http://127.0.0.1:{}", free_port());
     let (code, told) = run(&["--url", &url, "status"]).await;
     assert!(code == Some(1) && told.contains("devmentor up"), "{told}");
+    let (code, told) = run(&["--url", &url, "smoke"]).await;
+    assert!(
+        code == Some(1) && told.contains("Failed: sign up") && told.contains("Nothing was made"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

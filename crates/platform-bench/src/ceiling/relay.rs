@@ -19,7 +19,10 @@ pub(super) fn run(redis_url: &str, channel: &str) -> anyhow::Result<()> {
     loop {
         let entries: Entries<HashMap<String, String>> = read.query(&mut redis)?;
         let mut settle = redis::pipe();
-        for (_, entries) in entries.unwrap_or_default() {
+        let Some(entries) = entries else {
+            continue;
+        };
+        for (_, entries) in entries {
             for (id, fields) in entries {
                 let event = fields.into_values().next().unwrap_or_default();
                 settle.publish(channel, event).ignore();

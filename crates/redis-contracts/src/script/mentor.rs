@@ -22,6 +22,8 @@ pub struct RecordReply<'a> {
     pub message_id: Uuid,
     /// The reply.
     pub reply: &'a ReplyRecord,
+    /// Whether its conversation has begun before.
+    pub goes_on: bool,
     /// What was asked.
     pub asked: &'a ConversationMessage,
     /// What was replied.
@@ -92,6 +94,7 @@ pub fn record_reply(of: &RecordReply<'_>) -> Invocation<Streams> {
         text(USER_TIMELINE.newest().unwrap_or_default()),
         text(LIVE_AI.name()),
         text(Topic::User(user_id)),
+        text(if of.goes_on { "1" } else { "" }),
     ];
     for (project_id, position) in of.seen {
         args.push(text(seen_field(*project_id)));

@@ -28,13 +28,21 @@
 -- ARGV[17] how many entries a person's stream keeps
 -- ARGV[18] live channel
 -- ARGV[19] topic
--- ARGV[20..] two per project that was told of: field of the memory, position
+-- ARGV[20] '1' when the conversation goes on, '' when it begins
+-- ARGV[21..] two per project that was told of: field of the memory, position
 --
 -- Reply: {'recorded', ''}, {'replayed', the first answer}, {'mismatch', ''} when the key stands for
--- another request, {'foreign', ''} when the conversation is somebody else's.
+-- another request, {'foreign', ''} when the conversation that goes on is not there, or not theirs.
 --
 -- A script and not MULTI, because what is held decides. Sent again, it finds the key and writes
 -- nothing.
+
+local function before(a, b)
+  local a_ms, a_sequence = string.match(a, '^(%d+)-(%d+)$')
+  local b_ms, b_sequence = string.match(b, '^(%d+)-(%d+)$')
+  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
+  return a_ms < b_ms or (a_ms == b_ms and tonumber(a_sequence) < tonumber(b_sequence))
+end
 
 local first = redis.call('GET', KEYS[1])
 if first then
@@ -45,10 +53,19 @@ if first then
   return {'replayed', answer}
 end
 local owner = redis.call('HGET', KEYS[3], 'user_id')
-if owner and owner ~= ARGV[6] then
+if (owner or ARGV[20] == '1') and owner ~= ARGV[6] then
   return {'foreign', ''}
 end
 local version_before = tonumber(redis.call('HGET', KEYS[5], 'profile_version') or 0)
+-- A page of theirs may have seen more meanwhile.
+local further = {}
+for index = 21, #ARGV, 2 do
+  local held = redis.call('HGET', KEYS[5], ARGV[index])
+  if not held or before(held, ARGV[index + 1]) then
+    further[#further + 1] = ARGV[index]
+    further[#further + 1] = ARGV[index + 1]
+  end
+end
 redis.call('ZCARD', KEYS[4])
 redis.call('HLEN', KEYS[2])
 for index = 6, 9 do
@@ -85,8 +102,8 @@ if tonumber(ARGV[14]) > version_before then
   redis.call('PUBLISH', ARGV[18], '{"topic":"' .. ARGV[19] .. '","position":"' .. position ..
     '","previous":"' .. (newest[1] and newest[1][1] or '0-0') .. '","event":' .. event .. '}')
 end
-for index = 20, #ARGV, 2 do
-  redis.call('HSET', KEYS[5], ARGV[index], ARGV[index + 1])
+if #further > 0 then
+  redis.call('HSET', KEYS[5], unpack(further))
 end
 redis.call('EXPIRE', KEYS[5], ARGV[4])
 return {'recorded', ''}

@@ -20,7 +20,7 @@ use super::{
     record::{Idempotency, Said},
 };
 use crate::domain::{
-    mentor::{Composed, Question, compose},
+    mentor::{Composed, Question, asked_task, compose},
     style::{Drawn, draw},
 };
 
@@ -51,6 +51,8 @@ static COMPOSING: LazyLock<Histogram> = LazyLock::new(|| {
 struct Asked {
     message: String,
     conversation_id: Uuid,
+    /// It was named in the request, so it has to be there.
+    goes_on: bool,
     project_id: Option<Uuid>,
 }
 
@@ -111,7 +113,11 @@ impl Mentor {
             asker: user_id,
             now: Timestamp::now(),
         };
-        let composed = compose(question, projects, None, &drawn.style);
+        let task = match asked_task(&asked.message, &projects) {
+            Some(reference) => self.named_task(call, reference).await?,
+            None => None,
+        };
+        let composed = compose(question, projects, task.as_ref(), &drawn.style);
         Ok(Draft {
             message_id,
             drawn,
@@ -192,6 +198,7 @@ impl Mentor {
                 propensity: drawn.propensity,
                 profile_version,
             },
+            goes_on: asked.goes_on,
             seen: &composed.seen,
         };
         let said = self.streams.invoke(&record_reply(&record)).await?;
@@ -210,10 +217,11 @@ fn checked(message: &api::ChatRequest) -> Result<Asked, Problem> {
         "" => Ok(None),
         text => id(text, what).map(Some),
     };
+    let conversation_id = optional(&message.conversation_id, "conversation")?;
     Ok(Asked {
         message: text,
-        conversation_id: optional(&message.conversation_id, "conversation")?
-            .unwrap_or_else(Uuid::now_v7),
+        goes_on: conversation_id.is_some(),
+        conversation_id: conversation_id.unwrap_or_else(Uuid::now_v7),
         project_id: optional(&message.project_id, "project")?,
     })
 }

@@ -2,12 +2,12 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use redis_contracts::{MEMORY, MentorMemory, PROFILE, ProfileRecord};
-use rpc::project::{ListProjectsRequest, Page, ReviewProjectRequest};
+use rpc::project::{FindTaskRequest, ListProjectsRequest, Page, ReviewProjectRequest};
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
 use super::{Call, Mentor, id};
-use crate::domain::mentor::Project;
+use crate::domain::mentor::{Project, Task};
 
 /// Projects looked at when none is named, the newest.
 const MOST_PROJECTS: u32 = 20;
@@ -49,6 +49,22 @@ impl Mentor {
             })
             .try_collect()
             .await
+    }
+
+    /// The task that a message names, where it is the caller's.
+    pub(super) async fn named_task<T>(
+        &self,
+        call: &Call<T>,
+        reference: String,
+    ) -> Result<Option<Task>, Problem> {
+        let message = FindTaskRequest { r#ref: reference };
+        let request = call.context.call(Some(&call.caller.token), message);
+        let answer = self.projects.clone().find_task(request).await;
+        match answer.map_err(Problem::from) {
+            Ok(task) => Ok(Some(Task::read(task.into_inner())?)),
+            Err(problem) if problem.code == Code::NotFound => Ok(None),
+            Err(problem) => Err(problem),
+        }
     }
 
     async fn project_ids<T>(&self, call: &Call<T>) -> Result<Vec<Uuid>, Problem> {

@@ -223,6 +223,13 @@ impl ProjectService for Projects {
         forward!(self.get_task(request))
     }
 
+    async fn find_task(
+        &self,
+        request: Request<api::FindTaskRequest>,
+    ) -> Result<Response<api::Task>, Status> {
+        forward!(self.find_task(request))
+    }
+
     async fn update_task(
         &self,
         request: Request<api::UpdateTaskRequest>,

@@ -99,6 +99,18 @@ impl Projects {
     }
 
     /// The project's owner.
+    pub(super) async fn find_task(
+        &self,
+        call: Call<api::FindTaskRequest>,
+    ) -> Result<Response<api::Task>, Problem> {
+        let not_found = || Problem::not_found("task");
+        let (key, number) = call.message.r#ref.split_once('-').ok_or_else(not_found)?;
+        let number = number.parse::<i64>().map_err(|_| not_found())?;
+        let task = self.store.task_at(call.owner(), key, number).await?;
+        Ok(Response::new(task.into()))
+    }
+
+    /// The project's owner.
     pub(super) async fn update_task(
         &self,
         call: Call<api::UpdateTaskRequest>,

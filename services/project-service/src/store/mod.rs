@@ -34,6 +34,10 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0002_review",
         sql: include_str!("../../migrations/0002_review.sql"),
     },
+    Migration {
+        name: "0003_short_positions",
+        sql: include_str!("../../migrations/0003_short_positions.sql"),
+    },
 ];
 
 /// Reads. Cheap to clone.

@@ -108,6 +108,21 @@ impl Store {
         own(&mut sql, owner, id).await
     }
 
+    /// One task of the owner's, by its project's key and its number there.
+    pub async fn task_at(&self, owner: Uuid, key: &str, number: i64) -> Result<Task, Problem> {
+        sqlx::query(select_task!(
+            "WHERE p.owner_id = ? AND p.key = ? AND t.number = ?"
+        ))
+        .bind(owner)
+        .bind(key)
+        .bind(number)
+        .fetch_optional(&self.read)
+        .await
+        .map_err(sql_problem)?
+        .map(|row| task(&row))
+        .ok_or_else(|| Problem::not_found("task"))
+    }
+
     /// A project's tasks by status and position.
     pub async fn tasks(
         &self,

@@ -3,6 +3,7 @@
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::MIGRATIONS;
+use crate::domain::{attention, rank};
 
 /// A database of this build without a row.
 pub(super) async fn empty_database() -> SqliteConnection {
@@ -31,4 +32,48 @@ async fn apply(sql: &mut SqliteConnection, statements: &'static str) {
         .execute(sql)
         .await
         .expect("statements");
+}
+
+/// Two columns as the first version left them, each named by where its cards stand.
+const FIRST_VERSION: &str = "
+    INSERT INTO projects VALUES (x'01', x'02', 'AB', 'Name', '', 'active', 7, 1, 0, 0);
+    WITH cards (number, title, status, position, description) AS (VALUES
+        (1, 'third', 0, '8180', ''),
+        (2, 'first', 0, '80', '- [ ] one' || char(10) || '  * [ ]' || char(9) || 'two ' || char(10) || '- [ ] '),
+        (3, 'fourth', 0, '81ff80', '- [x] one' || char(10) || 'see - [ ] two'),
+        (4, 'second', 0, '817f80', '- [ ] one'),
+        (5, 'second', 3, '80', '- [ ]'),
+        (6, 'first', 3, '7f80', char(9) || '- [ ] one' || char(10) || char(10) || '* [ ] two')
+    )
+    INSERT INTO tasks
+    SELECT CAST(number AS BLOB), x'01', number, title, description, status, '[]', NULL, position, NULL, 'ann',
+           NULL, NULL, 0, 1, 0, 0, NULL FROM cards;";
+
+#[tokio::test]
+async fn tasks_of_the_first_version_keep_their_order_and_get_their_steps() {
+    let mut sql = SqliteConnection::connect("sqlite::memory:")
+        .await
+        .expect("a database in memory");
+    let (first, later) = MIGRATIONS.split_first().expect("a schema");
+    apply(&mut sql, first.sql).await;
+    apply(&mut sql, FIRST_VERSION).await;
+    for migration in later {
+        apply(&mut sql, migration.sql).await;
+    }
+    let rows = sqlx::query("SELECT * FROM tasks ORDER BY status, position")
+        .fetch_all(&mut sql)
+        .await
+        .expect("tasks");
+    let titles: Vec<&str> = rows.iter().map(|row| row.get("title")).collect();
+    let order = ["first", "second", "third", "fourth", "first", "second"];
+    assert_eq!(titles, order);
+    for row in &rows {
+        let steps = attention::open_steps(row.get("description"));
+        assert_eq!(row.get::<u32, _>("open_steps"), steps);
+    }
+    let positions: Vec<&str> = rows.iter().map(|row| row.get("position")).collect();
+    for pair in positions[..4].windows(2) {
+        assert!(rank::between(Some(pair[0]), Some(pair[1])).is_some());
+    }
+    assert!(rank::between(Some(positions[5]), None).is_some());
 }

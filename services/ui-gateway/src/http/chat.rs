@@ -94,10 +94,20 @@ async fn whole(first: Part, pieces: &mut Streaming<ChatResponse>) -> Result<Repl
     let mut part = first;
     loop {
         match part {
-            Part::Reply(reply) => return Ok(reply),
+            Part::Reply(reply) => {
+                end(pieces).await;
+                return Ok(reply);
+            }
             Part::Delta(_) => part = in_time(next_piece(pieces)).await?,
         }
     }
+}
+
+/// Reads the end of a call whose reply is there. A call that is dropped before its end is reset, and
+/// HTTP/2 takes many resets for an attack and closes the connection that all calls share.
+async fn end(pieces: &mut Streaming<ChatResponse>) {
+    // The reply counts, however its call ends.
+    let _ = in_time(async { Ok(pieces.message().await?) }).await;
 }
 
 /// A reply that is being told. When the client has gone it is dropped, and the call with it.
@@ -127,7 +137,10 @@ fn events(
         };
         Some(match part {
             Ok(Part::Delta(text)) => (event("delta", &Delta { text }), Some(telling)),
-            Ok(Part::Reply(reply)) => (event("done", &Told::from(reply)), None),
+            Ok(Part::Reply(reply)) => {
+                end(&mut telling.pieces).await;
+                (event("done", &Told::from(reply)), None)
+            }
             Err(problem) => {
                 let document = Document::new(&problem, &telling.context.request_id);
                 (event("error", &document), None)

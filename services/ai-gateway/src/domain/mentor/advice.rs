@@ -95,7 +95,11 @@ pub(super) fn about(draft: &mut Draft, point: &Point<'_>, manner: Manner) -> Str
         false => "",
     };
     match manner.form {
-        Form::Steps => format!("{}\n1. {}\n2. {tip}", sentences(&[&claim, why]), capital(&act)),
+        Form::Steps => format!(
+            "{}\n1. {}\n2. {tip}",
+            sentences(&[&claim, why]),
+            capital(&act)
+        ),
         Form::Example => sentences(&[&claim, why, "One way forward:", &act, tip]),
         Form::Explanation => sentences(&[&claim, why, &capital(&act), tip]),
     }
@@ -106,7 +110,11 @@ fn steps(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
     let mut lines = Vec::new();
     for (place, point) in points.iter().enumerate() {
         let task = draft.task(point.task);
-        let beginning = if manner.supportive { SUPPORTIVE[place] } else { "" };
+        let beginning = if manner.supportive {
+            SUPPORTIVE[place]
+        } else {
+            ""
+        };
         let act = capital(&format!("{beginning}{}", act(point, &task)));
         let line = match manner.detailed {
             true => sentences(&[
@@ -133,7 +141,9 @@ fn tip_once(points: &[Point<'_>], place: usize, manner: Manner) -> &'static str 
 }
 
 fn is_repeated(points: &[Point<'_>], place: usize) -> bool {
-    points[..place].iter().any(|before| before.reason == points[place].reason)
+    points[..place]
+        .iter()
+        .any(|before| before.reason == points[place].reason)
 }
 
 /// Why the points stand in this order, where that is not seen at once.

@@ -87,12 +87,7 @@ pub(super) fn tell(
     texts
 }
 
-fn told_changes(
-    draft: &mut Draft,
-    changed: &[&Project],
-    manner: Manner,
-    naming: Naming,
-) -> String {
+fn told_changes(draft: &mut Draft, changed: &[&Project], manner: Manner, naming: Naming) -> String {
     let (told, others) = changed.split_at(changed.len().min(TOLD));
     let is_foreign = |project: &&Project| {
         let changes = project.changes.as_ref();
@@ -103,17 +98,29 @@ fn told_changes(
         false => "",
     };
     let mut text = match told {
-        [project] => format!("{welcome}Since you were last here in {}", line(draft, project, naming)),
-        _ if naming.most == 0 => format!("{welcome}Since you were last here: {}.", totals(draft, told)),
+        [project] => format!(
+            "{welcome}Since you were last here in {}",
+            line(draft, project, naming)
+        ),
+        _ if naming.most == 0 => format!(
+            "{welcome}Since you were last here: {}.",
+            totals(draft, told)
+        ),
         _ => {
             let lines: Vec<_> = told.iter().map(|of| line(draft, of, naming)).collect();
             format!("{welcome}Since you were last here:\n{}\n", lines.join("\n"))
         }
     };
     if !others.is_empty() {
-        let keys: Vec<_> = others.iter().map(|project| draft.project(project)).collect();
+        let keys: Vec<_> = others
+            .iter()
+            .map(|project| draft.project(project))
+            .collect();
         let blank = if text.ends_with('\n') { "" } else { " " };
-        text.push_str(&format!("{blank}There are changes in {} as well.", listed(&keys)));
+        text.push_str(&format!(
+            "{blank}There are changes in {} as well.",
+            listed(&keys)
+        ));
     }
     text.trim_end().to_owned()
 }

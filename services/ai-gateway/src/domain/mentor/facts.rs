@@ -116,11 +116,15 @@ fn attention(list: Option<api::Attention>) -> Result<Attention, Malformed> {
     let list = list.unwrap_or_default();
     Ok(Attention {
         total: list.total,
-        tasks: list.tasks.into_iter().map(task).collect::<Result<_, _>>()?,
+        tasks: list
+            .tasks
+            .into_iter()
+            .map(read_task)
+            .collect::<Result<_, _>>()?,
     })
 }
 
-fn task(glance: api::Glance) -> Result<Task, Malformed> {
+fn read_task(glance: api::Glance) -> Result<Task, Malformed> {
     let updated_at = glance.updated_at.ok_or(Malformed("updated_at"))?;
     Ok(Task {
         id: uuid(&glance.id, "task.id")?,
@@ -152,6 +156,25 @@ fn read_changes(changes: api::Changes) -> Result<Changes, Malformed> {
         latest: latest.collect::<Result<_, _>>()?,
         by_type: changes.by_type.into_iter().collect(),
     })
+}
+
+/// How a step that is left begins, in a description.
+const OPEN_STEP: &str = "- [ ]";
+
+impl Task {
+    /// Reads a whole task.
+    pub(crate) fn read(task: api::Task) -> Result<Self, Malformed> {
+        let open_steps = task.description.matches(OPEN_STEP).count();
+        read_task(api::Glance {
+            id: task.id,
+            r#ref: task.r#ref,
+            title: task.title,
+            status: task.status,
+            due_on: task.due_on,
+            open_steps: u32::try_from(open_steps).unwrap_or(u32::MAX),
+            updated_at: task.updated_at,
+        })
+    }
 }
 
 impl Status {

@@ -96,9 +96,7 @@ pub(super) const fn why(reason: Reason) -> &'static str {
     match reason {
         Reason::Overdue => "What is overdue comes first: somebody may have counted on that day.",
         Reason::Stuck => "Work that stands still usually waits for a decision or for help.",
-        Reason::Unreviewed => {
-            "The work is done, but it counts only once somebody has looked at it."
-        }
+        Reason::Unreviewed => "Work in review counts only once somebody has looked at it.",
         Reason::Big => "Small tasks are easier to finish, and their progress can be seen.",
         Reason::Next | Reason::Later => "The order of the board decides what comes here.",
         Reason::Asked => "",

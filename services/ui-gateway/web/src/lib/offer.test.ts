@@ -76,6 +76,7 @@ describe('open steps', () => {
     expect(openSteps(STEPS)).toEqual(['One', 'Two', 'Three'])
     expect(openSteps(`- [ ] ${'👋'.repeat(400)}`)).toEqual(['👋'.repeat(300)])
     expect(openSteps('- [ ] x\n'.repeat(80))).toHaveLength(50)
+    expect(openSteps('* [ ] One')).toEqual(['One'])
     expect(openSteps('Use - [ ] for a step')).toEqual([])
   })
 })
