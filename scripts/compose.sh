@@ -10,7 +10,7 @@ need_compose() {
         COMPOSE=(podman compose)
     else
         fail "Neither docker compose, with an engine that runs, nor podman with podman-compose is here." \
-            "Install one: https://docs.docker.com/engine/install, or podman and pip install podman-compose (1.5 or newer)."
+            "Install one: https://docs.docker.com/engine/install, or podman and pip install podman-compose (1.6 or newer)."
     fi
 }
 

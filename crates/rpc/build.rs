@@ -6,7 +6,8 @@ use prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let proto = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");
-    let files = ["ai", "auth", "learning", "project"].map(|name| format!("devmentor/{name}/v1/{name}.proto"));
+    let files = ["ai", "auth", "learning", "project"]
+        .map(|name| format!("devmentor/{name}/v1/{name}.proto"));
     let descriptors = protox::compile(files, [&proto])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;

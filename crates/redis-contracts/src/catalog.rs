@@ -1,7 +1,7 @@
 //! The list of all declarations.
 
 use crate::{
-    ADAPTATIONS, AI_EVENTS, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX, DEAD_LETTERS,
+    ADAPTATIONS, AI_EVENTS, APPLIED, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX, DEAD_LETTERS,
     Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS, LIVE_AI,
     LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
     USER_TIMELINE,
@@ -28,6 +28,7 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
         DEAD_LETTER_INDEX.entry(),
         PROFILE.entry(),
         LEARNED_EVENTS.entry(),
+        APPLIED.entry(),
         REPLY.entry(),
         CONVERSATION.entry(),
         CONVERSATIONS.entry(),

@@ -20,8 +20,8 @@ pub type Probabilities = BTreeMap<String, BTreeMap<String, f64>>;
 ///
 /// Besides what is read here the hash keeps, for the script `learn`: per choice the ratings it got
 /// (`n.<dimension>.<choice>`, `s.<dimension>.<choice>` their sum), `replies`,
-/// `interactions.<kind>`, and per stream the positions applied (`floor.<stream>`: everything before
-/// it; `above.<stream>`: those after it).
+/// `interactions.<kind>`, and per stream the floor of the positions applied (`floor.<stream>`: everything
+/// before it); [`APPLIED`] holds those above.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileRecord {
     /// Grows with each change; 0 before any rating.
@@ -87,7 +87,22 @@ pub const PROFILE: KeyFamily<Streams, ProfileRecord, Uuid> = KeyFamily::new(Decl
     lifetime: Lifetime::Permanent,
     partition: Partition::User,
     producer: "learning-consumer",
-    holds: "style probabilities, ratings by choice, and the positions applied per stream",
+    holds: "style probabilities, ratings by choice, and per stream the floor of the positions applied",
+});
+
+/// The fields of [`APPLIED`]: a stream and a position in it, with a space between.
+#[derive(Debug)]
+pub enum AppliedPositions {}
+
+/// `learning:applied:{user_id}`: positions applied that the floor has not passed yet, because an entry
+/// before them is still pending. Mostly not there.
+pub const APPLIED: KeyFamily<Streams, AppliedPositions, Uuid> = KeyFamily::new(Declaration {
+    pattern: "learning:applied:{user_id}",
+    kind: Kind::Hash,
+    lifetime: Lifetime::Permanent,
+    partition: Partition::User,
+    producer: "learning-consumer",
+    holds: "positions applied above the floor of their stream; each goes when the floor has passed it",
 });
 
 /// The members of [`LEARNED_EVENTS`]: ids of events, scored by when they were learned from.

@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn each_kind_of_junk_has_its_reason_and_is_kept() {
         let future = r#"{"specversion":"1.0","id":"018f2b6e-0000-7000-8000-000000000005","source":"/x","type":"devmentor.feedback.given.v9","subject":"x","time":"2026-01-01T00:00:00Z","actor":"018f2b6e-0000-7000-8000-000000000004","data":{}}"#;
-        let cases: [(&[(&str, &[u8])], &str, &str); 5] = [
+        type Fields<'a> = &'a [(&'a str, &'a [u8])];
+        let cases: [(Fields<'_>, &str, &str); 5] = [
             (&[("x", b"1")], "no field `event`", r#"{"x":"1"}"#),
             (
                 &[("event", b"\xff")],

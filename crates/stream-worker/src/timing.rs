@@ -22,7 +22,7 @@ pub struct Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            batch: 500,
+            batch: 1000,
             block: Duration::from_millis(500),
             deadline: Duration::from_secs(2),
             claim_idle: Duration::from_secs(6),

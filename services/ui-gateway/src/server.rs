@@ -126,6 +126,8 @@ pub(crate) fn start(
     .workers(workers)
     .max_connections(CONNECTIONS / workers)
     .keep_alive(KEEP_ALIVE)
+    // An event would wait, up to 40 ms, until the page has acknowledged the one before it.
+    .tcp_nodelay(true)
     .client_request_timeout(HEAD_WITHIN)
     .disable_signals()
     .shutdown_timeout(grace_seconds)

@@ -44,8 +44,9 @@ impl Live {
         Ok(Self { socket })
     }
 
-    /// Asks for a topic, and waits until it is given.
-    pub(super) async fn subscribe(&mut self, topic: &str) -> anyhow::Result<()> {
+    /// Asks for the topic of a project or a person, and waits until it is given.
+    pub(super) async fn subscribe(&mut self, kind: &str, id: &str) -> anyhow::Result<()> {
+        let topic = format!("{kind}:{id}");
         let frame = json!({"type": "subscribe", "topic": topic}).to_string();
         self.socket.send(Message::text(frame)).await?;
         let answer = self.read(|frame| frame["topic"] == topic).await?;

@@ -73,8 +73,8 @@ impl Smoke<'_> {
         let tasks = format!("{path}/tasks");
 
         self.steps.next("see an event live");
-        live.subscribe(&format!("project:{project_id}")).await?;
-        live.subscribe(&format!("user:{user_id}")).await?;
+        live.subscribe("project", &project_id).await?;
+        live.subscribe("user", &user_id).await?;
         self.post(&tasks, json!({"title": "Smoke"})).await?;
         live.hear("devmentor.task.created.v1").await?;
 

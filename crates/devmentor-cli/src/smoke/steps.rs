@@ -66,7 +66,7 @@ impl Steps {
         } else {
             let outcome = match &self.failed {
                 None => format!("All is well, in {took_ms} ms."),
-                Some((step, error)) => format!("Failed: {step}. {error}"),
+                Some((step, error)) => format!("Failed: {step}\n  {error}"),
             };
             output::answer(&outcome);
             output::answer(&left(account, project_stays));

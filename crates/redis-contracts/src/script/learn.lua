@@ -2,7 +2,7 @@
 --
 -- KEYS[1]    the stream
 -- KEYS[2]    ai:model:updates
--- KEYS[3..]  three per person: learning:profile, learning:events, stream:devmentor:user
+-- KEYS[3..]  four per person: learning:profile, learning:events, learning:applied, stream:devmentor:user
 -- ARGV[1]    group
 -- ARGV[2]    now, Unix ms
 -- ARGV[3]    now, RFC 3339
@@ -70,22 +70,20 @@ if not last_delivered then
 end
 redis.call('XLEN', updates)
 
-local floor_field, above_field = 'floor.' .. stream, 'above.' .. stream
+local floor_field = 'floor.' .. stream
 local people = {}
 for index = 1, people_count do
-  local key, arg = 3 * index, 8 + 3 * index
+  local key, arg = 4 * index - 1, 8 + 3 * index
   local person = {
-    profile = KEYS[key], events = KEYS[key + 1], timeline = KEYS[key + 2],
+    profile = KEYS[key], events = KEYS[key + 1], applied = KEYS[key + 2], timeline = KEYS[key + 3],
     id = ARGV[arg], topic = ARGV[arg + 1], event = ARGV[arg + 2],
-    held = fields(redis.call('HGETALL', KEYS[key])), above = {}, increments = {}, touched = false,
+    held = fields(redis.call('HGETALL', KEYS[key])), positions = {}, increments = {},
   }
+  person.has_applied = redis.call('HLEN', person.applied) > 0
   redis.call('ZCARD', person.events)
   local newest = redis.call('XREVRANGE', person.timeline, '+', '-', 'COUNT', 1)
   person.previous = newest[1] and newest[1][1] or '0-0'
   person.floor = person.held[floor_field] or '0-0'
-  for position in string.gmatch(person.held[above_field] or '', '%S+') do
-    person.above[position] = true
-  end
   people[index] = person
 end
 
@@ -93,9 +91,9 @@ local function learn(person, position, event_id, effect)
   if redis.call('XACK', stream, group, position) == 0 then
     return 'gone'
   end
-  person.touched = true
-  local known = person.above[position] or before(position, person.floor)
-  person.above[position] = true
+  local known = before(position, person.floor)
+    or person.has_applied and redis.call('HEXISTS', person.applied, stream .. ' ' .. position) == 1
+  person.positions[#person.positions + 1] = position
   if redis.call('ZADD', person.events, 'NX', ARGV[2], event_id) == 0 or known then
     return 'repeated'
   end
@@ -138,19 +136,29 @@ local function tell(person, values)
     '","previous":"' .. person.previous .. '","event":' .. event .. '}')
 end
 
+-- Positions before the floor need no place of their own; the others are kept until it has passed them.
+local function keep_positions(person, floor)
+  for _, position in ipairs(person.positions) do
+    if not before(position, floor) then
+      redis.call('HSET', person.applied, stream .. ' ' .. position, '')
+    end
+  end
+  if person.has_applied and floor ~= person.floor then
+    for _, field in ipairs(redis.call('HKEYS', person.applied)) do
+      local of, position = string.match(field, '^(%S+) (%S+)$')
+      if of == stream and before(position, floor) then
+        redis.call('HDEL', person.applied, field)
+      end
+    end
+  end
+end
+
 local function keep(person, floor)
-  local changed = {}
   if before(floor, person.floor) then
     floor = person.floor
   end
-  changed[floor_field] = floor
-  local above = {}
-  for position in pairs(person.above) do
-    if not before(position, floor) then
-      above[#above + 1] = position
-    end
-  end
-  changed[above_field] = table.concat(above, ' ')
+  keep_positions(person, floor)
+  local changed = { [floor_field] = floor }
   for field, increment in pairs(person.increments) do
     changed[field] = string.format('%.0f', tonumber(person.held[field] or 0) + increment)
   end
@@ -182,7 +190,7 @@ for index = 11 + 3 * people_count, #ARGV do
 end
 local floor = settled_before(last_delivered)
 for _, person in ipairs(people) do
-  if person.touched then
+  if #person.positions > 0 then
     keep(person, floor)
   end
 end

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Invocation, LEARN, oldest_kept, text};
 use crate::{
-    Consumed, DIMENSIONS, LEARNED_EVENTS, LIVE_AI, MODEL_UPDATES, PROFILE, Position, Streams,
-    Timestamp, Topic, USER_TIMELINE,
+    APPLIED, Consumed, DIMENSIONS, LEARNED_EVENTS, LIVE_AI, MODEL_UPDATES, PROFILE, Position,
+    Streams, Timestamp, Topic, USER_TIMELINE,
     event::{Event, EventBody, LEARNING_PROFILE_UPDATED},
 };
 
@@ -87,6 +87,7 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
     for user_id in people.order {
         keys.push(PROFILE.key(*user_id).name().to_owned());
         keys.push(LEARNED_EVENTS.key(*user_id).name().to_owned());
+        keys.push(APPLIED.key(*user_id).name().to_owned());
         keys.push(USER_TIMELINE.key(*user_id).name().to_owned());
         args.push(text(user_id));
         args.push(text(Topic::User(*user_id)));

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use redis_contracts::{
-    ADAPTATIONS, AI_EVENTS, CONSUMED, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX, DEAD_LETTERS,
-    EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS, LIVE_AI,
-    LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
+    ADAPTATIONS, AI_EVENTS, APPLIED, CONSUMED, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX,
+    DEAD_LETTERS, EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS,
+    LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
     USER_TIMELINE, catalog,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS, SESSION, SYSTEM_HEALTH, USER_SESSIONS},
     reference_markdown,
@@ -116,6 +116,12 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
         ),
         (
             Streams,
+            "learning:applied:{user_id}",
+            name(APPLIED.key(ID).name()),
+            "hash, stays",
+        ),
+        (
+            Streams,
             "ai:reply:{message_id}",
             name(REPLY.key(ID).name()),
             "hash, TTL 7776000 s",
@@ -205,6 +211,7 @@ fn names_are_exact() {
             "dead_letters:user:feedback",
             "learning:profile:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "learning:events:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "learning:applied:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "ai:reply:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "ai:conversation:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "ai:conversations:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",

@@ -18,18 +18,23 @@ pub(crate) fn draw(probabilities: &Probabilities, rng: &mut impl Rng) -> Drawn {
     };
     for dimension in DIMENSIONS {
         let shares = shares(probabilities, *dimension);
-        let mut left: f64 = rng.random();
-        let fits = shares.iter().position(|share| {
-            left -= share;
-            left < 0.0
-        });
-        // Rounding can leave a rest after the last choice; it is that one's.
-        let place = fits.unwrap_or(shares.len() - 1);
+        let place = pick(&shares, rng.random());
         drawn.propensity *= shares[place];
         let chosen = drawn.style.choose(dimension.name, dimension.choices[place]);
         debug_assert!(chosen.is_ok(), "a choice of the table");
     }
     drawn
+}
+
+/// The place whose share of 0 to 1 holds `at`. Rounding can leave a rest at the end; it belongs to the last
+/// place that has a share at all.
+fn pick(shares: &[f64], mut at: f64) -> usize {
+    let fits = shares.iter().position(|share| {
+        at -= share;
+        at < 0.0
+    });
+    let last = shares.iter().rposition(|share| *share > 0.0);
+    fits.or(last).unwrap_or_default()
 }
 
 /// The shares of a dimension's choices; they add up to 1.
@@ -44,7 +49,7 @@ fn shares(probabilities: &Probabilities, dimension: Dimension) -> Vec<f64> {
         shares
             .iter()
             .all(|share| share.is_finite() && *share >= 0.0)
-            && shares.iter().sum::<f64>() > 0.0
+            && (f64::MIN_POSITIVE..f64::MAX).contains(&shares.iter().sum())
     };
     let shares = held
         .filter(usable)
@@ -55,6 +60,8 @@ fn shares(probabilities: &Probabilities, dimension: Dimension) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use rand::{SeedableRng, rngs::StdRng};
     use redis_contracts::ProfileRecord;
@@ -72,20 +79,57 @@ mod tests {
 
     #[test]
     fn styles_come_as_often_as_the_profile_says() {
-        let probabilities = with("tone", &[("direct", 0.9), ("supportive", 0.1)]);
+        let mut probabilities = with("tone", &[("direct", 0.9), ("supportive", 0.1)]);
+        let form = [("example", 0.2), ("explanation", 0.5), ("steps", 0.3)];
+        let form = with("form", &form).remove("form").expect("a dimension");
+        probabilities.insert("form".to_owned(), form);
         let mut rng = StdRng::seed_from_u64(1);
-        let drawn = std::iter::repeat_with(|| draw(&probabilities, &mut rng)).take(4000);
-        let direct = drawn
-            .filter(|drawn| drawn.style.get("tone") == Some("direct"))
-            .count();
-        assert!((3500..3700).contains(&direct), "{direct}");
+        let drawn: Vec<_> = std::iter::repeat_with(|| draw(&probabilities, &mut rng))
+            .take(20_000)
+            .collect();
+        let mut counts = BTreeMap::new();
+        for drawn in &drawn {
+            let expected: f64 = drawn
+                .style
+                .iter()
+                .map(|(of, is)| probabilities[of][is])
+                .product();
+            assert!((drawn.propensity - expected).abs() < 1e-12, "{drawn:?}");
+            *counts.entry(&drawn.style).or_insert(0.0) += 1.0 / 20_000.0;
+        }
+        assert_eq!(counts.len(), 12);
+        for drawn in &drawn {
+            let share = counts[&drawn.style];
+            assert!(
+                (share - drawn.propensity).abs() < 0.015,
+                "{share} of {drawn:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_share_is_not_drawn() {
+        assert_eq!(pick(&[0.0, 1.0, 0.0], 0.0), 1);
+        assert_eq!(
+            pick(&[0.0, 1.0 - f64::EPSILON, 0.0], 1.0 - f64::EPSILON / 2.0),
+            1
+        );
+        assert_eq!(pick(&[0.5, 0.5], 0.5), 1);
     }
 
     #[test]
     fn the_prior_is_even() {
-        let drawn = draw(&ProfileRecord::prior().style, &mut StdRng::seed_from_u64(2));
-        assert_eq!(drawn.style.iter().count(), DIMENSIONS.len());
-        assert!((drawn.propensity - 1.0 / 12.0).abs() < 1e-12);
+        let mut without = ProfileRecord::prior().style;
+        without.remove("tone");
+        for probabilities in [
+            ProfileRecord::prior().style,
+            without,
+            Probabilities::default(),
+        ] {
+            let drawn = draw(&probabilities, &mut StdRng::seed_from_u64(2));
+            assert_eq!(drawn.style.iter().count(), DIMENSIONS.len());
+            assert!((drawn.propensity - 1.0 / 12.0).abs() < 1e-12);
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 mod chat;
 mod feedback;
 mod interactions;
+mod kept;
 mod read;
 mod record;
 

@@ -123,6 +123,7 @@ async fn every_reference_is_a_task_or_project_of_the_askers() {
     let overdue = overdue_task(&person, &one).await;
     let big = big_task(&person, &two).await;
     person.create_task(&two, "Write\u{2028}\"it\" down").await;
+    let started = person.create_task(&two, "Under way").await;
     for message in ["Hello", "What should I do next?", "How is two-2?"] {
         // Styles are drawn; each shows other tasks.
         for _ in 0..4 {
@@ -162,6 +163,21 @@ async fn every_reference_is_a_task_or_project_of_the_askers() {
         suggested[..2],
         [("set_due_date", id(&overdue)), ("split", id(&big))]
     );
+    let path = format!("/api/tasks/{}", id(&started));
+    person
+        .patch(&path, json!({"status": "in_progress"}))
+        .await
+        .expect(200);
+    let reply = fixture.ask(&person, "And TWO-3?").await;
+    let expected = "TWO-3 \"Under way\" is in progress.";
+    assert!(reply.text.starts_with(expected), "{}", reply.text);
+    let names = |reply: &Reply| -> Vec<String> {
+        let references = reply.references.iter();
+        references.map(|of| of.r#ref.clone()).collect()
+    };
+    assert_eq!(names(&reply), ["TWO-3"], "no list has it");
+    let reply = fixture.ask(&person, "And TWO-4?").await;
+    assert_eq!(reply.text, "There is no TWO-4 in your projects.");
     let reply = fixture.ask(&person, "How is two-2?").await;
     assert!(
         reply.text.starts_with("TWO-2 \"Write'it' down\""),

@@ -1,7 +1,7 @@
 //! What to do and why, in each form.
 
 use super::{
-    Draft,
+    draft::Draft,
     facts::{Project, Status},
     manner::{Form, Manner},
     phrases::{act, because, state, state_in_full, tag, tip, why},
@@ -12,7 +12,7 @@ use super::{
 /// How each point of prose begins, in a direct and in a supportive reply.
 const DIRECT: [&str; 5] = ["", "then ", "after that, ", "next, ", "in the end, "];
 const SUPPORTIVE: [&str; 5] = [
-    "a good start is to ",
+    "a good first step is to ",
     "then you could ",
     "after that, you could ",
     "when there is time, you could ",
@@ -141,9 +141,9 @@ fn tip_once(points: &[Point<'_>], place: usize, manner: Manner) -> &'static str 
 }
 
 fn is_repeated(points: &[Point<'_>], place: usize) -> bool {
-    points[..place]
-        .iter()
-        .any(|before| before.reason == points[place].reason)
+    let why_here = why(points[place].reason);
+    let mut before = points[..place].iter();
+    before.any(|point| why(point.reason) == why_here)
 }
 
 /// Why the points stand in this order, where that is not seen at once.
@@ -178,19 +178,17 @@ fn example(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
         true => format!("Let us take {task} as an example"),
         false => format!("Take {task} as an example"),
     };
-    let act = match manner.supportive {
-        true => format!("you could {}", act(first, "it")),
-        false => act(first, "it"),
-    };
+    let could = if manner.supportive { "you could " } else { "" };
+    let so = format!("so {could}{}", act(first, "it"));
     let tip = tip(first.reason, first.task.status, manner.supportive);
     if !manner.detailed {
-        let worked = format!("{take}: it {}, so {act}. {tip}", state(first, draft.now));
+        let worked = format!("{take}: it {}, {so}. {tip}", state(first, draft.now));
         return sentences(&[&worked, &follow(draft, rest, manner)]);
     }
     let worked = sentences(&[
         &format!("{take}. It {}", state_in_full(first, draft.now)),
         why(first.reason),
-        &format!("So {act}. {tip}"),
+        &format!("{}. {tip}", capital(&so)),
     ]);
     let mut lines = vec![worked];
     match rest.len() {
@@ -200,12 +198,12 @@ fn example(draft: &mut Draft, points: &[Point<'_>], manner: Manner) -> String {
     }
     for point in rest {
         let task = draft.task(point.task);
-        let act = super::phrases::act(point, "it");
-        let act = match manner.supportive {
-            true => format!("you could {act}"),
-            false => act,
-        };
-        lines.push(format!("- {task} {}, so {act}.", state(point, draft.now)));
+        let could = if manner.supportive { "you could " } else { "" };
+        let act = act(point, "it");
+        lines.push(format!(
+            "- {task} {}, so {could}{act}.",
+            state(point, draft.now)
+        ));
     }
     lines.join("\n")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Draft,
+    draft::Draft,
     facts::{Change, Changes, Project},
     manner::{Form, Manner},
     wording::{counted, date, day_of, listed},

@@ -3,6 +3,7 @@
 
 mod advice;
 mod changes;
+mod draft;
 mod facts;
 mod intent;
 mod manner;
@@ -13,28 +14,23 @@ mod suggestion;
 mod tests;
 mod wording;
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use redis_contracts::{Position, Style, Timestamp};
 use uuid::Uuid;
 
 use self::{
     changes::Naming,
+    draft::Draft,
     intent::{Focus, Intent},
     manner::{Form, Manner},
-    phrases::Now,
     points::{PRESSING, Point, Reason},
-    wording::{counted, listed, quoted},
+    wording::{counted, listed},
 };
 pub(crate) use self::{
     facts::{Project, Task},
     suggestion::{Suggestion, SuggestionKind},
 };
-
-const MOST_SUGGESTIONS: usize = 3;
 
 /// What was asked, by whom and when.
 #[derive(Clone, Copy, Debug)]
@@ -298,81 +294,4 @@ fn place(draft: &mut Draft, projects: &[Project]) -> String {
 
 fn joined(parts: &[String], manner: Manner) -> String {
     parts.join(if manner.detailed { "\n\n" } else { "\n" })
-}
-
-/// A reply while it is written. Whatever it names it also refers to.
-struct Draft {
-    reply: Composed,
-    known: BTreeSet<Uuid>,
-    asker: String,
-    now: Now,
-}
-
-impl Draft {
-    fn new(question: Question<'_>) -> Self {
-        Self {
-            reply: Composed::default(),
-            known: BTreeSet::new(),
-            asker: question.asker.to_string(),
-            now: Now {
-                day: wording::day_of(question.now),
-                unix_ms: question.now.unix_ms(),
-            },
-        }
-    }
-
-    /// Names a project.
-    fn project(&mut self, project: &Project) -> String {
-        self.refer("project", project.id, &project.key);
-        project.key.clone()
-    }
-
-    /// Names a task, with its title.
-    fn task(&mut self, task: &Task) -> String {
-        self.named_task(task.id, &task.reference, &task.title)
-    }
-
-    /// Names a task by its reference alone.
-    fn short(&mut self, task: &Task) -> String {
-        self.refer("task", task.id, &task.reference);
-        task.reference.clone()
-    }
-
-    fn named_task(&mut self, id: Uuid, reference: &str, title: &str) -> String {
-        self.refer("task", id, reference);
-        format!("{reference} {}", quoted(title))
-    }
-
-    fn refer(&mut self, kind: &'static str, id: Uuid, name: &str) {
-        if self.known.insert(id) {
-            self.reply.references.push(Reference {
-                kind,
-                id,
-                name: name.to_owned(),
-            });
-        }
-    }
-
-    /// The asker now knows what happened in a project.
-    fn seen(&mut self, project: &Project) {
-        self.reply.seen.insert(project.id, project.newest);
-    }
-
-    /// Suggests what can be done about tasks that the reply names: each kind once, then the others.
-    fn suggest(&mut self, points: &[Point<'_>]) {
-        let all: Vec<_> = points
-            .iter()
-            .filter_map(|point| suggestion::of(point, self.now))
-            .collect();
-        let is_repeated = |place: &usize| {
-            let mut before = all[..*place].iter();
-            before.any(|before| before.kind == all[*place].kind)
-        };
-        let (repeated, first): (Vec<_>, Vec<_>) = (0..all.len()).partition(is_repeated);
-        let chosen = first.into_iter().chain(repeated).take(MOST_SUGGESTIONS);
-        let mut chosen: Vec<_> = chosen.collect();
-        chosen.sort_unstable();
-        let chosen = chosen.into_iter().map(|place| all[place].clone());
-        self.reply.suggestions = chosen.collect();
-    }
 }
