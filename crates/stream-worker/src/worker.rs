@@ -70,9 +70,12 @@ impl<H: Handler> Worker<H> {
     pub async fn run(self, stop: CancellationToken) {
         let mut link = self.streams.link();
         let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+        let mut count = self.timing.batch;
         while !stop.is_cancelled() {
             let is_up = matches!(&*link.borrow_and_update(), LinkState::Up(_));
-            if is_up && let Err(error) = self.consume(&stop, &mut backoff).await {
+            if is_up && let Err(error) = self.consume(&stop, &mut backoff, &mut count).await {
+                // It may have been too much to send in time.
+                count = (count / 2).max(1);
                 tracing::debug!(stream.name = self.stream(), error = %error, "reading was interrupted");
             }
             tokio::select! {
@@ -83,24 +86,33 @@ impl<H: Handler> Worker<H> {
         }
     }
 
+    /// Reads and works until `stop` or until reading fails. `count` is how many entries are read at once:
+    /// less after a failure, more again after each success.
     async fn consume(
         &self,
         stop: &CancellationToken,
         backoff: &mut Backoff,
+        count: &mut usize,
     ) -> Result<(), AccessError> {
-        let Timing { batch, block, .. } = self.timing;
+        let Timing {
+            batch,
+            block,
+            deadline,
+            ..
+        } = self.timing;
         let stream = self.of.stream.key(());
         let mut reader = self
             .streams
-            .group_reader(&stream, self.of.group, &self.consumer, block)
+            .group_reader(&stream, self.of.group, &self.consumer, block + 2 * deadline)
             .await?;
         reader.create_group().await?;
         backoff.reset();
         let mut claims = Claims::default();
         let mut read = Vec::new();
         loop {
-            if read.is_empty() && claims.is_due() {
-                read = self.claim(&mut reader, &mut claims).await?;
+            // Also while new entries keep coming: what a dead worker held has waited longer.
+            if claims.is_due() {
+                read.extend(self.claim(&mut reader, &mut claims, *count).await?);
             }
             if stop.is_cancelled() && read.is_empty() {
                 return Ok(());
@@ -110,13 +122,16 @@ impl<H: Handler> Worker<H> {
                 async {
                     match stop.is_cancelled() {
                         true => Ok(Vec::new()),
-                        false => reader.next(batch, block).await,
+                        false => reader.next(*count, block).await,
                     }
                 },
                 self.settle(std::mem::take(&mut read), stop),
             );
             match next {
-                Ok(entries) => read = entries.into_iter().map(Item::first).collect(),
+                Ok(entries) => {
+                    *count = (*count * 2).min(batch);
+                    read = entries.into_iter().map(Item::first).collect();
+                }
                 Err(error) if error.is_no_group() => {
                     tracing::warn!(stream.name = self.stream(), "the group is gone; made anew");
                     reader.create_group().await?;
@@ -131,10 +146,9 @@ impl<H: Handler> Worker<H> {
         &self,
         reader: &mut GroupReader,
         claims: &mut Claims,
+        batch: usize,
     ) -> Result<Vec<Item>, AccessError> {
-        let Timing {
-            batch, claim_idle, ..
-        } = self.timing;
+        let claim_idle = self.timing.claim_idle;
         if claims.cursor == Position::START {
             match reader.join().await {
                 Err(error) if error.is_no_group() => return Ok(Vec::new()),
@@ -179,6 +193,13 @@ impl<H: Handler> Worker<H> {
         let mut deliveries = Vec::with_capacity(batch.len());
         for item in batch {
             match self.delivery(item) {
+                // Perhaps it ended its workers: it is tried alone, after its neighbours.
+                Ok(delivery) if item.attempt > self.timing.most_attempts => {
+                    self.together(&good, &deliveries).await?;
+                    good.clear();
+                    deliveries.clear();
+                    self.one_by_one(&[item], &[delivery]).await?;
+                }
                 Ok(delivery) => {
                     deliveries.push(delivery);
                     good.push(item);
@@ -186,20 +207,25 @@ impl<H: Handler> Worker<H> {
                 Err((kept, reason)) => self.bury(item, kept, &reason).await?,
             }
         }
+        self.together(&good, &deliveries).await
+    }
+
+    async fn together(&self, good: &[&Item], deliveries: &[Delivery]) -> Result<(), AccessError> {
         if deliveries.is_empty() {
             return Ok(());
         }
-        match self.attempt(&deliveries).await {
-            Ok(outcomes) => self.conclude(&good, outcomes).await,
+        match self.attempt(deliveries).await {
+            Ok(outcomes) => self.conclude(good, outcomes).await,
             Err(Failed::Access(error)) => Err(error),
-            Err(Failed::Suspect(_)) => self.one_by_one(&good, &deliveries).await,
+            Err(Failed::Suspect(_)) => self.one_by_one(good, deliveries).await,
         }
     }
 
     /// The event of an entry, or what to bury it with.
     fn delivery(&self, item: &Item) -> Result<Delivery, (String, String)> {
         let event = decode(&item.raw).map_err(|bad| (bad.kept, bad.reason))?;
-        if item.attempt > self.timing.most_attempts {
+        // A delivery can be lost without anybody having looked at it, so this is generous.
+        if item.attempt > 2 * self.timing.most_attempts {
             let before = item.attempt - 1;
             let reason = format!("given up: {before} deliveries ended without an outcome");
             return Err((kept(&item.raw), reason));

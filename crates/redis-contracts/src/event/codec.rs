@@ -63,6 +63,8 @@ impl Event {
     /// Reads an event. A type or version that is not known becomes [`EventBody::Unknown`]; text that
     /// is no CloudEvent of version 1.0 is an error that says why.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        // A list would be read as the fields in their order.
+        require_object(text, "the event")?;
         let envelope: Envelope<'_> =
             serde_json::from_str(text).map_err(|error| DecodeError(error.to_string()))?;
         if envelope.specversion != SPEC_VERSION {
@@ -71,6 +73,7 @@ impl Event {
                 envelope.specversion
             )));
         }
+        require_object(envelope.data.get(), "data")?;
         let body = EventBody::from_parts(envelope.type_name.into_owned(), envelope.data.get())
             .map_err(|error| DecodeError(format!("data: {error}")))?;
         Ok(Self {
@@ -83,5 +86,12 @@ impl Event {
             project_id: envelope.project_id,
             body,
         })
+    }
+}
+
+fn require_object(json: &str, what: &str) -> Result<(), DecodeError> {
+    match json.trim_start().chars().next() {
+        Some('[' | '"') => Err(DecodeError(format!("{what} is no JSON object"))),
+        _ => Ok(()),
     }
 }

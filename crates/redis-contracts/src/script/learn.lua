@@ -54,14 +54,28 @@ local function delivered_up_to()
   end
 end
 
+local function after(position)
+  local ms, sequence = string.match(position, '^(%d+)-(%d+)$')
+  return ms .. '-' .. string.format('%.0f', tonumber(sequence) + 1)
+end
+
 -- Everything before this ID was delivered to the group and settled.
 local function settled_before(last_delivered)
   local pending = redis.call('XPENDING', stream, group)
   if pending[1] > 0 then
     return pending[2]
   end
-  local ms, sequence = string.match(last_delivered, '^(%d+)-(%d+)$')
-  return ms .. '-' .. string.format('%.0f', tonumber(sequence) + 1)
+  return after(last_delivered)
+end
+
+-- What is not a number in a profile, though all but these fields are.
+local function no_number(held)
+  for field, value in pairs(held) do
+    local is_text = field == 'style' or string.sub(field, 1, 6) == 'floor.'
+    if not is_text and not tonumber(value) then
+      return field
+    end
+  end
 end
 
 local last_delivered = delivered_up_to()
@@ -69,6 +83,7 @@ if not last_delivered then
   return redis.error_reply('NOGROUP the group ' .. group .. ' of ' .. stream .. ' is gone')
 end
 redis.call('XLEN', updates)
+local top = after(fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
 
 local floor_field = 'floor.' .. stream
 local people = {}
@@ -84,6 +99,14 @@ for index = 1, people_count do
   local newest = redis.call('XREVRANGE', person.timeline, '+', '-', 'COUNT', 1)
   person.previous = newest[1] and newest[1][1] or '0-0'
   person.floor = person.held[floor_field] or '0-0'
+  local bad = no_number(person.held) or not parse(person.floor) and floor_field
+  if bad then
+    return redis.error_reply('BADPROFILE ' .. person.profile .. ' holds no number in ' .. bad)
+  end
+  if before(top, person.floor) then
+    -- The stream was deleted and made anew: its positions say nothing of these entries.
+    person.floor, person.has_applied = '0-0', false
+  end
   people[index] = person
 end
 

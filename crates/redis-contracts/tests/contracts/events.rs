@@ -71,6 +71,7 @@ fn what_is_no_event_is_an_error_that_says_why() {
         ("/actor", json!(null), "UUID"),
         ("/data", json!({}), "data: missing field `id`"),
         ("/data", json!(null), "data: "),
+        ("/data", json!(["a", "list"]), "data is no JSON object"),
         ("/data/version", json!(-1), "data: "),
     ];
     for (pointer, value, wanted) in broken {

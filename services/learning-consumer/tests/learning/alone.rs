@@ -152,6 +152,61 @@ async fn each_bad_entry_is_one_dead_letter_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_stream_that_was_deleted_and_made_anew_counts_again() {
+    let redis = RedisServer::streams().await;
+    let mut connection = redis.connect().await;
+    let _worker = Worker::start(&redis).await;
+    let person = Uuid::now_v7();
+    let rating = || feedback(person, 4, json!({})).to_string();
+    let _: String = connection
+        .xadd(FEEDBACK, "9999999999999-5", &[("event", rating())])
+        .await
+        .expect("an entry of the far future");
+    settled(&redis, FEEDBACK).await;
+    let _: u64 = connection.del(FEEDBACK).await.expect("a key");
+    append(&mut connection, FEEDBACK, &rating()).await;
+    eventually("the new one counts", PATIENCE, async || {
+        let count = profile(&mut connection, person).await["feedback_count"].clone();
+        if count == "2" { Ok(()) } else { Err(count) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_profile_with_a_wrong_number_loses_nothing() {
+    let redis = RedisServer::streams().await;
+    let mut connection = redis.connect().await;
+    let (broken, person) = (Uuid::now_v7(), Uuid::now_v7());
+    let _: u64 = connection
+        .hset(
+            format!("learning:profile:{broken}"),
+            "feedback_count",
+            "abc",
+        )
+        .await
+        .expect("a hash");
+    for user_id in [broken, person] {
+        append(
+            &mut connection,
+            FEEDBACK,
+            &feedback(user_id, 4, json!({})).to_string(),
+        )
+        .await;
+    }
+    let _worker = Worker::start(&redis).await;
+    eventually("the neighbour counts", PATIENCE, async || {
+        let held = profile(&mut connection, person).await;
+        held.get("feedback_count").map(drop).ok_or("not yet")
+    })
+    .await;
+    let pending: redis::streams::StreamPendingReply = connection
+        .xpending(FEEDBACK, super::GROUP)
+        .await
+        .expect("a group");
+    assert_eq!(pending.count(), 1, "it is kept and tried again");
+}
+
+#[tokio::test]
 async fn a_profile_that_is_none_stops_no_neighbour() {
     let redis = RedisServer::streams().await;
     let mut connection = redis.connect().await;
