@@ -78,6 +78,31 @@ PYTHON
     [ $status = 0 ] && redis_is_new_enough "$1"
 }
 
+# Sets POSTGRES_BIN, the folder of initdb and postgres: PATH, else where Debian or brew put them.
+find_postgres() {
+    local candidate
+    for candidate in "${POSTGRES_BIN:+$POSTGRES_BIN/initdb}" "$(command -v initdb || true)" \
+        $(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -rV) \
+        "$(has brew && brew --prefix postgresql@17 2>/dev/null || true)/bin/initdb"; do
+        if [ -x "$candidate" ] && [ -x "$(dirname "$candidate")/postgres" ]; then
+            POSTGRES_BIN=$(dirname "$candidate")
+            export POSTGRES_BIN
+            return
+        fi
+    done
+    return 1
+}
+
+# A PostgreSQL that tests can start: found, else apt, else brew.
+need_postgres() {
+    find_postgres && return
+    if apt_install postgresql || { has brew && brew install --quiet postgresql@17 >&2; }; then
+        find_postgres && return
+    fi
+    fail "PostgreSQL is needed for the tests (initdb and postgres) and could not be installed." \
+        "Install it by hand (apt-get install postgresql, brew install postgresql@17), or set POSTGRES_BIN to its folder."
+}
+
 need_rust() {
     [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
     has cargo || fail "Rust 1.95 or newer is needed." "Install it from https://rustup.rs, then try again."

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 need_rust
 need_redis
+need_postgres
 need_node
 need_chromium
 
@@ -15,6 +16,8 @@ folder=$(mktemp -d)
 log=$folder/log
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/tmp"
+# Root's PostgreSQL is another user, who has to get through.
+chmod 711 "$folder" "$folder/tmp"
 export TMPDIR=$folder/tmp
 status=0
 run() { # title, then a command; its output is kept for the counts

@@ -82,6 +82,14 @@ impl Person {
         Self::sign_in(&self.base_url, &self.email, PASSWORD).await
     }
 
+    /// The same session at another gateway.
+    pub fn at(&self, base_url: &str) -> Self {
+        Self {
+            base_url: base_url.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await

@@ -34,7 +34,21 @@ pub struct Platform {
     /// The wire to the streams Redis, where one was asked for.
     pub streams_wire: Option<Proxy>,
     base_url: String,
+    settings: Vec<(String, String)>,
     data_dir: TempDir,
+}
+
+/// A gateway beside the platform's own.
+pub struct AnotherGateway {
+    base_url: String,
+    _running: Running,
+}
+
+impl AnotherGateway {
+    /// Its address, `http://127.0.0.1:<port>`.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
 }
 
 struct Running {
@@ -117,6 +131,7 @@ impl PlatformBuilder {
             streams_wire,
             base_url,
             services: services.collect(),
+            settings: common,
             data_dir,
         };
         for (name, _) in BEHIND {
@@ -174,6 +189,17 @@ impl Platform {
     /// The first admin, signed in.
     pub async fn admin(&self) -> Person {
         Person::sign_in(&self.base_url, ADMIN_EMAIL, ADMIN_PASSWORD).await
+    }
+
+    /// One more gateway over the same Redis and the same services; ready.
+    pub async fn another_gateway(&self) -> AnotherGateway {
+        let port = free_port();
+        let mut running = Ports::http(port).spawn(GATEWAY, &self.settings);
+        running.process.wait_ready(running.ops_port).await;
+        AnotherGateway {
+            base_url: format!("http://127.0.0.1:{port}"),
+            _running: running,
+        }
     }
 
     /// Kills a service (SIGKILL), as a crash would.

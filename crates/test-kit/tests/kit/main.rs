@@ -1,5 +1,8 @@
 //! What other tests rely on.
 
+mod postgres;
+mod smtp;
+
 use std::{collections::BTreeSet, net::TcpStream, time::Duration};
 
 use test_kit::{Proxy, RedisServer, eventually, free_port};
