@@ -1,40 +1,32 @@
 //! The running platform's REST API, as a signed-in person.
 
-use std::{
-    fs,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+mod admin;
 
-use anyhow::{Context, bail};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::json;
-use service_kit::{Service, config};
-use tokio::sync::Mutex;
 
+use self::admin::Admin;
 use crate::{arguments::Global, output::Usage};
+
+pub(crate) use self::admin::password_in;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest silence of the other side: a large import is checked whole before its first line.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(120);
 const GATEWAY_PORT: u16 = 8080;
+/// How sessions of this command are shown to their person.
+const AGENT: &str = concat!("devmentor/", env!("CARGO_PKG_VERSION"));
 
 /// A client of the platform. Signs in when a request first needs it.
 pub(crate) struct Api {
     client: Client,
     url: String,
-    data_dir: PathBuf,
     /// As the command line gives it.
     token: Option<String>,
-    admin: Mutex<Option<Session>>,
-}
-
-/// Signed in as the first admin.
-struct Session {
-    token: String,
-    renew_at: Instant,
+    admin: Admin,
 }
 
 /// A page of a list.
@@ -47,6 +39,7 @@ pub(crate) struct Page<T> {
 /// A problem document.
 #[derive(Deserialize)]
 pub(crate) struct ProblemDocument {
+    status: u16,
     pub(crate) code: String,
     detail: String,
     request_id: Option<String>,
@@ -81,6 +74,24 @@ impl std::fmt::Display for ProblemDocument {
 
 impl std::error::Error for ProblemDocument {}
 
+/// Nobody is there to be asked.
+#[derive(Debug)]
+struct NotThere(String);
+
+impl std::fmt::Display for NotThere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotThere {}
+
+/// Whether a request that failed so has surely done nothing: it was refused, or did not arrive.
+pub(crate) fn did_nothing(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<ProblemDocument>();
+    refused.is_some_and(|problem| problem.status < 500) || error.is::<NotThere>()
+}
+
 impl Api {
     /// A client as the command line says; nothing is sent yet.
     pub(crate) fn new(global: &Global) -> anyhow::Result<Self> {
@@ -99,6 +110,7 @@ impl Api {
         // A WebSocket begins as HTTP/1.1.
         let mut client = Client::builder()
             .http1_only()
+            .user_agent(AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(SILENCE_TIMEOUT);
         if matches!(parsed.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
@@ -107,9 +119,8 @@ impl Api {
         Ok(Self {
             client: client.build().context("TLS cannot be set up")?,
             url,
-            data_dir: global.data_dir.clone(),
             token: global.token.clone(),
-            admin: Mutex::default(),
+            admin: Admin::new(&global.data_dir),
         })
     }
 
@@ -130,15 +141,10 @@ impl Api {
         path: &str,
     ) -> anyhow::Result<RequestBuilder> {
         let request = self.anonymous(method, path);
-        if let Some(token) = &self.token {
-            return Ok(request.bearer_auth(token));
+        match &self.token {
+            Some(token) => Ok(request.bearer_auth(token)),
+            None => Ok(request.bearer_auth(self.admin.token(self).await?)),
         }
-        let mut admin = self.admin.lock().await;
-        let session = match admin.take() {
-            Some(session) if Instant::now() < session.renew_at => session,
-            _ => self.sign_in().await?,
-        };
-        Ok(request.bearer_auth(&admin.insert(session).token))
     }
 
     /// Sends it; a problem document becomes the error.
@@ -158,16 +164,11 @@ impl Api {
     /// Sends it and takes whatever status comes.
     pub(crate) async fn send_any(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         request.send().await.map_err(|error| {
-            let hint = if error.is_connect() {
-                "; is it running? `devmentor up` starts it"
-            } else {
-                ""
-            };
-            anyhow::anyhow!(
-                "{} cannot be reached ({}){hint}",
-                self.url,
-                root_cause(&error)
-            )
+            let told = format!("{} cannot be reached ({})", self.url, root_cause(&error));
+            match error.is_connect() {
+                true => NotThere(format!("{told}; is it running? `devmentor up` starts it")).into(),
+                false => anyhow!(told),
+            }
         })
     }
 
@@ -206,57 +207,6 @@ impl Api {
             cursor = page.next_cursor;
         }
     }
-
-    async fn sign_in(&self) -> anyhow::Result<Session> {
-        #[derive(Deserialize)]
-        struct SignedIn {
-            access_token: String,
-            expires_in: u64,
-        }
-        let (email, password) = self.bootstrap_admin()?;
-        let body = json!({"email": email, "password": password.expose_secret()});
-        let request = self.anonymous(Method::POST, "/api/auth/login").json(&body);
-        let signed_in: Result<SignedIn, _> = self.fetch(request).await;
-        let signed_in = signed_in.with_context(|| {
-            format!(
-                "signing in as {email} failed; give --token, or the --data-dir of that platform"
-            )
-        })?;
-        Ok(Session {
-            token: signed_in.access_token,
-            renew_at: Instant::now() + Duration::from_secs(signed_in.expires_in) / 2,
-        })
-    }
-
-    /// The first admin, as auth-service made it.
-    fn bootstrap_admin(&self) -> anyhow::Result<(String, SecretString)> {
-        let bootstrap = config::load_for(&AUTH, None, &config::process_environment())?.bootstrap;
-        let password = match bootstrap.admin_password {
-            Some(password) => password,
-            None => password_in(&self.data_dir.join("admin-password"))?,
-        };
-        Ok((bootstrap.admin_email, password))
-    }
-}
-
-const AUTH: Service = Service {
-    name: "auth-service",
-    version: env!("CARGO_PKG_VERSION"),
-    http_port: 8081,
-    grpc_port: Some(50051),
-    ops_port: 8081,
-};
-
-/// The first line of a file.
-pub(crate) fn password_in(path: &std::path::Path) -> anyhow::Result<SecretString> {
-    let hint = || {
-        format!(
-            "{} cannot be read; give --token, or the --data-dir of the platform",
-            path.display()
-        )
-    };
-    let text = fs::read_to_string(path).with_context(hint)?;
-    Ok(text.lines().next().unwrap_or_default().into())
 }
 
 fn root_cause(error: &reqwest::Error) -> String {

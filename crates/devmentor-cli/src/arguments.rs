@@ -35,7 +35,7 @@ pub(crate) struct Global {
     /// Address of the running platform [default: the gateway of --port-offset]
     #[arg(long, global = true, env = "DEVMENTOR_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
-    /// Access token [default: sign in as the bootstrap admin of --data-dir]
+    /// Access or machine token [default: the bootstrap admin of --data-dir signs in; kept in its cli-session.json]
     #[arg(
         long,
         global = true,
@@ -107,7 +107,7 @@ Examples:
         #[command(subcommand)]
         command: DlqCommand,
     },
-    /// Goes the whole way as a new person: sign up, project, live event, mentor, rating, profile; exit 1 names the step that failed
+    /// Goes the whole way as a new person: sign up, project, live event, mentor, rating, profile, and away again; exit 1 names the step that failed
     #[command(
         after_help = "Examples:\n  devmentor smoke\n  devmentor smoke --url https://mentor.example.org --json"
     )]
@@ -125,6 +125,13 @@ Examples:
         /// What to do with them.
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// Sign-in and access tokens
+    #[command(arg_required_else_help = true)]
+    Auth {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: AuthCommand,
     },
     /// Becomes a program that ends with the process that started it
     #[command(hide = true)]
@@ -217,6 +224,20 @@ Examples:
     /// Lists all accounts, newest first
     #[command(after_help = "Examples:\n  devmentor user list\n  devmentor user list --json")]
     List,
+    /// Lifts all locks of an account: wrong passwords so far count no more
+    #[command(after_help = "Example:\n  devmentor user unlock ada@example.org")]
+    Unlock {
+        /// Their address
+        email: String,
+    },
+}
+
+/// What to do with access tokens.
+#[derive(Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Makes a new key that signs access tokens; those signed before stay good
+    #[command(after_help = "Example:\n  devmentor auth rotate-keys")]
+    RotateKeys,
 }
 
 #[cfg(test)]

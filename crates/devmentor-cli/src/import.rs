@@ -214,7 +214,7 @@ mod tests {
                 ..
             }))
         ));
-        let error = br#"{"type":"error","problem":{"code":"unavailable","detail":"later","request_id":"r"}}"#;
+        let error = br#"{"type":"error","problem":{"status":503,"code":"unavailable","detail":"later","request_id":"r"}}"#;
         assert!(matches!(read(error), Ok(Line::Error { .. })));
         assert!(read(b"<html>").is_err());
     }

@@ -4,6 +4,7 @@
 
 mod api;
 mod arguments;
+mod auth;
 mod config_check;
 mod dlq;
 mod import;
@@ -60,6 +61,7 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
             command: ConfigCommand::Check,
         } => config_check::run(global.json),
         Command::User { command } => user::run(&api()?, command, global.json).await,
+        Command::Auth { command } => auth::run(&api()?, command, global.json).await,
         Command::ExecChild { parent, command } => up::exec_child(parent, &command),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use rand::RngExt;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -37,6 +37,10 @@ pub(crate) async fn run(
             show(as_json, &user, &format!("{email} is an admin."));
         }
         UserCommand::List => list(api, as_json).await?,
+        UserCommand::Unlock { email } => {
+            let user = unlock(api, &email).await?;
+            show(as_json, &user, &format!("{email} can sign in again."));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -52,14 +56,21 @@ async fn create(
     let generated = given.is_none();
     let password = given.unwrap_or_else(generate);
     let body = json!({"email": email, "handle": handle, "password": password.expose_secret()});
-    let request = api
-        .anonymous(Method::POST, "/api/auth/register")
-        .json(&body);
-    let mut answer: Value = api.fetch(request).await?;
-    if admin {
+    // As an admin: where registration is closed, nobody else may.
+    let request = api.request(Method::POST, "/api/auth/register").await?;
+    let mut answer: Value = api.fetch(request.json(&body)).await?;
+    // Else the address has to be proven first. Who has the address already must not become an admin by this.
+    let is_there = answer["user"].is_object();
+    if admin && is_there {
         answer["user"] = promote(api, email).await?;
     }
-    let mut told = format!("{email} can sign in.");
+    let mut told = match (is_there, admin) {
+        (true, _) => format!("{email} can sign in."),
+        (false, false) => format!("A mail to {email} says how it goes on."),
+        (false, true) => format!(
+            "A mail to {email} says how it goes on. Then make them an admin: devmentor user promote {email}"
+        ),
+    };
     if generated {
         answer["password"] = password.expose_secret().into();
         told = format!(
@@ -72,24 +83,37 @@ async fn create(
 }
 
 async fn promote(api: &Api, email: &str) -> anyhow::Result<Value> {
+    let user = find(api, email).await?;
+    let path = format!("/api/admin/users/{}", id(&user)?);
+    let request = api.request(Method::PATCH, &path).await?;
+    api.fetch(request.json(&json!({"roles": ["user", "admin"]})))
+        .await
+}
+
+async fn unlock(api: &Api, email: &str) -> anyhow::Result<Value> {
+    let user = find(api, email).await?;
+    let path = format!("/api/admin/users/{}/unlock", id(&user)?);
+    let request = api.request(Method::POST, &path).await?;
+    api.send(request).await?;
+    Ok(user)
+}
+
+async fn find(api: &Api, email: &str) -> anyhow::Result<Value> {
     let request = api
         .request(Method::GET, "/api/admin/users")
         .await?
         .query(&[("email", email)]);
     let found: Page<Value> = api.fetch(request).await?;
-    let user = found.items.first().with_context(|| {
-        format!("there is no account of {email}; `devmentor user list` shows all")
-    })?;
-    let id = user["id"].as_str().unwrap_or_default();
-    ensure!(
-        !id.is_empty(),
-        "the platform lists an account without an id"
-    );
-    let request = api
-        .request(Method::PATCH, &format!("/api/admin/users/{id}"))
-        .await?;
-    api.fetch(request.json(&json!({"roles": ["user", "admin"]})))
-        .await
+    found
+        .items
+        .into_iter()
+        .next()
+        .with_context(|| format!("there is no account of {email}; `devmentor user list` shows all"))
+}
+
+fn id(user: &Value) -> anyhow::Result<&str> {
+    let id = user["id"].as_str();
+    id.context("the platform lists an account without an id")
 }
 
 async fn list(api: &Api, as_json: bool) -> anyhow::Result<()> {

@@ -2,23 +2,30 @@
 //! what counts is a ratio and not the machine. Real processes, loopback only; stops by itself and
 //! leaves nothing behind but `target/bench/<name>.json`.
 
+mod accounts;
 mod ceiling;
 mod chat;
 mod commit_to_socket;
 mod consume;
 mod create_task;
 mod crowd;
+mod enumeration;
 mod frame;
 mod group;
+mod limiter;
 mod load;
+mod logins;
 mod me;
 mod memory;
 mod plan;
 mod process;
 mod rating_to_page;
 mod ratings;
+mod refresh;
+mod refresh_in_storm;
 mod report;
 mod rounds;
+mod session_memory;
 mod start;
 mod worker_start;
 
@@ -61,8 +68,20 @@ struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
-    /// GET /api/me beside a bare actix hello and actix + one Redis GET
+    /// GET /api/me, the hot session check, beside a bare actix hello and actix + one Redis GET
     Me,
+    /// Processor time of a refresh, its commit included, beside its budget and the bare commit
+    Refresh,
+    /// A refresh while many sign in beside one in calm
+    RefreshInStorm,
+    /// Sign-ins a second a core beside the bare Argon2id
+    Logins,
+    /// A decision over a lock and three limits beside a bare GET
+    Limiter,
+    /// The time of answers for known addresses beside that for unknown ones
+    Enumeration,
+    /// Memory with 100,000 live sessions, and Redis bytes of one
+    SessionMemory,
     /// Making a task beside the bare commit of the same rows and a bare XADD
     CreateTask,
     /// Commit to receipt at 1,000 sockets beside bare Pub/Sub into a bare WebSocket server
@@ -85,6 +104,12 @@ impl Benchmark {
     async fn run(self, plan: &Plan) -> anyhow::Result<Report> {
         match self {
             Self::Me => me::run(plan).await,
+            Self::Refresh => refresh::run(plan).await,
+            Self::RefreshInStorm => refresh_in_storm::run(plan).await,
+            Self::Logins => logins::run(plan).await,
+            Self::Limiter => limiter::run(plan).await,
+            Self::Enumeration => enumeration::run(plan).await,
+            Self::SessionMemory => session_memory::run(plan).await,
             Self::CreateTask => create_task::run(plan).await,
             Self::CommitToSocket => commit_to_socket::run(plan).await,
             Self::Consume => consume::run(plan).await,

@@ -1,5 +1,6 @@
-//! `GET /api/me`: answered from the session alone, which is one Redis GET. So the ceiling is actix
-//! with one GET of the same session, and above that actix with nothing.
+//! `GET /api/me`: the session check, hot. It costs no round trip, so the ceiling is actix with nothing,
+//! on the same route. Beside it stands actix with one GET of the same session: what a check without a
+//! client-side cache could be at best.
 
 use anyhow::Context as _;
 use redis_contracts::keys::SESSION;
@@ -59,9 +60,10 @@ fn report(rates: [Vec<f64>; 3], p99s: [Vec<f64>; 3]) -> Report {
     };
     let [me, one_get, hello] = figures("", Unit::PerSecond, rates);
     let mut report = Report::default();
-    report.row(&me, &one_get, Some(Expected::RatioAtLeast(0.5)));
+    report.row(&me, &hello, Some(Expected::RatioAtLeast(0.8)));
+    report.row(&me, &one_get, None);
+    let [me, one_get, hello] = figures(", p99", Unit::Milliseconds, p99s);
     report.row(&me, &hello, None);
-    let [me, one_get, _] = figures(", p99", Unit::Milliseconds, p99s);
     report.row(&me, &one_get, None);
     report
 }

@@ -14,9 +14,15 @@ pub enum Unit {
     /// Milliseconds.
     #[serde(rename = "ms")]
     Milliseconds,
+    /// Microseconds.
+    #[serde(rename = "us")]
+    Microseconds,
     /// Seconds.
     #[serde(rename = "s")]
     Seconds,
+    /// Bytes.
+    #[serde(rename = "B")]
+    Bytes,
     /// 10^6 bytes.
     #[serde(rename = "MB")]
     Megabytes,
@@ -210,7 +216,9 @@ impl Unit {
         match self {
             Self::PerSecond => "/s",
             Self::Milliseconds => " ms",
+            Self::Microseconds => " us",
             Self::Seconds => " s",
+            Self::Bytes => " B",
             Self::Megabytes => " MB",
         }
     }

@@ -3,7 +3,8 @@
 //!
 //! [`CachePool`] and [`StreamsPool`] are different types: a key of one instance cannot be sent to
 //! the other. Short commands share one multiplexed connection per worker thread; what moves bulk
-//! borrows a connection of its own, so that it never holds up a short one.
+//! borrows a connection of its own, so that it never holds up a short one. What is read again and again
+//! is held in the process and told about by Redis ([`Tracking`]).
 
 mod backoff;
 mod client;
@@ -16,6 +17,7 @@ mod pool;
 mod push;
 mod settings;
 mod streams;
+mod tracking;
 
 pub use backoff::Backoff;
 pub use describe::{GroupReport, StreamReport};
@@ -26,3 +28,4 @@ pub use pool::{CachePool, Pool, StreamsPool};
 pub use push::{PushConnection, PushLost};
 pub use settings::{InvalidRedisUrl, RedisSettings};
 pub use streams::Entry;
+pub use tracking::{Change, Changes, SILENT_FOR, TrackedCache, Tracking};

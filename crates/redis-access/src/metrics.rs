@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use prometheus::{
-    CounterVec, GaugeVec, HistogramVec, register_counter_vec, register_gauge_vec,
-    register_histogram_vec,
+    CounterVec, GaugeVec, HistogramVec, IntCounter, IntCounterVec, register_counter_vec,
+    register_gauge_vec, register_histogram_vec, register_int_counter, register_int_counter_vec,
 };
 use redis_contracts::Instance;
 
@@ -30,6 +30,49 @@ family!(POOL_SIZE: GaugeVec = register_gauge_vec!("devmentor_redis_pool_size", "
 family!(POOL_IN_USE: GaugeVec = register_gauge_vec!("devmentor_redis_pool_in_use", "Connections for bulk work that are lent out."));
 family!(POOL_WAIT: HistogramVec = register_histogram_vec!(
     "devmentor_redis_pool_wait_seconds", "Wait for a connection for bulk work.", SECONDS.to_vec()));
+
+static CLIENT_CACHE_REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "devmentor_client_cache_requests_total",
+        "Reads through the client-side cache: held (hit), read (miss), or read without being held because the tracked connection is away (bypassed).",
+        &["outcome"]
+    )
+    .expect("a metric is registered once")
+});
+
+/// Keys that Redis said have changed.
+pub(crate) static CLIENT_CACHE_INVALIDATIONS: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter!(
+        "devmentor_client_cache_invalidations_total",
+        "Keys that Redis said have changed."
+    )
+    .expect("a metric is registered once")
+});
+
+/// Times that all was forgotten.
+pub(crate) static CLIENT_CACHE_DROPS: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter!(
+        "devmentor_client_cache_drops_total",
+        "Times that all was forgotten: Redis was emptied, or the tracked connection was lost or silent."
+    )
+    .expect("a metric is registered once")
+});
+
+/// What became of reads through the client-side cache.
+pub(crate) struct ClientCache {
+    pub hit: IntCounter,
+    pub miss: IntCounter,
+    pub bypassed: IntCounter,
+}
+
+pub(crate) static CLIENT_CACHE: LazyLock<ClientCache> = LazyLock::new(|| {
+    let outcome = |outcome| CLIENT_CACHE_REQUESTS.with_label_values(&[outcome]);
+    ClientCache {
+        hit: outcome("hit"),
+        miss: outcome("miss"),
+        bypassed: outcome("bypassed"),
+    }
+});
 
 /// One instance's handles; looked up once, so that counting costs no map access.
 #[derive(Clone)]

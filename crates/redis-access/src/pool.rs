@@ -2,9 +2,11 @@
 
 use std::{
     cell::Cell,
+    collections::HashMap,
     marker::PhantomData,
+    pin::Pin,
     sync::{
-        Arc, RwLock,
+        Arc, LazyLock, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -12,7 +14,10 @@ use std::{
 
 use deadpool_redis::{Manager, PoolConfig, Runtime, Timeouts};
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
-use redis_contracts::{Cache, Key, RedisInstance, Streams, Value, script::Invocation};
+use redis_contracts::{
+    Cache, Key, RedisInstance, Streams, Value,
+    script::{Invocation, SCRIPTS, Script},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -57,8 +62,12 @@ struct Inner {
 #[derive(Default)]
 struct Slot {
     connection: RwLock<Option<Arc<MultiplexedConnection>>>,
-    opening: tokio::sync::Mutex<()>,
+    opening: tokio::sync::Mutex<Option<Opening>>,
 }
+
+/// A connection on its way. It stays when who waits for it gives up, and the next one carries it on:
+/// else callers in a hurry would begin anew for ever where opening takes longer than they wait.
+type Opening = Pin<Box<dyn Future<Output = Result<MultiplexedConnection, AccessError>> + Send>>;
 
 thread_local! {
     static THREAD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -127,6 +136,12 @@ impl<I: RedisInstance> Pool<I> {
         self.inner.link.watch()
     }
 
+    /// Asks for a check of the link now: an answer that was not waited for any longer may mean that the
+    /// instance is gone.
+    pub fn suspect(&self) {
+        self.inner.link.suspect();
+    }
+
     /// GET of a declared key; `None` when it is not there.
     pub async fn get<V: Value>(&self, key: &Key<I, V>) -> Result<Option<V>, AccessError> {
         let mut command = redis::cmd("GET");
@@ -154,7 +169,6 @@ impl<I: RedisInstance> Pool<I> {
 
     /// Runs a script: EVALSHA, and EVAL where Redis does not know it yet.
     pub async fn invoke<T: FromRedisValue>(&self, call: &Invocation<I>) -> Result<T, AccessError> {
-        let script = redis::Script::new(call.script.source);
         let command = |first: &str, second: &str| {
             let mut command = redis::cmd(first);
             command
@@ -164,7 +178,7 @@ impl<I: RedisInstance> Pool<I> {
                 .arg(&call.args);
             command
         };
-        match self.run(&command("EVALSHA", script.get_hash())).await {
+        match self.run(&command("EVALSHA", hash(call.script))).await {
             Err(AccessError::Refused { message, .. }) if message.contains("NOSCRIPT") => {
                 self.run(&command("EVAL", call.script.source)).await
             }
@@ -217,17 +231,30 @@ impl<I: RedisInstance> Pool<I> {
         if let Some(open) = slot.open() {
             return Ok(open);
         }
-        let _turn = slot.opening.lock().await;
+        let mut opening = slot.opening.lock().await;
         if let Some(open) = slot.open() {
             return Ok(open);
         }
-        let opened = self.inner.connector.connect().await.inspect_err(|_| {
+        let begun_before = match opening.as_mut() {
+            Some(opening) => opening.await.ok(),
+            None => None,
+        };
+        let opened = match begun_before {
+            Some(opened) => Ok(opened),
+            None => opening.insert(self.begin_opening()).await,
+        };
+        *opening = None;
+        let opened = Arc::new(opened.inspect_err(|_| {
             self.inner.metrics.errors.inc();
             self.inner.link.suspect();
-        })?;
-        let opened = Arc::new(opened);
+        })?);
         slot.remember(&opened);
         Ok(opened)
+    }
+
+    fn begin_opening(&self) -> Opening {
+        let connector = self.inner.connector.clone();
+        Box::pin(async move { connector.connect().await })
     }
 
     /// A connection of its own for bulk work, waited for no longer than the timeout.
@@ -283,6 +310,18 @@ impl Slot {
             *held = None;
         }
     }
+}
+
+/// What Redis knows a script by. It takes longer to find out than many a script to run, so that is done
+/// once.
+fn hash(script: &Script) -> &'static str {
+    static HASHES: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
+        let hash = |source| redis::Script::new(source).get_hash().to_owned();
+        let all = SCRIPTS.iter();
+        all.map(|script| (script.name, hash(script.source)))
+            .collect()
+    });
+    HASHES.get(script.name).map_or("", String::as_str)
 }
 
 pub(crate) fn decode<I: RedisInstance, V: Value>(bytes: &[u8]) -> Result<V, AccessError> {

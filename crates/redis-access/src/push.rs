@@ -1,4 +1,4 @@
-//! Connections that Redis speaks on by itself: subscriptions and invalidations.
+//! Connections that Redis speaks on by itself: subscriptions.
 
 use std::{
     sync::{
@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use redis::{FromRedisValue, PushInfo, PushKind, aio::MultiplexedConnection, from_redis_value};
-use redis_contracts::{Cache, Channel, Instance, Key, RedisInstance, Streams, Value};
+use redis::{PushInfo, PushKind, aio::MultiplexedConnection, from_redis_value};
+use redis_contracts::{Channel, Instance, Streams};
 use tokio::sync::mpsc;
 
-use crate::{AccessError, Pool, link::Link, pool::decode};
+use crate::{AccessError, Pool, link::Link};
 
 /// A wire silent for this long is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -25,51 +25,26 @@ const WAITING: usize = 8192;
 #[error("the connection that Redis speaks on was lost: {0}")]
 pub struct PushLost(String);
 
-/// A connection of its own that Redis pushes texts on. `T` is what it says.
-pub struct PushConnection<T> {
+/// A connection of its own that Redis pushes texts on.
+pub struct PushConnection {
     connection: MultiplexedConnection,
-    waiting: mpsc::Receiver<T>,
+    waiting: mpsc::Receiver<String>,
     overflown: Arc<AtomicBool>,
-    instance: Instance,
     link: Arc<Link>,
 }
 
 impl Pool<Streams> {
     /// Subscribes to channels (SUBSCRIBE). Messages are payloads, in the order they were published,
     /// whatever their channel.
-    pub async fn subscribe(
-        &self,
-        channels: &[&Channel],
-    ) -> Result<PushConnection<String>, AccessError> {
-        let mut push = self.open_push(PushKind::Message, channel_payload).await?;
+    pub async fn subscribe(&self, channels: &[&Channel]) -> Result<PushConnection, AccessError> {
+        let mut push = self.open_push().await?;
         let names: Vec<_> = channels.iter().map(|channel| channel.name()).collect();
         let subscribed = push.connection.subscribe(names).await;
         subscribed.map_err(|error| AccessError::from_redis(Instance::Streams, &error))?;
         Ok(push)
     }
-}
 
-impl Pool<Cache> {
-    /// Opens a connection that is told when a key it has read changes (CLIENT TRACKING, RESP3).
-    /// `None` means every key: the cache was emptied.
-    pub async fn track(&self) -> Result<PushConnection<Option<Vec<String>>>, AccessError> {
-        let mut push = self
-            .open_push(PushKind::Invalidate, invalidated_keys)
-            .await?;
-        let mut command = redis::cmd("CLIENT");
-        command.arg("TRACKING").arg("ON");
-        let tracking = command.exec_async(&mut push.connection).await;
-        tracking.map_err(|error| AccessError::from_redis(Instance::Cache, &error))?;
-        Ok(push)
-    }
-}
-
-impl<I: RedisInstance> Pool<I> {
-    async fn open_push<T: Send + 'static>(
-        &self,
-        wanted: PushKind,
-        read: fn(PushInfo) -> Option<T>,
-    ) -> Result<PushConnection<T>, AccessError> {
+    async fn open_push(&self) -> Result<PushConnection, AccessError> {
         let (sender, waiting) = mpsc::channel(WAITING);
         let overflown = Arc::new(AtomicBool::new(false));
         let on_push = {
@@ -82,8 +57,8 @@ impl<I: RedisInstance> Pool<I> {
                 };
                 if push.kind == PushKind::Disconnection {
                     *sender = None;
-                } else if push.kind == wanted
-                    && let (Some(open), Some(message)) = (sender.as_ref(), read(push))
+                } else if push.kind == PushKind::Message
+                    && let (Some(open), Some(message)) = (sender.as_ref(), payload(push))
                     && open.try_send(message).is_err()
                 {
                     overflown.store(true, Ordering::Relaxed);
@@ -97,16 +72,15 @@ impl<I: RedisInstance> Pool<I> {
             connection,
             waiting,
             overflown,
-            instance: I::INSTANCE,
             link: self.shared_link(),
         })
     }
 }
 
-impl<T> PushConnection<T> {
+impl PushConnection {
     /// The next message. Fails once the wire is lost or silent; what was already received comes
     /// first. Cancel safe.
-    pub async fn next(&mut self) -> Result<T, PushLost> {
+    pub async fn next(&mut self) -> Result<String, PushLost> {
         loop {
             match tokio::time::timeout(HEARTBEAT, self.waiting.recv()).await {
                 Ok(Some(message)) => return Ok(message),
@@ -122,7 +96,7 @@ impl<T> PushConnection<T> {
     }
 
     /// A message that is already here.
-    pub fn try_next(&mut self) -> Option<T> {
+    pub fn try_next(&mut self) -> Option<String> {
         self.waiting.try_recv().ok()
     }
 
@@ -140,25 +114,7 @@ impl<T> PushConnection<T> {
     }
 }
 
-impl PushConnection<Option<Vec<String>>> {
-    /// GET over this connection: from now on, a change of the key is told.
-    pub async fn get<V: Value>(&mut self, key: &Key<Cache, V>) -> Result<Option<V>, AccessError> {
-        let mut command = redis::cmd("GET");
-        command.arg(key.name());
-        let bytes: Option<Vec<u8>> = command
-            .query_async(&mut self.connection)
-            .await
-            .map_err(|error| AccessError::from_redis(self.instance, &error))?;
-        bytes.map(|bytes| decode::<Cache, V>(&bytes)).transpose()
-    }
-}
-
-fn channel_payload(push: PushInfo) -> Option<String> {
+fn payload(push: PushInfo) -> Option<String> {
     let payload = push.data.into_iter().nth(1)?;
     from_redis_value(payload).ok()
-}
-
-fn invalidated_keys(push: PushInfo) -> Option<Option<Vec<String>>> {
-    let keys = push.data.into_iter().next()?;
-    Option::<Vec<String>>::from_redis_value(keys).ok()
 }

@@ -1,11 +1,14 @@
 //! The list of all declarations.
 
 use crate::{
-    ADAPTATIONS, AI_EVENTS, APPLIED, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX, DEAD_LETTERS,
-    Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS, LIVE_AI,
-    LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
+    ADAPTATIONS, AI_EVENTS, APPLIED, AUTH_EVENTS, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX,
+    DEAD_LETTERS, Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS,
+    LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
     USER_TIMELINE,
-    keys::{OUTBOX, SESSION, SYSTEM_HEALTH, USER_SESSIONS},
+    keys::{
+        LOCKED, LOGIN_FAILURES, OUTBOX, RATE_LIMIT, SESSION, SIGNING_KEYS, SYSTEM_HEALTH,
+        USER_SESSIONS,
+    },
 };
 
 /// Every declared name with its instance and value type. What is not here is not in Redis.
@@ -15,6 +18,10 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
     vec![
         SESSION.entry(),
         USER_SESSIONS.entry(),
+        RATE_LIMIT.entry(),
+        LOGIN_FAILURES.entry(),
+        LOCKED.entry(),
+        SIGNING_KEYS.entry(),
         SYSTEM_HEALTH.entry(),
         PROJECTS.entry(),
         PROJECT_TIMELINE.entry(),
@@ -24,6 +31,7 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
         AI_EVENTS.entry(),
         ADAPTATIONS.entry(),
         MODEL_UPDATES.entry(),
+        AUTH_EVENTS.entry(),
         DEAD_LETTERS.entry(),
         DEAD_LETTER_INDEX.entry(),
         PROFILE.entry(),

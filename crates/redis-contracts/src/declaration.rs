@@ -38,6 +38,8 @@ impl fmt::Display for Kind {
 pub enum Lifetime {
     /// The key expires this long after it was last written.
     Ttl(Duration),
+    /// The key expires when it says nothing any more: at the end of its limit's window.
+    Window,
     /// The key's expiry is the latest one among its members.
     LongestMember,
     /// Entries older than this are trimmed.
@@ -54,6 +56,7 @@ impl fmt::Display for Lifetime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ttl(ttl) => write!(f, "TTL {} s", ttl.as_secs()),
+            Self::Window => f.write_str("TTL of its window"),
             Self::LongestMember => f.write_str("until its longest member ends"),
             Self::MaxAge(age) => write!(f, "entries for {} d", age.as_secs() / 86_400),
             Self::Newest(count) => write!(f, "newest {count} entries"),
@@ -72,6 +75,8 @@ pub enum Partition {
     Project,
     /// Keys of one person share a slot.
     User,
+    /// What decides over a sign-in shares a slot, whatever it counts by: one script reads it all.
+    SignIn,
 }
 
 impl fmt::Display for Partition {
@@ -80,6 +85,7 @@ impl fmt::Display for Partition {
             Self::None => "-",
             Self::Project => "project",
             Self::User => "user",
+            Self::SignIn => "sign-in",
         })
     }
 }
@@ -147,6 +153,12 @@ impl KeyArgs for (&str, String) {
     }
 }
 
+impl KeyArgs for (String, String) {
+    fn texts(&self) -> Vec<String> {
+        vec![self.0.clone(), self.1.clone()]
+    }
+}
+
 impl KeyArgs for String {
     fn texts(&self) -> Vec<String> {
         vec![self.clone()]
@@ -199,6 +211,16 @@ impl<I: RedisInstance, V, A: KeyArgs> KeyFamily<I, V, A> {
         let value = std::any::type_name::<V>();
         let short = value.rsplit("::").next().unwrap_or(value);
         (I::INSTANCE, self.declaration, short)
+    }
+}
+
+impl<I: RedisInstance, V> KeyFamily<I, V, Uuid> {
+    /// The id in the name of one of its keys; `None` for the name of another key.
+    pub fn id_of(&self, name: &str) -> Option<Uuid> {
+        let (before, rest) = self.declaration.pattern.split_once('{')?;
+        let (_, after) = rest.split_once('}')?;
+        let id = name.strip_prefix(before)?.strip_suffix(after)?;
+        Uuid::try_parse(id).ok()
     }
 }
 

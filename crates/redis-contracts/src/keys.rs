@@ -13,7 +13,8 @@ use crate::{
 /// The hot copy of a session. The truth is auth-service's SQL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRecord {
-    /// Grows with each change in SQL; a copy never replaces a newer one.
+    /// Grows with each change in SQL; a copy never replaces a newer one, and no live one a copy of what
+    /// has ended.
     pub version: u64,
     /// Whose session it is.
     pub user: User,
@@ -30,6 +31,49 @@ pub struct SessionRecord {
     pub agent: String,
     /// The client's address.
     pub address: String,
+    /// Set when this is a machine token, which is checked by its secret and bound to its scopes.
+    #[serde(default)]
+    pub machine: Option<MachineAccess>,
+}
+
+/// What a machine token opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineAccess {
+    /// SHA-256 of the token, hexadecimal.
+    pub sha256: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+/// What a machine token may do, beside what its person's roles allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Change.
+    Write,
+    /// What takes the role admin.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+
+    /// The name in JSON and in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name)
+    }
 }
 
 impl JsonValue for SessionRecord {}
@@ -41,7 +85,7 @@ pub const SESSION: KeyFamily<Cache, SessionRecord, Uuid> = KeyFamily::new(Declar
     lifetime: Lifetime::Ttl(Duration::from_secs(3600)),
     partition: Partition::User,
     producer: "auth-service",
-    holds: "hot copy of a session, slid at most once a minute; the truth is auth-service's SQL",
+    holds: "hot copy of a session or a machine token, slid at most once a minute; the truth is auth-service's SQL",
 });
 
 /// The members of [`USER_SESSIONS`]: session ids scored by expiry, in Unix milliseconds.
@@ -56,6 +100,72 @@ pub const USER_SESSIONS: KeyFamily<Cache, SessionIndex, Uuid> = KeyFamily::new(D
     partition: Partition::User,
     producer: "auth-service",
     holds: "ids of a person's sessions, scored by expiry",
+});
+
+/// `rate_limit:{policy}:{subject}`: the state of one limit; see `admit.lua`.
+pub const RATE_LIMIT: KeyFamily<Cache, LimitState, (&'static str, String)> = KeyFamily::new(
+    Declaration {
+        pattern: "rate_limit:{policy}:{subject}",
+        kind: Kind::String,
+        lifetime: Lifetime::Window,
+        partition: Partition::SignIn,
+        producer: "auth-service and ui-gateway",
+        holds: "GCRA state of a rate (theoretical arrival time, Unix microseconds), or the count of a quota",
+    },
+);
+
+/// The value of [`RATE_LIMIT`]; only scripts read it.
+#[derive(Debug)]
+pub enum LimitState {}
+
+/// `login_failures:{sha256 email}:{origin}`: distinct wrong passwords of late; see `record_failure.lua`.
+pub const LOGIN_FAILURES: KeyFamily<Cache, Failures, (String, String)> = KeyFamily::new(
+    Declaration {
+        pattern: "login_failures:{sha256 email}:{origin}",
+        kind: Kind::String,
+        lifetime: Lifetime::Ttl(Duration::from_secs(900)),
+        partition: Partition::SignIn,
+        producer: "auth-service",
+        holds: "Unix ms of the first, then a truncated keyed hash of each distinct wrong password; origin: a known device, or the network",
+    },
+);
+
+/// The value of [`LOGIN_FAILURES`]; only scripts read it.
+#[derive(Debug)]
+pub enum Failures {}
+
+/// `locked:{sha256 email}:{origin}`: sign-in to this address is locked from this origin.
+pub const LOCKED: KeyFamily<Cache, LockedSince, (String, String)> = KeyFamily::new(Declaration {
+    pattern: "locked:{sha256 email}:{origin}",
+    kind: Kind::String,
+    lifetime: Lifetime::Ttl(Duration::from_secs(900)),
+    partition: Partition::SignIn,
+    producer: "auth-service",
+    holds: "Unix ms at which it was locked; void when an admin has unlocked the account since",
+});
+
+/// The value of [`LOCKED`]; only scripts read it.
+#[derive(Debug)]
+pub enum LockedSince {}
+
+/// The ids of the keys that access tokens are verified with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKeyIds {
+    /// `kid` of each, the newest first.
+    pub kids: Vec<String>,
+}
+
+impl JsonValue for SigningKeyIds {}
+
+/// `auth:keys`: written when a signing key is published; who verifies tokens watches it, so that the
+/// key is known everywhere before it signs.
+pub const SIGNING_KEYS: KeyFamily<Cache, SigningKeyIds, ()> = KeyFamily::new(Declaration {
+    pattern: "auth:keys",
+    kind: Kind::String,
+    lifetime: Lifetime::Ttl(Duration::from_secs(86_400)),
+    partition: Partition::None,
+    producer: "auth-service",
+    holds: "ids of the published signing keys; a change tells processes to fetch the keys again",
 });
 
 /// What a process says of itself every few seconds.
@@ -96,3 +206,6 @@ pub const OUTBOX: KeyFamily<Streams, Position, &str> = KeyFamily::new(Declaratio
 
 /// The producer name of project-service's relay.
 pub const OUTBOX_PRODUCER_PROJECTS: &str = "project-service";
+
+/// The producer name of auth-service's relay.
+pub const OUTBOX_PRODUCER_AUTH: &str = "auth-service";

@@ -12,6 +12,7 @@ pub mod event;
 mod instance;
 pub mod keys;
 mod learning;
+pub mod limits;
 mod position;
 mod reference;
 pub mod resource;
@@ -34,8 +35,9 @@ pub use learning::{
 pub use position::{ParsePositionError, Position};
 pub use reference::reference_markdown;
 pub use stream::{
-    ADAPTATIONS, AI_EVENTS, CONSUMED, Consumed, DEAD_LETTERS, EVENT_FIELD, FEEDBACK, INTERACTIONS,
-    LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, StreamFamily, USER_TIMELINE,
+    ADAPTATIONS, AI_EVENTS, AUTH_EVENTS, CONSUMED, Consumed, DEAD_LETTERS, EVENT_FIELD, FEEDBACK,
+    INTERACTIONS, LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, StreamFamily,
+    USER_TIMELINE,
 };
 pub use style::{DIMENSIONS, Dimension, Style, UnknownStyle};
 pub use timestamp::{ParseTimestampError, Timestamp};

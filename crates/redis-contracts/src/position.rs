@@ -34,6 +34,35 @@ impl Position {
     }
 }
 
+/// Bits of a packed position that hold the sequence.
+const SEQUENCE_BITS: u32 = 20;
+
+impl Position {
+    /// As one number that SQL orders in the same way. Positions that were made by
+    /// [`Position::next_packable`] lose nothing.
+    pub fn packed(self) -> i64 {
+        let unix_ms = i64::try_from(self.unix_ms).unwrap_or(i64::MAX >> SEQUENCE_BITS);
+        (unix_ms.min(i64::MAX >> SEQUENCE_BITS) << SEQUENCE_BITS)
+            | (self.sequence.min((1 << SEQUENCE_BITS) - 1) as i64)
+    }
+
+    /// The position that was packed into this number.
+    pub const fn from_packed(packed: i64) -> Self {
+        let packed = packed.unsigned_abs();
+        Self::new(packed >> SEQUENCE_BITS, packed & ((1 << SEQUENCE_BITS) - 1))
+    }
+
+    /// As [`Position::next`], and one that can be packed.
+    pub const fn next_packable(self, now_ms: u64) -> Self {
+        let next = self.next(now_ms);
+        if next.sequence < 1 << SEQUENCE_BITS {
+            next
+        } else {
+            Self::new(next.unix_ms + 1, 0)
+        }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.unix_ms, self.sequence)

@@ -115,6 +115,16 @@ pub const MODEL_UPDATES: StreamFamily<()> = KeyFamily::new(Declaration {
     holds: "learning.profile.updated",
 });
 
+/// `auth:events`: what happened to accounts and sessions, in commit order.
+pub const AUTH_EVENTS: StreamFamily<()> = KeyFamily::new(Declaration {
+    pattern: "auth:events",
+    kind: Kind::Stream,
+    lifetime: Lifetime::MaxAge(DAY.saturating_mul(30)),
+    partition: Partition::None,
+    producer: "auth-service's relay",
+    holds: "security.*; the truth is auth-service's SQL",
+});
+
 /// `stream:devmentor:user:{id}`: what the platform tells one person.
 pub const USER_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
     pattern: "stream:devmentor:user:{id}",

@@ -10,6 +10,8 @@ use serde::Serialize;
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::limits::Told;
+
 const DOMAIN: &str = "devmentor";
 
 macro_rules! codes {
@@ -120,6 +122,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
+    /// How the limits of the request stand, where some were asked.
+    pub limits: Option<Box<Told>>,
 }
 
 impl Problem {
@@ -131,6 +135,15 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: retry_after.then_some(Duration::from_secs(1)),
+            limits: None,
+        }
+    }
+
+    /// The same, with how the limits of the request stand.
+    pub fn with_limits(self, told: Option<Told>) -> Self {
+        Self {
+            limits: told.map(Box::new),
+            ..self
         }
     }
 
@@ -213,7 +226,12 @@ impl From<Problem> for Status {
         if let Some(retry_after) = problem.retry_after {
             details.set_retry_info(Some(retry_after));
         }
-        Self::with_error_details(problem.code.grpc_code(), problem.detail, details)
+        let mut status =
+            Self::with_error_details(problem.code.grpc_code(), problem.detail, details);
+        if let Some(told) = &problem.limits {
+            told.write_to(status.metadata_mut());
+        }
+        status
     }
 }
 
@@ -241,6 +259,7 @@ impl From<Status> for Problem {
             detail: status.message().to_owned(),
             errors,
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
+            limits: Told::read_from(status.metadata()).map(Box::new),
         }
     }
 }
@@ -279,6 +298,10 @@ mod tests {
                 field: "title".to_owned(),
                 message: "1 to 300 characters".to_owned(),
             }];
+            problem.limits = Some(Box::new(Told {
+                policy: "\"auth_address\";q=5;w=60".to_owned(),
+                limit: "\"auth_address\";r=0;t=12".to_owned(),
+            }));
             let status = Status::from(problem.clone());
             assert_eq!(status.code(), code.grpc_code());
             assert_eq!(Problem::from(status), problem);

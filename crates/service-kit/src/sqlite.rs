@@ -17,16 +17,16 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, Problem, Stage, health::Need};
+use crate::{Context, Problem, Stage, config::ConfigFault, health::Need};
 
 /// Connections that read.
-const READERS: u32 = 2;
+pub(crate) const READERS: u32 = 2;
 
 /// Longest wait for a connection.
-const ACQUIRE: Duration = Duration::from_secs(2);
+pub(crate) const ACQUIRE: Duration = Duration::from_secs(2);
 
 /// How often the database is asked whether it is there.
-const PROBE_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(2);
 
 /// A step of a schema's growth. Steps are never changed, only added.
 #[derive(Clone, Copy, Debug)]
@@ -153,16 +153,19 @@ fn is_full_or_failing(fault: &dyn sqlx::error::DatabaseError) -> bool {
     code.is_some_and(|code| matches!(code & 0xff, 5 | 8 | 10 | 13 | 14))
 }
 
-fn path_of(url: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn path_of(url: &str) -> anyhow::Result<PathBuf> {
     let path = url
         .strip_prefix("sqlite://")
-        .context("the database URL must begin with sqlite://")?;
+        .ok_or_else(|| ConfigFault::Bad {
+            name: "DEVMENTOR__DATABASE__URL".to_owned(),
+            expected: "this service takes sqlite://FILE".to_owned(),
+        })?;
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     Ok(PathBuf::from(path))
 }
 
 /// Held as long as the process lives; the system lets go of it however the process ends.
-fn lock(database: &Path) -> anyhow::Result<File> {
+pub(crate) fn lock(database: &Path) -> anyhow::Result<File> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let path = PathBuf::from(path);

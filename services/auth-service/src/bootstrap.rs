@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use redis_contracts::event::EventBody;
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{Problem, Settings, config::ConfigFault};
+use service_kit::{Code, Problem, Settings, config::ConfigFault, private_file};
 
 use crate::{
-    domain::account::{ADMIN, NewAccount, USER},
-    keys::write_private,
+    domain::{
+        account::{ADMIN, NewAccount, USER},
+        secret::{encode, random},
+    },
     passwords::Passwords,
-    store::Store,
+    store::{Happened, Store, Who},
 };
 
 const HANDLE: &str = "admin";
@@ -30,31 +32,63 @@ pub async fn first_admin(
         return Ok(());
     }
     let bootstrap = &settings.bootstrap;
-    let password = match &bootstrap.admin_password {
-        Some(given) => given.clone(),
-        None => generate()?,
+    let file = settings.data_dir.join("admin-password");
+    let check = |password: &SecretString| {
+        NewAccount::check(&bootstrap.admin_email, HANDLE, password.expose_secret()).map_err(refused)
     };
-    let account = NewAccount::check(&bootstrap.admin_email, HANDLE, password.expose_secret())
-        .map_err(refused)?;
+    let (password, account) = match &bootstrap.admin_password {
+        Some(given) => {
+            let account = check(given)?;
+            private_file::write(&file, format!("{}\n", given.expose_secret()).as_bytes())?;
+            (given.clone(), account)
+        }
+        None => {
+            // Checked before a file is made: the address may be refused.
+            let account = check(&SecretString::from(encode(&random::<PASSWORD_BYTES>()?)))?;
+            (generated(&file)?, account)
+        }
+    };
     let hash = passwords.hash(password.clone()).await?;
-    write_password(&settings.data_dir, &password)?;
-    let roles = vec![USER.to_owned(), ADMIN.to_owned()];
-    let admin = store.create_user(account, hash, roles).await?;
+    let mut change = store.change().await?;
+    let admin = account.into_user(change.now, vec![USER.to_owned(), ADMIN.to_owned()]);
+    match change.create_user(&admin, &hash).await {
+        Ok(()) => {}
+        Err(problem) if problem.code == Code::EmailTaken => {
+            drop(change);
+            return another_was_faster(store, passwords, &admin.email, password, &file).await;
+        }
+        Err(problem) => return Err(problem.into()),
+    }
+    change.record(
+        &Who::default(),
+        Happened::to(admin.id, EventBody::AccountCreated),
+    );
+    change.commit().await?;
     tracing::info!(user.id = %admin.id, "made the first admin; the password is in admin-password in the data directory");
     Ok(())
 }
 
-fn generate() -> anyhow::Result<SecretString> {
-    let mut bytes = [0; PASSWORD_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes)?;
-    Ok(BASE64URL.encode(bytes).into())
+/// A password that is generated once, also when replicas share the folder.
+fn generated(file: &Path) -> anyhow::Result<SecretString> {
+    let made = || Ok(format!("{}\n", encode(&random::<PASSWORD_BYTES>()?)).into_bytes());
+    let held = private_file::read_or_make(file, made)?;
+    Ok(String::from_utf8(held)?.trim_end().to_owned().into())
 }
 
-fn write_password(data_dir: &Path, password: &SecretString) -> anyhow::Result<()> {
-    write_private(
-        &data_dir.join("admin-password"),
-        format!("{}\n", password.expose_secret()).as_bytes(),
-    )
+/// The file stays when its password is the one that counts, because the replicas share it.
+async fn another_was_faster(
+    store: &Store,
+    passwords: &Passwords,
+    email: &str,
+    password: SecretString,
+    file: &Path,
+) -> anyhow::Result<()> {
+    let found = store.sign_in_account(email, &[]).await?;
+    let hash = found.map(|found| found.account.password_hash);
+    if !passwords.verify(password, hash).await?.matches {
+        std::fs::remove_file(file)?;
+    }
+    Ok(())
 }
 
 /// Which setting is wrong.

@@ -1,24 +1,38 @@
-//! Accounts, sessions and access tokens. SQL is the truth; the cache Redis holds hot copies.
+//! Accounts, sessions and tokens. SQL is the truth; the cache Redis holds hot copies, limits and locks.
 
 mod bootstrap;
+mod copies;
 mod domain;
 mod grpc;
 mod keys;
+mod mail;
 mod passwords;
-mod sessions;
+mod postman;
+mod second_factor;
 mod store;
+mod sweeper;
 mod tokens;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, web};
-use redis_access::CachePool;
+use redis_access::{CachePool, StreamsPool};
 use rpc::auth::auth_service_server::AuthServiceServer;
 use secrecy::ExposeSecret;
-use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need, sqlite::Sqlite};
+use service_kit::{
+    Context, Service, Settings, Stage, grpc as kit_grpc, health::Need,
+    identity::gateway_credential, limits::Limiter, relay, sql::Database,
+};
+use tokio::sync::Notify;
 
 use crate::{
-    grpc::Accounts, keys::SigningKeys, passwords::Passwords, sessions::Sessions, store::Store,
+    copies::Copies,
+    grpc::{Accounts, GatewayCredential},
+    keys::KeyRing,
+    mail::Mailer,
+    passwords::Passwords,
+    postman::Postman,
+    store::{SharedSecret, Store},
     tokens::Tokens,
 };
 
@@ -34,57 +48,139 @@ pub const SERVICE: Service = Service {
 /// Assembles the service.
 pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let settings = context.settings.clone();
-    let sqlite = Sqlite::open(settings.database.url.expose_secret(), store::MIGRATIONS).await?;
-    sqlite.watch(&mut context);
+    let gateway = gateway_credential(&settings)?;
+    let mailer = Mailer::new(
+        settings.mail.url.as_ref(),
+        &settings.data_dir,
+        &settings.public_url,
+    )?;
+    let url = settings.database.url.expose_secret();
+    let database = Database::open(url, SERVICE.name, store::MIGRATIONS).await?;
+    database.watch(&mut context);
     let cache = CachePool::new(&settings.redis.cache.access())?;
     context.keep(&cache, Need::Required);
     context.tell_health(&cache);
 
-    let store = Store::new(&sqlite);
+    let store = Store::new(&database);
     let passwords = Passwords::start()?;
-    let keys = SigningKeys::load(&settings.data_dir)?;
     bootstrap::first_admin(&store, &passwords, &settings).await?;
-    publish_keys(&mut context, keys.jwks());
-    let tokens = Arc::new(Tokens::new(keys, &settings.jwt, settings.session)?);
-    let (sessions, telling) = Sessions::new(store.clone(), cache, settings.session);
-    let stop = context.supervisor.stop_of(Stage::Workers);
-    context
-        .supervisor
-        .spawn(Stage::Workers, "session-copies", telling.run(stop));
+    let tokens = start_tokens(&mut context, &store, &cache).await?;
+    let mail_waits = Arc::<Notify>::default();
+    start_postman(&mut context, &store, mailer, &mail_waits);
+    start_relay(&mut context, &store, database.is_shared())?;
+    start_sweeper(&mut context, &store);
 
     let accounts = Accounts {
+        copies: start_copies(&mut context, &store, &cache, database.is_shared()),
+        limiter: Limiter::new(cache, settings.limits, settings.lockout),
+        seal_key: store.shared_secret(SharedSecret::Seal).await?,
+        failures_key: store.shared_secret(SharedSecret::Failures).await?,
+        registration: settings.auth.registration,
+        session: settings.session,
         store,
         passwords,
         tokens,
-        sessions,
-        sqlite,
-        registration: settings.auth.registration,
+        database,
+        mail_waits,
+        gateway: GatewayCredential::new(gateway, &context.health),
     };
+    serve(&mut context, accounts).await?;
+    Ok(context)
+}
+
+async fn start_tokens(
+    context: &mut Context,
+    store: &Store,
+    cache: &CachePool,
+) -> anyhow::Result<Arc<Tokens>> {
+    let Settings {
+        data_dir,
+        jwt,
+        session,
+        ..
+    } = &context.settings;
+    let life_s = jwt.access_ttl_seconds;
+    let keys = KeyRing::load(data_dir, store.clone(), cache.clone(), life_s).await?;
+    let tokens = Arc::new(Tokens::new(keys.clone(), jwt, *session)?);
+    publish_keys(context, Arc::clone(&tokens));
+    let stop = context.supervisor.stop_of(Stage::Workers);
+    let followed = Arc::clone(&tokens);
+    let following = keys.run(move |published| followed.follow(published), stop);
+    context
+        .supervisor
+        .spawn(Stage::Workers, "signing-keys", following);
+    Ok(tokens)
+}
+
+/// `GET /.well-known/jwks.json` on the ops port.
+fn publish_keys(context: &mut Context, tokens: Arc<Tokens>) {
+    context.ops_routes(move |config| {
+        let tokens = Arc::clone(&tokens);
+        config.route(
+            "/.well-known/jwks.json",
+            web::get().to(move || {
+                let answer = HttpResponse::Ok()
+                    .content_type("application/jwk-set+json")
+                    .body(tokens.jwks());
+                async move { answer }
+            }),
+        );
+    });
+}
+
+fn start_copies(context: &mut Context, store: &Store, cache: &CachePool, shared: bool) -> Copies {
+    let access_ttl = Duration::from_secs(context.settings.jwt.access_ttl_seconds);
+    let idle = Duration::from_secs(context.settings.session.idle_seconds);
+    let (copies, repeating, hearing) =
+        Copies::new(store.clone(), cache.clone(), access_ttl, idle, shared);
+    let supervisor = &mut context.supervisor;
+    let stop = supervisor.stop_of(Stage::Workers);
+    supervisor.spawn(Stage::Workers, "hot-copies", repeating.run(stop.clone()));
+    supervisor.spawn(Stage::Workers, "heard", hearing.run(stop));
+    copies
+}
+
+fn start_postman(context: &mut Context, store: &Store, mailer: Mailer, waits: &Arc<Notify>) {
+    let postman = Postman {
+        store: store.clone(),
+        mailer,
+        waits: Arc::clone(waits),
+        public_url: context.settings.public_url.trim_end_matches('/').to_owned(),
+    };
+    let stop = context.supervisor.stop_of(Stage::Workers);
+    context
+        .supervisor
+        .spawn(Stage::Workers, "postman", postman.run(stop));
+}
+
+/// The streams Redis may be away: events wait in SQL.
+fn start_relay(context: &mut Context, store: &Store, shared: bool) -> anyhow::Result<()> {
+    let streams = StreamsPool::new(&context.settings.redis.streams.access())?;
+    context.keep(&streams, Need::Useful);
+    let committed = Arc::clone(store.committed());
+    let events = store.security_events();
+    relay::start(context, events, streams, committed, shared);
+    Ok(())
+}
+
+fn start_sweeper(context: &mut Context, store: &Store) {
+    let stop = context.supervisor.stop_of(Stage::Workers);
+    let absolute_s = context.settings.session.absolute_seconds;
+    let sweeping = sweeper::run(store.clone(), absolute_s, stop);
+    context
+        .supervisor
+        .spawn(Stage::Workers, "sweeper", sweeping);
+}
+
+async fn serve(context: &mut Context, accounts: Accounts) -> anyhow::Result<()> {
     let routes = kit_grpc::routes(AuthServiceServer::new(accounts)).await?;
-    let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50051).into());
-    let listener = context.bind(addr)?;
+    let addr = context.settings.grpc.addr;
+    let listener = context.bind(addr.unwrap_or(([127, 0, 0, 1], 50051).into()))?;
     let stop = context.supervisor.stop_of(Stage::Listeners);
     context.supervisor.spawn(
         Stage::Listeners,
         "grpc",
         kit_grpc::serve(listener, routes, stop),
     );
-    Ok(context)
-}
-
-/// `GET /.well-known/jwks.json` on the ops port.
-fn publish_keys(context: &mut Context, jwks: &str) {
-    let jwks = jwks.to_owned();
-    context.ops_routes(move |config| {
-        let jwks = jwks.clone();
-        config.route(
-            "/.well-known/jwks.json",
-            web::get().to(move || {
-                let answer = HttpResponse::Ok()
-                    .content_type("application/jwk-set+json")
-                    .body(jwks.clone());
-                async move { answer }
-            }),
-        );
-    });
+    Ok(())
 }

@@ -5,20 +5,27 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, Header};
 use redis_contracts::Timestamp;
 use service_kit::{
-    Problem,
+    Code, Problem,
     config::{self, Jwt},
     identity::{ACCESS_TOKEN_TYPE, Claims, TokenVerifier, keys_from_jwks},
 };
 use uuid::Uuid;
 
-use crate::{keys::SigningKeys, store::SessionRow};
+use crate::{
+    keys::{KeyRing, Published},
+    store::SessionRow,
+};
+
+/// Clocks of other hosts may be behind by this.
+const CLOCK_SKEW_S: i64 = 5;
 
 /// Signs and checks access tokens.
 pub struct Tokens {
-    keys: SigningKeys,
+    keys: KeyRing,
     verifier: TokenVerifier,
     issuer: String,
     audience: String,
+    access_ttl_s: u64,
     session: config::Session,
 }
 
@@ -26,38 +33,32 @@ pub struct Tokens {
 pub struct AccessToken {
     /// The token.
     pub text: String,
-    /// Seconds until its session ends unless it is used.
-    pub expires_in: u64,
+    /// Seconds until it expires.
+    pub expires_in_s: u64,
 }
 
 impl Tokens {
     /// Tokens of these keys.
-    pub fn new(
-        keys: SigningKeys,
-        settings: &Jwt,
-        session: config::Session,
-    ) -> anyhow::Result<Self> {
-        let verifier = TokenVerifier::new(settings, keys_from_jwks(keys.jwks())?);
+    pub fn new(keys: KeyRing, settings: &Jwt, session: config::Session) -> anyhow::Result<Self> {
+        let verifier = TokenVerifier::new(settings, keys_from_jwks(&keys.published().jwks)?);
         Ok(Self {
             keys,
             verifier,
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
+            access_ttl_s: settings.access_ttl_seconds,
             session,
         })
     }
 
-    /// A token for a session that begins now. It cannot be refreshed yet, so it lives as long as the
-    /// session may: to its absolute end, while every use of it asks whether the session is alive.
-    /// Until it is slid, that is `expires_in`.
+    /// A token for a session. It never outlives the session's absolute end.
     pub fn issue(&self, session: &SessionRow) -> Result<AccessToken, Problem> {
         let now_s = Timestamp::now().unix_ms() / 1000;
-        let expires_in = self.session.idle_seconds.min(self.session.absolute_seconds);
-        let ends_s = session
+        let ends = session
             .created_at
-            .plus_seconds(self.session.absolute_seconds)
-            .unix_ms()
-            / 1000;
+            .plus_seconds(self.session.absolute_seconds);
+        let left_s = (ends.unix_ms() / 1000 - now_s).max(0).unsigned_abs();
+        let expires_in_s = self.access_ttl_s.min(left_s);
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: self.audience.clone(),
@@ -65,18 +66,19 @@ impl Tokens {
             sid: session.id,
             roles: session.user.roles.clone(),
             iat: now_s,
-            nbf: now_s,
-            exp: ends_s,
+            nbf: now_s - CLOCK_SKEW_S,
+            exp: now_s.saturating_add_unsigned(expires_in_s),
             jti: Uuid::now_v7(),
         };
+        let key = self.keys.signing();
         let header = Header {
             typ: Some(ACCESS_TOKEN_TYPE.to_owned()),
-            kid: Some(self.keys.kid().to_owned()),
+            kid: Some(key.public.kid.clone()),
             ..Header::new(Algorithm::EdDSA)
         };
-        let text = jsonwebtoken::encode(&header, &claims, self.keys.signing())
-            .map_err(Problem::internal)?;
-        Ok(AccessToken { text, expires_in })
+        let text =
+            jsonwebtoken::encode(&header, &claims, &key.signing).map_err(Problem::internal)?;
+        Ok(AccessToken { text, expires_in_s })
     }
 
     /// The claims of a valid token, or 401.
@@ -84,8 +86,34 @@ impl Tokens {
         self.verifier.verify(token)
     }
 
-    /// The public keys as a JWK set.
-    pub fn jwks(&self) -> &str {
-        self.keys.jwks()
+    /// The claims of a token that is ours and may have expired: it still names its session, whose state
+    /// counts more.
+    pub fn verify_expired(&self, token: &str) -> Result<Arc<Claims>, Problem> {
+        self.verifier.verify_expired(token)
     }
+
+    /// Takes the keys as they are published now.
+    pub fn follow(&self, published: &Published) {
+        match keys_from_jwks(&published.jwks) {
+            Ok(keys) => self.verifier.replace_keys(keys),
+            Err(error) => tracing::error!(error = %error, "the published keys cannot be read"),
+        }
+    }
+
+    /// The public keys as a JWK set.
+    pub fn jwks(&self) -> String {
+        self.keys.published().jwks.clone()
+    }
+
+    /// Makes a new key; answers its id and when it signs.
+    pub async fn rotate_keys(&self) -> Result<(String, Timestamp), Problem> {
+        let rotated = self.keys.rotate().await?;
+        self.follow(&self.keys.published());
+        Ok(rotated)
+    }
+}
+
+/// The session of a token has ended.
+pub fn session_ended() -> Problem {
+    Problem::new(Code::SessionEnded, "The session has ended; sign in again.")
 }

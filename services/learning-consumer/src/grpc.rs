@@ -1,7 +1,7 @@
 //! gRPC: translation only. A profile is read by its person alone.
 
 use redis_access::StreamsPool;
-use redis_contracts::{PROFILE, ProfileRecord};
+use redis_contracts::{PROFILE, ProfileRecord, keys::Scope};
 use rpc::learning::{self as api, learning_service_server::LearningService};
 use service_kit::{Problem, RequestContext, identity::Guard};
 use stream_worker::Totals;
@@ -44,9 +44,9 @@ impl LearningService for Learning {
         let context = RequestContext::of(&request);
         let caller = self
             .guard
-            .check_metadata(request.metadata(), &context)
+            .check_metadata(request.metadata(), &context, Scope::Read)
             .await?;
-        let user_id = caller.user.id;
+        let user_id = caller.user().id;
         let profile = self.profile(user_id).await?;
         Ok(Response::new(message(user_id, profile)))
     }

@@ -2,27 +2,23 @@
 
 mod domain;
 mod grpc;
-mod relay;
+mod outbox;
 mod store;
 
-use std::{
-    sync::{Arc, LazyLock, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use prometheus::{IntGauge, register_int_gauge};
 use redis_access::{CachePool, StreamsPool};
 use rpc::project::project_service_server::ProjectServiceServer;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard, sqlite::Sqlite,
+    Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard, relay, sqlite::Sqlite,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     grpc::Projects,
-    relay::Relay,
-    store::{Committed, MIGRATIONS, Store, Writer, forget_old_answers, write_until},
+    outbox::ProjectEvents,
+    store::{Floor, MIGRATIONS, Store, Writer, forget_old_answers, write_until},
 };
 
 /// What it is called and where it listens.
@@ -53,9 +49,20 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let committed = Arc::clone(writer.committed());
     // The writer outlives the listeners, so that calls being answered still get their commit.
     let stop = context.supervisor.stop_of(Stage::Sockets);
-    let writing = write_until(sqlite.write.clone(), waiting, Arc::clone(&committed), stop);
+    let floor = Arc::<Floor>::default();
+    let writing = write_until(
+        sqlite.write.clone(),
+        waiting,
+        Arc::clone(&committed),
+        Arc::clone(&floor),
+        stop,
+    );
     context.supervisor.spawn(Stage::Sockets, "writer", writing);
-    start_relay(&mut context, &store, &streams, committed);
+    let events = ProjectEvents {
+        store: store.clone(),
+        floor,
+    };
+    relay::start(&mut context, events, streams, committed, false);
     let stop = context.supervisor.stop_of(Stage::Workers);
     context
         .supervisor
@@ -73,34 +80,6 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
         kit_grpc::serve(listener, routes, stop),
     );
     Ok(context)
-}
-
-fn start_relay(
-    context: &mut Context,
-    store: &Store,
-    streams: &StreamsPool,
-    committed: Arc<Committed>,
-) {
-    static PENDING: LazyLock<IntGauge> = LazyLock::new(|| {
-        register_int_gauge!(
-            "devmentor_outbox_pending",
-            "Events stored and not yet confirmed by the streams Redis."
-        )
-        .expect("a metric is registered once")
-    });
-    let relay = Relay::new(store.clone(), streams.clone(), Arc::clone(&committed));
-    let trouble = relay.trouble();
-    context
-        .health
-        .add("relay", Need::Useful, move || match &*trouble.borrow() {
-            None => Ok(()),
-            Some(reason) => Err(reason.clone()),
-        });
-    context.observe(move || PENDING.set(committed.pending.load(Ordering::Relaxed)));
-    let stop = context.supervisor.stop_of(Stage::Workers);
-    context
-        .supervisor
-        .spawn(Stage::Workers, "relay", relay.run(stop));
 }
 
 /// Deletes old idempotency answers now and then. A failure is told and tried again.

@@ -6,16 +6,19 @@ use actix_web::{
     HttpRequest,
     http::{
         Uri,
-        header::{AsHeaderName, ORIGIN},
+        header::{AsHeaderName, HeaderMap, HeaderValue, ORIGIN},
     },
 };
 use ipnet::IpNet;
 use service_kit::{Code, Problem, Settings};
 
+use crate::forwarded::client_address;
+
 /// What is known of the public site.
 pub(crate) struct Site {
     origin: Origin,
     trusted_proxies: Vec<IpNet>,
+    cors_origins: Vec<Origin>,
     longest_session_seconds: u64,
 }
 
@@ -43,9 +46,13 @@ impl Origin {
 impl Site {
     /// `None` when the public URL has no host.
     pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let cors_origins = settings.http.cors_origins.iter();
         Some(Self {
             origin: Origin::parse(&settings.public_url)?,
             trusted_proxies: settings.http.trusted_proxies.clone(),
+            cors_origins: cors_origins
+                .filter_map(|origin| Origin::parse(origin))
+                .collect(),
             longest_session_seconds: settings.session.absolute_seconds,
         })
     }
@@ -70,11 +77,11 @@ impl Site {
         }
     }
 
-    /// Refuses what says that it comes from a page of another site.
+    /// Refuses what says that it comes from a page of another site, unless that may call the API.
     pub(crate) fn refuse_other_page(&self, request: &HttpRequest) -> Result<(), Problem> {
-        let from_a_page =
-            text(request, ORIGIN).is_some() || text(request, "sec-fetch-site").is_some();
-        if from_a_page {
+        let headers = request.headers();
+        let from_a_page = headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site");
+        if from_a_page && self.allowed_origin(headers).is_none() {
             self.require_own_page(request)
         } else {
             Ok(())
@@ -89,30 +96,24 @@ impl Site {
 
     /// The client's address: the peer, or what trusted proxies say of it.
     pub(crate) fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
-        let peer = request.peer_addr()?.ip().to_canonical();
-        let mut address = peer;
-        let forwarded = request
-            .headers()
-            .get_all("x-forwarded-for")
-            .filter_map(|value| value.to_str().ok());
-        let hops: Vec<_> = forwarded.flat_map(|value| value.split(',')).collect();
-        // The last hop was written by the proxy nearest to us: believe one only as far as the next.
-        for hop in hops.into_iter().rev() {
-            if !self.is_trusted(address) {
-                break;
-            }
-            let Ok(before) = hop.trim().parse::<IpAddr>() else {
-                break;
-            };
-            address = before.to_canonical();
-        }
-        Some(address)
+        let peer = request.peer_addr()?.ip();
+        let headers = request.headers();
+        Some(client_address(peer, headers, &self.trusted_proxies))
     }
 
-    fn is_trusted(&self, address: IpAddr) -> bool {
-        self.trusted_proxies
-            .iter()
-            .any(|network| network.contains(&address))
+    /// The request's `Origin`, where it is that of another web app which may call the API.
+    pub(crate) fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        if self.cors_origins.is_empty() {
+            return None;
+        }
+        let given = only(headers, ORIGIN)?;
+        let origin = Origin::parse(given.to_str().ok()?)?;
+        self.cors_origins.contains(&origin).then_some(given)
+    }
+
+    /// Whether any other web app may call the API.
+    pub(crate) fn has_allowed_origins(&self) -> bool {
+        !self.cors_origins.is_empty()
     }
 }
 
@@ -124,9 +125,26 @@ fn csrf() -> Problem {
 
 /// A header as text, when it is there once.
 fn text(request: &HttpRequest, name: impl AsHeaderName) -> Option<&str> {
-    let mut values = request.headers().get_all(name);
-    let value = values.next()?.to_str().ok()?;
+    only(request.headers(), name)?.to_str().ok()
+}
+
+fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name);
+    let value = values.next()?;
     values.next().is_none().then_some(value)
+}
+
+#[cfg(test)]
+impl Site {
+    /// A site at this URL, and nothing else of note.
+    pub(crate) fn test(public_url: &str) -> Self {
+        Self {
+            origin: Origin::parse(public_url).expect("an origin"),
+            trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
+            longest_session_seconds: 30 * 24 * 60 * 60,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,9 +155,8 @@ mod tests {
 
     fn site() -> Site {
         Site {
-            origin: Origin::parse("https://App.example.com/").expect("an origin"),
-            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
-            longest_session_seconds: 1,
+            cors_origins: vec![Origin::parse("https://friend.example").expect("an origin")],
+            ..Site::test("https://App.example.com/")
         }
     }
 
@@ -182,25 +199,18 @@ mod tests {
                 .refuse_other_page(&request(&[("origin", "https://evil.test")]))
                 .is_err()
         );
-    }
-
-    #[test]
-    fn proxies_are_believed_when_they_are_trusted() {
-        let address = |peer: &str, forwarded: &'static str| {
-            let request = TestRequest::get()
-                .peer_addr(format!("{peer}:1234").parse().expect("an address"))
-                .insert_header(("x-forwarded-for", forwarded));
-            site()
-                .address(&request.to_http_request())
-                .expect("a peer")
-                .to_string()
-        };
-        assert_eq!(address("192.0.2.1", "198.51.100.7"), "192.0.2.1");
-        assert_eq!(address("10.0.0.1", "198.51.100.7"), "198.51.100.7");
-        assert_eq!(
-            address("10.0.0.1", "1.1.1.1, 198.51.100.7, 10.0.0.2"),
-            "198.51.100.7"
-        );
-        assert_eq!(address("10.0.0.1", "198.51.100.7, nonsense"), "10.0.0.1");
+        let twice = [
+            ("origin", "https://evil.test"),
+            ("origin", "https://app.example.com"),
+        ];
+        let appended = twice.iter().fold(TestRequest::post(), |request, header| {
+            request.append_header(*header)
+        });
+        let appended = appended.to_http_request();
+        assert!(site().refuse_other_page(&appended).is_err());
+        assert!(site().require_own_page(&appended).is_err());
+        let friend = request(&[("origin", "https://friend.example")]);
+        assert!(site().refuse_other_page(&friend).is_ok());
+        assert!(site().require_own_page(&friend).is_err());
     }
 }

@@ -4,7 +4,9 @@
 
 mod assets;
 mod client;
+mod forwarded;
 pub mod http;
+mod limits;
 mod live;
 mod metrics;
 mod platform;
@@ -14,6 +16,7 @@ mod upstream;
 
 use service_kit::{Context, Service};
 
+pub use http::openapi;
 pub use state::State;
 
 /// What the process is called and where it listens.

@@ -2,11 +2,17 @@
 
 use anyhow::Context as _;
 use redis_access::{CachePool, StreamsPool};
-use service_kit::{Context, health::Need, identity::Guard};
+use service_kit::{
+    Context, Settings,
+    health::Need,
+    identity::{GatewayCredential, Guard, gateway_credential},
+    limits::Limiter,
+};
+use uuid::Uuid;
 
 use crate::{
     client::Site,
-    http::jwks::KeyCache,
+    limits::ApiLimits,
     live::Live,
     platform::{self, Platform},
     server::Drain,
@@ -24,8 +30,10 @@ pub struct State {
     pub(crate) live: Live,
     pub(crate) site: Site,
     pub(crate) platform: Platform,
-    pub(crate) jwks: KeyCache,
     pub(crate) drain: Drain,
+    pub(crate) limits: ApiLimits,
+    /// Goes with what reports a client to auth-service.
+    pub(crate) credential: GatewayCredential,
 }
 
 impl State {
@@ -37,16 +45,28 @@ impl State {
         context.keep(&streams, Need::Required);
         context.tell_health(&cache);
         let upstream = Upstream::connect(&context.settings.upstream)?;
-        let guard = Guard::start(context, cache.clone())?;
+        let credential = GatewayCredential::new(&gateway_credential(&context.settings)?)?;
+        let guard = Guard::start_in_gateway(context, cache.clone(), credential.clone())?;
+        let Settings {
+            limits, lockout, ..
+        } = context.settings;
+        let limiter = Limiter::new(cache.clone(), limits, lockout);
         Ok(Self {
-            live: Live::start(context, &cache, &streams, &upstream, &guard),
+            live: Live::start(context, &streams, &upstream, &guard),
             guard,
             site: Site::new(&context.settings).context("public_url has no host")?,
             platform: platform::watch(context, &upstream, cache.link(), streams.link()),
-            jwks: KeyCache::default(),
             drain: Drain::default(),
+            limits: ApiLimits::start(context, limiter)?,
+            credential,
             streams,
             upstream,
         })
+    }
+
+    /// A session was ended in this process's presence: it is dead here at once, its sockets included.
+    pub(crate) async fn end_session(&self, id: Uuid, cache_heard: bool) {
+        self.guard.end(id, cache_heard).await;
+        self.live.end_session(id);
     }
 }

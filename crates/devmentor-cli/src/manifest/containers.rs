@@ -97,6 +97,23 @@ fn what_runs_and_what_it_needs_is_the_manifests() {
 }
 
 #[test]
+fn the_gateway_and_auth_service_share_their_credential() {
+    let containers = containers();
+    let credential = |name: &str| {
+        let environment = &containers[name].environment;
+        environment.get("DEVMENTOR__AUTH__GATEWAY_CREDENTIAL")
+    };
+    assert!(credential("auth-service").is_some());
+    for name in containers.keys() {
+        let expected = match name.as_str() {
+            "auth-service" | "ui-gateway" => credential("auth-service"),
+            _ => None,
+        };
+        assert_eq!(credential(name), expected, "{name}");
+    }
+}
+
+#[test]
 fn both_redis_have_the_manifests_settings() {
     for redis in manifest().redis {
         let mut expected = redis.settings.clone();

@@ -9,9 +9,12 @@ use anyhow::{Context, bail, ensure};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Api, Page, did_nothing};
 
-use self::{live::Live, steps::Steps};
+use self::{
+    live::Live,
+    steps::{Left, Steps},
+};
 
 /// All steps together, and then what removes their traces: 10 s in all.
 const STEPS_WITHIN: Duration = Duration::from_secs(8);
@@ -21,11 +24,9 @@ const REMOVAL_WITHIN: Duration = Duration::from_secs(2);
 struct Smoke<'a> {
     api: &'a Api,
     steps: Steps,
-    /// Their handle, once the account is there.
-    account: Option<String>,
     token: Option<String>,
-    /// Path of their project, while it is there.
-    project: Option<String>,
+    /// What may be there: named before it is asked for, because an answer may be lost.
+    left: Left,
 }
 
 /// Goes the steps and names the one that failed; what was made is removed either way.
@@ -33,9 +34,8 @@ pub(crate) async fn run(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut smoke = Smoke {
         api,
         steps: Steps::begin("sign up"),
-        account: None,
         token: None,
-        project: None,
+        left: Left::default(),
     };
     let went = within(STEPS_WITHIN, smoke.go()).await;
     smoke.steps.end(went);
@@ -44,9 +44,7 @@ pub(crate) async fn run(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
         let removed = within(REMOVAL_WITHIN, smoke.remove()).await;
         smoke.steps.end(removed);
     }
-    Ok(smoke
-        .steps
-        .tell(smoke.account.as_deref(), smoke.project.is_some(), as_json))
+    Ok(smoke.steps.tell(&smoke.left, as_json))
 }
 
 async fn within(
@@ -66,11 +64,11 @@ impl Smoke<'_> {
 
         self.steps.next("make a project");
         let key = format!("S{:06X}", rand::random::<u32>() & 0xff_ffff);
+        self.left.project = Some(key.clone());
         let project = json!({"key": key, "name": "Smoke"});
         let project = self.post("/api/projects", project).await?;
         let project_id = text(&project, "/id")?;
-        let path = self.project.insert(format!("/api/projects/{project_id}"));
-        let tasks = format!("{path}/tasks");
+        let tasks = format!("/api/projects/{project_id}/tasks");
 
         self.steps.next("see an event live");
         live.subscribe("project", &project_id).await?;
@@ -79,11 +77,13 @@ impl Smoke<'_> {
         live.hear("devmentor.task.created.v1").await?;
 
         self.steps.next("ask the mentor");
+        self.left.asked = true;
         let question = json!({"project_id": project_id, "message": "What should I do next?"});
         let reply = self.post("/api/ai/chat", question).await?;
         let message_id = text(&reply, "/message_id")?;
 
         self.steps.next("rate the reply");
+        self.left.rated = true;
         let rating = json!({"target_type": "mentor_reply", "target_id": message_id, "rating": 5});
         self.post("/api/feedback", rating).await?;
 
@@ -102,8 +102,11 @@ impl Smoke<'_> {
         let email = format!("{handle}@smoke.invalid");
         let password = format!("{:032x}", rand::random::<u128>());
         let account = json!({"email": email, "handle": handle, "password": password});
-        self.post("/api/auth/register", account).await?;
-        self.account = Some(handle);
+        self.left.account = Some(handle);
+        if let Err(error) = self.post("/api/auth/register", account).await {
+            self.left.account.take_if(|_| did_nothing(&error));
+            return Err(error);
+        }
         self.steps.next("sign in");
         let credentials = json!({"email": email, "password": password});
         let session = self.post("/api/auth/login", credentials).await?;
@@ -111,14 +114,22 @@ impl Smoke<'_> {
         text(&session, "/user/id")
     }
 
-    /// Removes the project and ends the session.
+    /// Removes the project and the account.
     async fn remove(&mut self) -> anyhow::Result<()> {
-        if let Some(path) = &self.project {
-            self.api.send(self.request(Method::DELETE, path)).await?;
-            self.project = None;
+        if let Some(key) = &self.left.project {
+            let path = format!("/api/projects?key={key}");
+            let found = self.api.fetch(self.request(Method::GET, &path)).await?;
+            let Page::<Value> { items, .. } = found;
+            for project in items {
+                let path = format!("/api/projects/{}", text(&project, "/id")?);
+                self.api.send(self.request(Method::DELETE, &path)).await?;
+            }
+            self.left.project = None;
         }
-        let logout = self.request(Method::POST, "/api/auth/logout");
-        self.api.send(logout).await.map(drop)
+        let me = self.request(Method::DELETE, "/api/me");
+        self.api.send(me).await?;
+        self.left.account = None;
+        Ok(())
     }
 
     async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {

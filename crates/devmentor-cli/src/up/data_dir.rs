@@ -57,12 +57,13 @@ impl DataDir {
     }
 }
 
-/// What an `up` that was refused leaves does not count: this makes it before any service runs.
+/// What an `up` or another command that was refused leaves does not count: it is made before any service runs.
 fn holds_nothing(path: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(path)? {
         let name = entry?.file_name();
         let name = name.to_string_lossy();
-        if !(["logs", "up.lock"].contains(&&*name) || name.starts_with("redis-")) {
+        const LEFT: [&str; 3] = ["logs", "up.lock", "cli-session.lock"];
+        if !(LEFT.contains(&&*name) || name.starts_with("redis-")) {
             return Ok(false);
         }
     }

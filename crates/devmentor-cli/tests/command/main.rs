@@ -2,6 +2,7 @@
 
 mod platform;
 mod running;
+mod session;
 mod tour;
 mod up;
 mod usage;

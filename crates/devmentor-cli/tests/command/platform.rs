@@ -25,16 +25,19 @@ async fn smoke_goes_the_whole_way_and_names_the_step_that_fails() {
     let went = run(&platform, "", &["smoke", "--json"]).await;
     let told = document(&went);
     assert!(
-        went.status.success() && told["ok"] == true && told["project_removed"] == true,
+        went.status.success() && told["ok"] == true && told["account_removed"] == true,
         "{told}"
     );
     assert_eq!(told["steps"].as_array().map(Vec::len), Some(10), "{told}");
+    assert_eq!(told["account"], Value::Null, "{told}");
+    assert_eq!(told["stays"].as_array().map(Vec::len), Some(2), "{told}");
 
     platform.kill("ai-gateway");
     let failed = run(&platform, "", &["smoke", "--json"]).await;
     let told = document(&failed);
     assert_eq!(failed.status.code(), Some(1));
     assert_eq!(told["failed_step"], "ask the mentor", "{told}");
+    assert_eq!(told["account_removed"], true, "{told}");
     assert_eq!(told["project_removed"], true, "{told}");
     let progress = String::from_utf8_lossy(&failed.stderr);
     assert!(progress.contains("see an event live"), "{progress}");

@@ -44,7 +44,7 @@ async fn a_platform_that_is_not_there_is_1_and_says_how_to_start_it() {
     assert!(code == Some(1) && told.contains("devmentor up"), "{told}");
     let (code, told) = run(&["--url", &url, "smoke"]).await;
     assert!(
-        code == Some(1) && told.contains("Failed: sign up") && told.contains("Nothing was made"),
+        code == Some(1) && told.contains("Failed: sign up") && told.contains("Nothing of it stays"),
         "{told}"
     );
 }

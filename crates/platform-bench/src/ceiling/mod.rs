@@ -20,7 +20,11 @@ use clap::Subcommand;
 use test_kit::free_port;
 use tokio::{net::TcpStream, time::sleep};
 
-pub use self::{redis::Xadd, relay::RELAYED, sql::Commit};
+pub use self::{
+    redis::Xadd,
+    relay::RELAYED,
+    sql::{Commit, CommitSession},
+};
 
 /// Longest wait for a ceiling to listen.
 const PATIENCE: Duration = Duration::from_secs(10);

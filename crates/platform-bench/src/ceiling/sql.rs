@@ -1,4 +1,4 @@
-//! The bare commit of the rows of a task, in the service's own schema.
+//! Bare commits in the services' own schemas: of the rows of a task, and of a session that is renewed.
 
 use std::path::Path;
 
@@ -13,6 +13,11 @@ use crate::load::Step;
 const SCHEMA: &str =
     include_str!("../../../../services/project-service/migrations/0001_projects.sql");
 
+const ACCOUNTS: [&str; 2] = [
+    include_str!("../../../../services/auth-service/migrations/0001_accounts.sql"),
+    include_str!("../../../../services/auth-service/migrations/0002_auth.sql"),
+];
+
 /// Commits the rows of new tasks, over one connection.
 pub struct Commit {
     connection: SqliteConnection,
@@ -25,13 +30,7 @@ pub struct Commit {
 impl Commit {
     /// Into a new database, `together` tasks a commit, each with this event.
     pub async fn open(folder: &Path, together: u32, event: &str) -> anyhow::Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(folder.join(format!("commit-{together}.db")))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true);
-        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let mut connection = open(&folder.join(format!("commit-{together}.db"))).await?;
         sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
         let project = Uuid::now_v7();
         sqlx::query(
@@ -49,6 +48,76 @@ impl Commit {
             event: event.to_owned(),
             together,
         })
+    }
+}
+
+/// A new database, as safe as the services keep theirs.
+async fn open(file: &Path) -> anyhow::Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true);
+    Ok(SqliteConnection::connect_with(&options).await?)
+}
+
+/// Moves the refresh family of one session on, a commit each.
+pub struct CommitSession {
+    connection: SqliteConnection,
+    session: Uuid,
+    version: i64,
+}
+
+impl CommitSession {
+    /// Into a new database.
+    pub async fn open(folder: &Path) -> anyhow::Result<Self> {
+        let mut connection = open(&folder.join("session.db")).await?;
+        for schema in ACCOUNTS {
+            sqlx::raw_sql(schema).execute(&mut connection).await?;
+        }
+        let session = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO users (id, email, handle, password_hash, roles, email_verified, created_at)
+             VALUES (?, 'bench@example.com', 'bench', '', '[]', 1, 0)",
+        )
+        .bind(session)
+        .execute(&mut connection)
+        .await?;
+        sqlx::query(
+            "INSERT INTO sessions (id, user_id, created_at, expires_at, last_seen, agent, address, version, unheard,
+                                   family_sha256, refresh_sha256)
+             VALUES (?1, ?1, 0, 0, 0, '', '', 0, 0, randomblob(32), randomblob(32))",
+        )
+        .bind(session)
+        .execute(&mut connection)
+        .await?;
+        Ok(Self {
+            connection,
+            session,
+            version: 0,
+        })
+    }
+}
+
+impl Step for CommitSession {
+    async fn step(&mut self) -> anyhow::Result<()> {
+        self.version += 1;
+        let next: [u8; 32] = rand::random();
+        sqlx::query(
+            "UPDATE sessions SET refresh_sha256 = ?, refresh_used = ?, expires_at = ?, last_seen = ?, version = ?
+             WHERE id = ? AND version = ? AND ended_at IS NULL",
+        )
+        .bind(&next[..])
+        .bind("[]")
+        .bind(self.version)
+        .bind(self.version)
+        .bind(self.version)
+        .bind(self.session)
+        .bind(self.version - 1)
+        .execute(&mut self.connection)
+        .await?;
+        Ok(())
     }
 }
 

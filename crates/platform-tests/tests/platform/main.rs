@@ -1,15 +1,21 @@
 //! The whole platform from outside: real processes on free ports, real Redis, real SQL.
 
+mod access;
+mod account;
+mod admin_accounts;
 mod admin_streams;
 mod bad_input;
+mod browser;
 mod change;
 mod chaos;
 mod grpc;
 mod import;
 mod left_behind;
+mod limits;
 mod live;
 mod log;
 mod mentor;
+mod outlived;
 mod own_topic;
 mod readme;
 mod redis_away;

@@ -1,11 +1,14 @@
 //! Against real Redis servers, over wires that are cut and frozen.
 
 mod append;
+mod limits;
 mod link;
+mod opening;
 mod push;
 mod retries;
 mod sessions;
 mod streams;
+mod tracking;
 mod values;
 
 use std::time::Duration;

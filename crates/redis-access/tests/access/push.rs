@@ -1,15 +1,9 @@
 //! Connections that Redis speaks on by itself: what is missed is told.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use redis_access::{LinkState, PushConnection};
-use redis_contracts::{
-    Cache, Key, LIVE_AI, LIVE_PROJECTS, Streams, Timestamp,
-    keys::{HealthRecord, SYSTEM_HEALTH},
-};
+use redis_access::LinkState;
+use redis_contracts::{LIVE_AI, LIVE_PROJECTS, Streams};
 use test_kit::{Proxy, RedisServer};
 
 use crate::Reached;
@@ -123,76 +117,6 @@ async fn a_reader_that_is_too_slow_gets_what_was_kept_and_then_hears_of_it() {
         got < 20_000 && lost.to_string().contains("were waiting"),
         "{got}: {lost}"
     );
-}
-
-#[tokio::test]
-async fn a_change_of_a_key_that_was_read_is_told() {
-    let server = RedisServer::cache().await;
-    let reached = Reached::<Cache>::at(&server.url()).await;
-    let mut tracked = reached.pool.track().await.expect("CLIENT TRACKING");
-    let mut other = server.connect().await;
-    let name = key().name().to_owned();
-    let changes = [
-        redis::cmd("SET").arg(&name).arg("other").to_owned(),
-        redis::cmd("DEL").arg(&name).to_owned(),
-        redis::cmd("PEXPIRE").arg(&name).arg(1).to_owned(),
-    ];
-    for change in changes {
-        read(&reached, &mut tracked).await;
-        change.exec_async(&mut other).await.expect("a change");
-        assert_eq!(
-            tracked.next().await.expect("told"),
-            Some(vec![name.clone()]),
-            "{change:?}"
-        );
-        while tracked.try_next().is_some() {}
-    }
-    // PEXPIRE itself was told; its end is told as well, to who has read in between.
-    reached.pool.set(&key(), &record()).await.expect("SET");
-    let expire = redis::cmd("PEXPIRE").arg(&name).arg(200).to_owned();
-    expire.exec_async(&mut other).await.expect("PEXPIRE");
-    tracked
-        .get(&key())
-        .await
-        .expect("GET")
-        .expect("still there");
-    while tracked.try_next().is_some() {}
-    assert_eq!(
-        tracked.next().await.expect("told"),
-        Some(vec![name.clone()])
-    );
-
-    read(&reached, &mut tracked).await;
-    redis::cmd("FLUSHALL")
-        .exec_async(&mut other)
-        .await
-        .expect("FLUSHALL");
-    assert_eq!(
-        tracked.next().await.expect("told"),
-        None,
-        "None is every key"
-    );
-}
-
-fn key() -> Key<Cache, HealthRecord> {
-    SYSTEM_HEALTH.key(("a-service", "one".to_owned()))
-}
-
-fn record() -> HealthRecord {
-    HealthRecord {
-        version: "0.1.0".to_owned(),
-        started: Timestamp::now(),
-        ready: true,
-        degraded: BTreeMap::new(),
-    }
-}
-
-/// Writes the key and reads it over the tracking connection, with nothing left to be told.
-async fn read(reached: &Reached<Cache>, tracked: &mut PushConnection<Option<Vec<String>>>) {
-    reached.pool.set(&key(), &record()).await.expect("SET");
-    let held = tracked.get(&key()).await.expect("GET");
-    assert!(held.is_some());
-    while tracked.try_next().is_some() {}
 }
 
 #[tokio::test]

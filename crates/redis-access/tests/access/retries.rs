@@ -72,7 +72,7 @@ async fn converse(
 }
 
 /// A command as clients send them: `*<n>`, then `$<length>` and the word, n times.
-async fn command(socket: &mut BufReader<TcpStream>) -> std::io::Result<Vec<String>> {
+pub(crate) async fn command(socket: &mut BufReader<TcpStream>) -> std::io::Result<Vec<String>> {
     let mut words = Vec::new();
     for _ in 0..number(socket).await? {
         let mut word = vec![0; number(socket).await? + 2];

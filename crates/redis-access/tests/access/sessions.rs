@@ -1,10 +1,11 @@
-//! The script that keeps hot copies of sessions: a newer copy is never replaced by an older one.
+//! The script that keeps hot copies of sessions: a newer copy is never replaced by an older one, and one
+//! that has ended by none that is live.
 
 use std::time::Duration;
 
 use redis_contracts::{
     Cache, Timestamp,
-    keys::{SESSION, SessionRecord, USER_SESSIONS},
+    keys::{MachineAccess, SESSION, SessionRecord, USER_SESSIONS},
     resource::User,
     script::put_session,
 };
@@ -52,6 +53,7 @@ impl Sessions {
             ended_at: None,
             agent: String::new(),
             address: String::new(),
+            machine: None,
         }
     }
 
@@ -111,6 +113,43 @@ async fn no_late_copy_brings_an_ended_session_back() {
     assert!(!sessions.put(id, &live, HOUR).await);
     assert_eq!(sessions.held(id).await, Some(ended));
     assert!(sessions.index().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_has_ended_is_never_live_again_whatever_the_versions() {
+    let sessions = Sessions::new().await;
+    let id = Uuid::now_v7();
+    let newer = sessions.record(9, 60);
+    let ended = |version| SessionRecord {
+        version,
+        ended_at: Some(newer.created_at),
+        ..newer.clone()
+    };
+    assert!(sessions.put(id, &newer, HOUR).await);
+    // A Redis that came back with other data, or a row that was set back, is no reason to live on.
+    assert!(sessions.put(id, &ended(2), HOUR).await);
+    assert!(!sessions.put(id, &newer, HOUR).await);
+    assert!(sessions.put(id, &ended(3), HOUR).await);
+    assert!(!sessions.put(id, &ended(2), HOUR).await, "an older end");
+    assert_eq!(sessions.held(id).await, Some(ended(3)));
+    assert!(sessions.index().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_machine_token_is_not_among_the_sessions() {
+    let sessions = Sessions::new().await;
+    let (id, token) = (Uuid::now_v7(), Uuid::now_v7());
+    let machine = SessionRecord {
+        machine: Some(MachineAccess {
+            sha256: String::new(),
+            scopes: Vec::new(),
+        }),
+        ..sessions.record(1, 250_000_000_000)
+    };
+    assert!(sessions.put(token, &machine, HOUR).await);
+    assert!(sessions.put(id, &sessions.record(1, 60), HOUR).await);
+    assert_eq!(sessions.held(token).await, Some(machine));
+    assert_eq!(sessions.index().await, [id.to_string()]);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::mentor::{
     FeedbackGiven, InteractionRecorded, LearningProfileUpdated, MentorAdapted, MentorReplied,
 };
+use super::security::Security;
 use crate::resource::{Comment, Project, Task};
 
 /// One field's value before and after.
@@ -160,4 +161,73 @@ event_types! {
     InteractionRecorded(InteractionRecorded) = "devmentor.interaction.recorded.v1",
     /// A person's profile changed.
     LearningProfileUpdated(LearningProfileUpdated) = "devmentor.learning.profile.updated.v1",
+    /// Somebody signed in.
+    SignedIn(Security) = "devmentor.security.signed_in.v1",
+    /// A wrong password or code.
+    SignInFailed(Security) = "devmentor.security.sign_in_failed.v1",
+    /// Sign-in from one origin was locked.
+    AccountLocked(Security) = "devmentor.security.account_locked.v1",
+    /// An admin lifted the locks.
+    AccountUnlocked(Security) = "devmentor.security.account_unlocked.v1",
+    /// A session was ended by its person.
+    SignedOut(Security) = "devmentor.security.signed_out.v1",
+    /// A session was ended from elsewhere.
+    SessionEnded(Security) = "devmentor.security.session_ended.v1",
+    /// A refresh token was used again, later: it was stolen.
+    TokenReused(Security) = "devmentor.security.token_reused.v1",
+    /// The password was changed.
+    PasswordChanged(Security) = "devmentor.security.password_changed.v1",
+    /// A mail to set a new password was asked for.
+    PasswordResetRequested(Security) = "devmentor.security.password_reset_requested.v1",
+    /// The password was set by mail.
+    PasswordReset(Security) = "devmentor.security.password_reset.v1",
+    /// The address was proven.
+    EmailVerified(Security) = "devmentor.security.email_verified.v1",
+    /// Address or handle changed.
+    ProfileChanged(Security) = "devmentor.security.profile_changed.v1",
+    /// Sign-in asks for a second factor from now on.
+    SecondFactorEnabled(Security) = "devmentor.security.second_factor_enabled.v1",
+    /// Sign-in asks for no second factor any more.
+    SecondFactorDisabled(Security) = "devmentor.security.second_factor_disabled.v1",
+    /// A recovery code stood in for the second factor.
+    RecoveryCodeUsed(Security) = "devmentor.security.recovery_code_used.v1",
+    /// A machine token was made.
+    MachineTokenCreated(Security) = "devmentor.security.machine_token_created.v1",
+    /// A machine token was revoked.
+    MachineTokenRevoked(Security) = "devmentor.security.machine_token_revoked.v1",
+    /// An admin changed the roles.
+    RolesChanged(Security) = "devmentor.security.roles_changed.v1",
+    /// An account was made.
+    AccountCreated(Security) = "devmentor.security.account_created.v1",
+    /// An account is gone.
+    AccountDeleted(Security) = "devmentor.security.account_deleted.v1",
+}
+
+impl EventBody {
+    /// What is said of an account, when this is about one.
+    pub const fn security(&self) -> Option<&Security> {
+        match self {
+            Self::SignedIn(data)
+            | Self::SignInFailed(data)
+            | Self::AccountLocked(data)
+            | Self::AccountUnlocked(data)
+            | Self::SignedOut(data)
+            | Self::SessionEnded(data)
+            | Self::TokenReused(data)
+            | Self::PasswordChanged(data)
+            | Self::PasswordResetRequested(data)
+            | Self::PasswordReset(data)
+            | Self::EmailVerified(data)
+            | Self::ProfileChanged(data)
+            | Self::SecondFactorEnabled(data)
+            | Self::SecondFactorDisabled(data)
+            | Self::RecoveryCodeUsed(data)
+            | Self::MachineTokenCreated(data)
+            | Self::MachineTokenRevoked(data)
+            | Self::RolesChanged(data)
+            | Self::AccountCreated(data)
+            | Self::AccountDeleted(data) => Some(data),
+            _ => None,
+        }
+    }
 }

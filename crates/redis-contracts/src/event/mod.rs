@@ -3,6 +3,7 @@
 mod body;
 mod codec;
 mod mentor;
+mod security;
 
 pub use body::{
     Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, LEARNING_PROFILE_UPDATED,
@@ -12,6 +13,7 @@ pub use mentor::{
     FeedbackGiven, InteractionKind, InteractionRecorded, LearningProfileUpdated, MentorAdapted,
     MentorReplied, SuggestionRef,
 };
+pub use security::Security;
 use uuid::Uuid;
 
 use crate::Timestamp;

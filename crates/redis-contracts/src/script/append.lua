@@ -2,9 +2,9 @@
 --
 -- KEYS[1]    outbox:{producer}
 -- KEYS[2]    the stream
--- KEYS[3..]  the timelines, one per event, in the order of the events
+-- KEYS[3..]  the timelines, one per event, in the order of the events; none for a stream without
 -- ARGV[1]    position the batch goes on from
--- ARGV[2]    live channel
+-- ARGV[2]    live channel, for a stream with timelines
 -- ARGV[3]    lowest ID the stream still keeps
 -- ARGV[4]    how many entries a timeline keeps
 -- ARGV[5..]  four per event: position, topic, event JSON, ms until the timeline expires (0: never)
@@ -35,24 +35,20 @@ if before(held, stream_top) then
   return redis.error_reply('FOREIGN the stream holds ' .. stream_top .. ', which its producer did not append')
 end
 
+local events = (#ARGV - 4) / 4
 local timeline_top, last = {}, held
-for index = 3, #KEYS do
-  local timeline, position = KEYS[index], ARGV[5 + (index - 3) * 4]
+for index = 1, events do
+  local timeline, position = KEYS[2 + index], ARGV[1 + index * 4]
   if not before(last, position) then
     return redis.error_reply('UNSORTED positions do not grow: ' .. position .. ' after ' .. last)
   end
   last = position
-  if not timeline_top[timeline] then
+  if timeline and not timeline_top[timeline] then
     timeline_top[timeline] = top_of(timeline)
   end
 end
 
-local previous = held
-for index = 3, #KEYS do
-  local timeline = KEYS[index]
-  local at = 5 + (index - 3) * 4
-  local position, topic, event, expire_ms = ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])
-  redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[3], position, 'event', event)
+local function show(timeline, position, topic, event, expire_ms, previous)
   -- A timeline can hold more than the stream when an operator deleted the stream alone.
   if before(timeline_top[timeline], position) then
     redis.call('XADD', timeline, 'MAXLEN', '=', ARGV[4], position, 'event', event)
@@ -62,6 +58,17 @@ for index = 3, #KEYS do
   end
   redis.call('PUBLISH', ARGV[2], '{"topic":"' .. topic .. '","position":"' .. position ..
     '","previous":"' .. previous .. '","event":' .. event .. '}')
+end
+
+local previous = held
+for index = 1, events do
+  local at = 1 + index * 4
+  local position, event = ARGV[at], ARGV[at + 2]
+  redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[3], position, 'event', event)
+  local timeline = KEYS[2 + index]
+  if timeline then
+    show(timeline, position, ARGV[at + 1], event, tonumber(ARGV[at + 3]), previous)
+  end
   previous = position
 end
 redis.call('SET', KEYS[1], previous)

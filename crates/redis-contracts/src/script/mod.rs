@@ -3,7 +3,9 @@
 mod learning;
 mod mentor;
 mod projects;
+mod security;
 mod session;
+mod sign_in;
 mod worker;
 
 use std::time::Duration;
@@ -11,7 +13,9 @@ use std::time::Duration;
 pub use learning::{Learned, Learner, Lesson, learn};
 pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, record_signal};
 pub use projects::{Append, append_project_events};
+pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
+pub use sign_in::{Limit, Lock, Measure, admit, record_failure};
 pub use worker::{dead_letter, tidy_stream};
 
 use crate::{RedisInstance, Timestamp};
@@ -38,10 +42,14 @@ macro_rules! scripts {
 }
 
 scripts! {
-    /// Compare-and-append of events: XADD, XADD to the timeline and PUBLISH at once.
+    /// Compare-and-append of events: XADD and, where there is one, XADD to the timeline and PUBLISH.
     APPEND = "append";
     /// Writes a session's hot copy and index together.
     PUT_SESSION = "put_session";
+    /// Decides over a request by its lock and all its limits at once.
+    ADMIT = "admit";
+    /// Counts a wrong password, and locks after too many.
+    RECORD_FAILURE = "record_failure";
     /// Records a reply of the mentor and its events at once.
     RECORD_REPLY = "record_reply";
     /// Appends a rating or an interaction, once per idempotency key.

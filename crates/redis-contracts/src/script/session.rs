@@ -10,11 +10,14 @@ use crate::{
     keys::{SESSION, SessionRecord, USER_SESSIONS},
 };
 
-/// Writes the hot copy of a session for `ttl`; see `put_session.lua`. Reply: 1 or 0.
+/// Writes the hot copy of a session or a machine token for `ttl`; see `put_session.lua`. Reply: 1 or 0.
 pub fn put_session(id: Uuid, record: &SessionRecord, ttl: Duration) -> Invocation<Cache> {
-    let ends_at_ms = match record.ended_at {
-        Some(_) => 0,
-        None => record.expires_at.unix_ms(),
+    let ended = record.ended_at.is_some();
+    let is_listed = !ended && record.machine.is_none();
+    let listed_until_ms = if is_listed {
+        record.expires_at.unix_ms()
+    } else {
+        0
     };
     Invocation::new(
         &PUT_SESSION,
@@ -27,8 +30,9 @@ pub fn put_session(id: Uuid, record: &SessionRecord, ttl: Duration) -> Invocatio
             record.encode(),
             text(millis(ttl).max(1)),
             text(id),
-            text(ends_at_ms),
+            text(listed_until_ms),
             text(Timestamp::now().unix_ms()),
+            text(u8::from(ended)),
         ],
     )
 }

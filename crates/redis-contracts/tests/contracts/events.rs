@@ -7,7 +7,7 @@ use redis_contracts::{
     event::{
         Change, Changed, CommentAdded, CommentDeleted, Event, EventBody, FeedbackGiven,
         InteractionKind, InteractionRecorded, LearningProfileUpdated, MentorAdapted, MentorReplied,
-        ProjectDeleted, SuggestionRef, TaskDeleted,
+        ProjectDeleted, Security, SuggestionRef, TaskDeleted,
     },
     resource::{Author, Comment, Project, Task},
 };
@@ -197,7 +197,37 @@ fn samples() -> Vec<EventBody> {
             average_rating: Some(4.5),
             updated_at: time(8),
         }),
+        EventBody::SignedIn(security()),
+        EventBody::SignInFailed(security()),
+        EventBody::AccountLocked(security()),
+        EventBody::AccountUnlocked(security()),
+        EventBody::SignedOut(security()),
+        EventBody::SessionEnded(security()),
+        EventBody::TokenReused(security()),
+        EventBody::PasswordChanged(security()),
+        EventBody::PasswordResetRequested(security()),
+        EventBody::PasswordReset(security()),
+        EventBody::EmailVerified(security()),
+        EventBody::ProfileChanged(security()),
+        EventBody::SecondFactorEnabled(security()),
+        EventBody::SecondFactorDisabled(security()),
+        EventBody::RecoveryCodeUsed(security()),
+        EventBody::MachineTokenCreated(security()),
+        EventBody::MachineTokenRevoked(security()),
+        EventBody::RolesChanged(security()),
+        EventBody::AccountCreated(security()),
+        EventBody::AccountDeleted(security()),
     ]
+}
+
+fn security() -> Security {
+    Security {
+        user_id: Some(PERSON),
+        session_id: Some(TASK),
+        agent: Some("curl/8".to_owned()),
+        address: Some("127.0.0.1".to_owned()),
+        detail: None,
+    }
 }
 
 fn style() -> Style {

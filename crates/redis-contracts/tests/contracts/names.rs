@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use redis_contracts::{
-    ADAPTATIONS, AI_EVENTS, APPLIED, CONSUMED, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX,
-    DEAD_LETTERS, EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS,
-    LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
-    USER_TIMELINE, catalog,
-    keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS, SESSION, SYSTEM_HEALTH, USER_SESSIONS},
+    ADAPTATIONS, AI_EVENTS, APPLIED, AUTH_EVENTS, CONSUMED, CONVERSATION, CONVERSATIONS,
+    DEAD_LETTER_INDEX, DEAD_LETTERS, EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance,
+    LEARNED_EVENTS, LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE,
+    PROJECTS, REPLY, USER_TIMELINE, catalog,
+    keys::{
+        LOCKED, LOGIN_FAILURES, OUTBOX, OUTBOX_PRODUCER_PROJECTS, RATE_LIMIT, SESSION,
+        SIGNING_KEYS, SYSTEM_HEALTH, USER_SESSIONS,
+    },
     reference_markdown,
 };
 use uuid::{Uuid, uuid};
@@ -31,6 +34,34 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             "user_sessions:{user_id}",
             name(USER_SESSIONS.key(ID).name()),
             "sorted set, until its longest member ends",
+        ),
+        (
+            Cache,
+            "rate_limit:{policy}:{subject}",
+            name(RATE_LIMIT.key(("api", "u-1".to_owned())).name()),
+            "string, TTL of its window",
+        ),
+        (
+            Cache,
+            "login_failures:{sha256 email}:{origin}",
+            name(
+                LOGIN_FAILURES
+                    .key(("00ff".to_owned(), "n-1".to_owned()))
+                    .name(),
+            ),
+            "string, TTL 900 s",
+        ),
+        (
+            Cache,
+            "locked:{sha256 email}:{origin}",
+            name(LOCKED.key(("00ff".to_owned(), "n-1".to_owned())).name()),
+            "string, TTL 900 s",
+        ),
+        (
+            Cache,
+            "auth:keys",
+            name(SIGNING_KEYS.key(()).name()),
+            "string, TTL 86400 s",
         ),
         (
             Cache,
@@ -89,6 +120,12 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             "ai:model:updates",
             name(MODEL_UPDATES.key(()).name()),
             "stream, entries for 7 d",
+        ),
+        (
+            Streams,
+            "auth:events",
+            name(AUTH_EVENTS.key(()).name()),
+            "stream, entries for 30 d",
         ),
         (
             Streams,
@@ -198,6 +235,10 @@ fn names_are_exact() {
         [
             "session:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "user_sessions:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
+            "rate_limit:api:u-1",
+            "login_failures:00ff:n-1",
+            "locked:00ff:n-1",
+            "auth:keys",
             "system:health:ui-gateway/host-1",
             "stream:devmentor:projects",
             "stream:devmentor:project:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
@@ -207,6 +248,7 @@ fn names_are_exact() {
             "ai:events",
             "ai:adaptations",
             "ai:model:updates",
+            "auth:events",
             "dlq:user:feedback",
             "dead_letters:user:feedback",
             "learning:profile:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
@@ -223,6 +265,22 @@ fn names_are_exact() {
         ]
     );
     assert_eq!(EVENT_FIELD, "event");
+}
+
+#[test]
+fn an_id_is_read_from_the_name_it_stands_in() {
+    assert_eq!(SESSION.id_of(SESSION.key(ID).name()), Some(ID));
+    let others = [
+        USER_SESSIONS.key(ID).name().to_owned(),
+        format!("{}:more", SESSION.key(ID).name()),
+        format!("other:{}", SESSION.key(ID).name()),
+        "session:".to_owned(),
+        "session:one".to_owned(),
+        String::new(),
+    ];
+    for name in others {
+        assert_eq!(SESSION.id_of(&name), None, "{name}");
+    }
 }
 
 #[test]

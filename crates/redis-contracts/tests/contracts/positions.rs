@@ -20,6 +20,23 @@ proptest! {
     }
 
     #[test]
+    fn packing_keeps_the_order(a in 0u64..1 << 42, b in 0u64..1 << 42, m in 0u64..1 << 20, n in 0u64..1 << 20) {
+        let (a, b) = (Position::new(a, m), Position::new(b, n));
+        prop_assert_eq!(Position::from_packed(a.packed()), a);
+        prop_assert_eq!(a.packed().cmp(&b.packed()), a.cmp(&b));
+    }
+
+    #[test]
+    fn packed_positions_grow_whatever_the_clock_does(clock in prop::collection::vec(0u64..5, 1..500)) {
+        let mut last = Position::new(2, (1 << 20) - 3);
+        for now_ms in clock {
+            let next = last.next_packable(now_ms);
+            prop_assert!(next > last && next.packed() > last.packed());
+            last = next;
+        }
+    }
+
+    #[test]
     fn order_is_that_of_the_numbers(one in position(), other in position()) {
         let numbers = |position: Position| (position.unix_ms, position.sequence);
         prop_assert_eq!(one.cmp(&other), numbers(one).cmp(&numbers(other)));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis_contracts::{
     Timestamp, Value,
-    keys::{SESSION, SessionRecord},
+    keys::{MachineAccess, SESSION, SessionRecord},
     resource::User,
     script::{PUT_SESSION, put_session},
 };
@@ -18,7 +18,7 @@ const COPY: &str = concat!(
     r#""handle":"reader","roles":["user"],"email_verified":false,"second_factor":false,"#,
     r#""created_at":"2026-01-01T00:00:00.000Z"},"created_at":"2026-01-02T00:00:00.000Z","#,
     r#""expires_at":"2026-01-02T01:00:00.000Z","last_seen":"2026-01-02T00:00:00.000Z","#,
-    r#""ended_at":null,"agent":"curl/8","address":"127.0.0.1"}"#,
+    r#""ended_at":null,"agent":"curl/8","address":"127.0.0.1","machine":null}"#,
 );
 
 fn time(text: &str) -> Timestamp {
@@ -43,6 +43,7 @@ fn record() -> SessionRecord {
         ended_at: None,
         agent: "curl/8".to_owned(),
         address: "127.0.0.1".to_owned(),
+        machine: None,
     }
 }
 
@@ -78,13 +79,22 @@ fn put_session_gets_what_its_head_documents() {
     };
     let args = texts(&call.args);
     assert_eq!(args[..4], ["3", COPY, "1500", &SESSION_ID.to_string()]);
-    assert_eq!(args[4], record.expires_at.unix_ms().to_string());
+    let listed_until = record.expires_at.unix_ms().to_string();
+    assert_eq!([&args[4], &args[6]], [&*listed_until, "0"]);
 
-    record.ended_at = Some(record.last_seen);
+    record.machine = Some(MachineAccess {
+        sha256: String::new(),
+        scopes: Vec::new(),
+    });
     let args = texts(&put_session(SESSION_ID, &record, Duration::ZERO).args);
     assert_eq!(
-        (args[2].as_str(), args[4].as_str()),
-        ("1", "0"),
-        "no TTL of 0, and no place in the index"
+        [&args[2], &args[4], &args[6]],
+        ["1", "0", "0"],
+        "no TTL of 0, and a machine token is not among the sessions"
     );
+
+    record.machine = None;
+    record.ended_at = Some(record.last_seen);
+    let args = texts(&put_session(SESSION_ID, &record, Duration::ZERO).args);
+    assert_eq!([&args[4], &args[6]], ["0", "1"], "what has ended neither");
 }

@@ -20,6 +20,9 @@ pub fn process_environment() -> Environment {
         .collect()
 }
 
+/// Services whose SQL is a file of SQLite so far.
+const SQLITE_ONLY: [&str; 1] = ["project-service"];
+
 const PREFIX: &str = "DEVMENTOR__";
 const FILE_SUFFIX: &str = "_FILE";
 
@@ -71,7 +74,7 @@ pub fn load(
         }
     }
     let settings = assemble(service, &values)?;
-    refuse_dangerous(&settings, &values)?;
+    refuse_dangerous(service, &settings, &values)?;
     Ok(settings)
 }
 
@@ -245,8 +248,12 @@ fn typed(kind: Kind, text: String) -> Value {
     Value::new(None, kind)
 }
 
-/// Values that are fine one by one and not together.
-fn refuse_dangerous(settings: &Settings, values: &Values) -> Result<(), ConfigFault> {
+/// Values that are fine one by one, and not together or for this service.
+fn refuse_dangerous(
+    service: &Service,
+    settings: &Settings,
+    values: &Values,
+) -> Result<(), ConfigFault> {
     let written = |name: &'static str| {
         values
             .get(name)
@@ -265,15 +272,15 @@ fn refuse_dangerous(settings: &Settings, values: &Values) -> Result<(), ConfigFa
         let checked = redis.access().check();
         checked.map_err(|error| ConfigFault::bad(written(name), error.to_string()))?;
     }
-    if settings
+    let is_sqlite = settings
         .database
         .url
         .expose_secret()
-        .starts_with("postgres")
-    {
+        .starts_with("sqlite://");
+    if SQLITE_ONLY.contains(&service.name) && !is_sqlite {
         return Err(ConfigFault::bad(
             written("database.url"),
-            "PostgreSQL is not supported yet; expected sqlite://FILE",
+            format!("{} takes sqlite://FILE only so far", service.name),
         ));
     }
     Ok(())

@@ -10,5 +10,6 @@ pub use fault::ConfigFault;
 pub use load::{Environment, load, load_for, process_environment};
 pub use reference::{Kind, SETTINGS, Setting, reference_markdown};
 pub use settings::{
-    Bootstrap, Jwt, LogFormat, RedisInstanceSettings, Registration, Session, Settings, Upstream,
+    Bootstrap, Jwt, Limits, Lockout, LogFormat, RedisInstanceSettings, Registration, Session,
+    Settings, Upstream,
 };

@@ -227,6 +227,7 @@ settings! {
     "lockout.failures": Number(1), Is("5"), "wrong passwords before an account locks";
     "lockout.seconds": Number(1), Is("900"), "how long it stays locked";
     "auth.registration": Choice(&["open", "verified", "closed"]), Is("open"), "who may make an account";
+    "auth.gateway_credential": Secret, Unset, "shared by auth-service and ui-gateway, so that the client addresses the gateway reports count; unset: generated into `<data_dir>/keys/gateway-credential`";
     "mail.url": Url(&["file", "smtp", "smtps"]), Unset, "where mail goes; unset: files in `<data_dir>/mail`";
     "bootstrap.admin_email": Text, Is("admin@devmentor.local"), "address of the admin made at the first start";
     "bootstrap.admin_password": Secret, Unset, "their password; unset: generated into `<data_dir>/admin-password`";

@@ -35,6 +35,13 @@ pub struct Settings {
     pub session: Session,
     /// Accounts.
     pub auth: Auth,
+    /// Limits.
+    pub limits: Limits,
+    /// Lockout.
+    pub lockout: Lockout,
+    /// Mail.
+    #[serde(default)]
+    pub mail: Mail,
     /// The first admin.
     pub bootstrap: Bootstrap,
     /// Stopping.
@@ -52,12 +59,20 @@ pub struct Http {
     /// Proxies whose `X-Forwarded-For` counts.
     #[serde(default, deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins of other web apps that may call the API.
+    #[serde(default, deserialize_with = "texts")]
+    pub cors_origins: Vec<String>,
 }
 
 /// The list was checked with the other values; what is no network is not here any more.
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let list = String::deserialize(deserializer)?;
     Ok(items(&list).filter_map(network).collect())
+}
+
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let list = String::deserialize(deserializer)?;
+    Ok(items(&list).map(str::to_owned).collect())
 }
 
 /// `grpc.*`
@@ -141,6 +156,8 @@ pub struct Upstream {
 /// `jwt.*`
 #[derive(Clone, Debug, Deserialize)]
 pub struct Jwt {
+    /// Life of an access token.
+    pub access_ttl_seconds: u64,
     /// Where the keys are published.
     pub jwks_url: String,
     /// `iss`.
@@ -159,10 +176,37 @@ pub struct Session {
 }
 
 /// `auth.*`
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Auth {
     /// Who may make an account.
     pub registration: Registration,
+    /// What the gateway shows to auth-service.
+    pub gateway_credential: Option<SecretString>,
+}
+
+/// `limits.*`
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Limits {
+    /// Sign-in requests of an address, and of an account from one origin.
+    pub auth_per_minute: u64,
+    /// API requests of a person.
+    pub api_per_minute: u64,
+}
+
+/// `lockout.*`
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Lockout {
+    /// Different wrong passwords that lock.
+    pub failures: u64,
+    /// How long.
+    pub seconds: u64,
+}
+
+/// `mail.*`
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Mail {
+    /// Where it goes; may hold a password. Unset: files in `<data_dir>/mail`.
+    pub url: Option<SecretString>,
 }
 
 /// Who may make an account.

@@ -1,9 +1,19 @@
 //! Who calls: every process that takes a caller's token checks its signature and its session.
 
+mod asking;
+mod caller;
+mod credential;
 mod guard;
 mod jwks;
+mod machine;
+mod slides;
 mod token;
+mod words;
 
-pub use guard::{Caller, Guard, SESSION_SLIDE, bearer};
+pub use caller::{ADMIN, Caller};
+pub use credential::{GatewayCredential, gateway_credential};
+pub use guard::{Guard, bearer};
 pub use jwks::{JwksSource, keys_from_jwks};
+pub use machine::{MACHINE_TOKEN_PREFIX, MachineToken};
+pub use slides::SESSION_SLIDE;
 pub use token::{ACCESS_TOKEN_TYPE, Claims, KeySet, TokenVerifier};

@@ -1,6 +1,9 @@
 //! Settings that are refused: one line, naming the setting and never its value.
 
-use service_kit::config::{ConfigFault, Environment, Kind, SETTINGS, load};
+use service_kit::{
+    Service,
+    config::{ConfigFault, Environment, Kind, SETTINGS, load},
+};
 
 use crate::{AUTH, GATEWAY, config::environment};
 
@@ -170,11 +173,27 @@ fn dangerous_combinations_are_refused() {
         longer.starts_with("DEVMENTOR__SESSION__IDLE_SECONDS"),
         "{longer}"
     );
-    let postgres = fault(
-        "",
-        &[("DEVMENTOR__DATABASE__URL", "postgres://u:s3cret@h/d")],
-    );
-    assert!(postgres.contains("not supported yet"), "{postgres}");
+}
+
+#[test]
+fn a_database_that_a_service_cannot_use_is_refused() {
+    const PROJECTS: Service = Service {
+        name: "project-service",
+        ..AUTH
+    };
+    for name in ["DEVMENTOR__DATABASE__URL", "DATABASE_URL"] {
+        let settings = environment(&[(name, "postgres://u:s3cret@h/d")]);
+        let refused = load(&PROJECTS, "", &settings).expect_err("refused");
+        let refused = refused.to_string();
+        assert!(
+            refused.starts_with(name) && refused.contains("sqlite://"),
+            "{refused}"
+        );
+        assert!(!refused.contains("s3cret"), "{refused}");
+        for service in [AUTH, GATEWAY] {
+            load(&service, "", &settings).expect("theirs to use, or to ignore");
+        }
+    }
 }
 
 #[test]
@@ -182,7 +201,7 @@ fn no_fault_repeats_a_value() {
     let secrets = [
         ("DEVMENTOR__REDIS__CACHE__URL", "redis://u:s3cret@h:99999"),
         ("DEVMENTOR__REDIS__STREAMS__URL", "http://u:s3cret@h"),
-        ("DEVMENTOR__DATABASE__URL", "postgres://u:s3cret@h/d"),
+        ("DEVMENTOR__DATABASE__URL", "mysql://u:s3cret@h/d"),
         ("DEVMENTOR__UPSTREAM__AUTH", "http://u:s3cret@h:99999x"),
         ("DEVMENTOR__HTTP__ADDR", "s3cret"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d"),

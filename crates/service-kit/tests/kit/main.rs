@@ -3,6 +3,9 @@
 mod config;
 mod config_faults;
 mod grpc;
+mod identity;
+mod limits;
+mod sql;
 
 use service_kit::Service;
 

@@ -74,7 +74,7 @@ impl Mentor {
         let asked = checked(&call.message)?;
         let message_id = Uuid::now_v7();
         let idempotency = call.idempotency("Chat", message_id);
-        let user_id = call.caller.user.id;
+        let user_id = call.caller.user().id;
         if let Some(first) = self.first_answer(user_id, &idempotency).await? {
             return Ok(answer(pieces(read_first(&first)?), true));
         }
@@ -104,7 +104,7 @@ impl Mentor {
         asked: &Asked,
         message_id: Uuid,
     ) -> Result<Draft, Problem> {
-        let user_id = call.caller.user.id;
+        let user_id = call.caller.user().id;
         let (memory, profile) = tokio::try_join!(self.memory(user_id), self.profile(user_id))?;
         let projects = self.projects(call, asked.project_id, &memory).await?;
         let drawn = draw(&profile.style, &mut rand::rng());
@@ -134,7 +134,7 @@ impl Mentor {
         reply: &api::Reply,
         idempotency: &Idempotency,
     ) -> Result<Said, Problem> {
-        let user_id = call.caller.user.id;
+        let user_id = call.caller.user().id;
         let Draft {
             message_id,
             drawn,

@@ -71,7 +71,7 @@ impl Mentor {
     ) -> Result<ReplyRecord, Problem> {
         let reply = self.streams.fields(&REPLY.key(message_id)).await?;
         reply
-            .filter(|reply| reply.user_id == call.caller.user.id)
+            .filter(|reply| reply.user_id == call.caller.user().id)
             .ok_or_else(|| Problem::not_found("reply"))
     }
 

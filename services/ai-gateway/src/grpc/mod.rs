@@ -12,7 +12,7 @@ use std::pin::Pin;
 
 use futures_util::Stream;
 use redis_access::StreamsPool;
-use redis_contracts::Timestamp;
+use redis_contracts::{Timestamp, keys::Scope};
 use rpc::{
     ai::{self as api, ai_service_server::AiService},
     metadata::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
@@ -57,12 +57,12 @@ impl Mentor {
         }
     }
 
-    /// The caller of a request, or 401.
+    /// The caller of a request, which records something: a machine token needs the scope write.
     async fn call<T>(&self, request: Request<T>) -> Result<Call<T>, Problem> {
         let context = RequestContext::of(&request);
         let caller = self
             .guard
-            .check_metadata(request.metadata(), &context)
+            .check_metadata(request.metadata(), &context, Scope::Write)
             .await?;
         Ok(Call {
             caller,

@@ -43,7 +43,7 @@ impl<T: Message> Call<T> {
             subject: format!("reply/{message_id}"),
             time: Timestamp::now(),
             traceparent: Some(self.context.traceparent.clone()),
-            actor: self.caller.user.id,
+            actor: self.caller.user().id,
             project_id: None,
             body,
         }

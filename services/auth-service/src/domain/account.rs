@@ -1,15 +1,23 @@
 //! What an account may look like.
 
-use service_kit::{FieldError, Problem};
+use redis_contracts::{Timestamp, resource::User};
+use service_kit::{Checker, Problem};
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
+
+pub use service_kit::identity::ADMIN;
 
 /// The role everyone has.
 pub const USER: &str = "user";
-/// The role that manages the platform.
-pub const ADMIN: &str = "admin";
 
 /// Longest address, RFC 5321.
 const LONGEST_EMAIL: usize = 254;
+
+/// What is expected of the fields.
+const EMAIL: &str = "an address such as name@example.com";
+const HANDLE: &str = "3 to 32 small letters, digits, - and _; a letter or digit first";
+const PASSWORD: &str = "8 to 256 characters";
+
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
 
 /// A checked request for an account.
@@ -25,29 +33,65 @@ impl NewAccount {
     /// Checks all fields; what is wrong is told at once.
     pub fn check(email: &str, handle: &str, password: &str) -> Result<Self, Problem> {
         let email = comparable_email(email);
-        let mut errors = Vec::new();
-        let mut refuse = |field: &str, message: &str| {
-            let (field, message) = (field.to_owned(), message.to_owned());
-            errors.push(FieldError { field, message });
-        };
+        let mut checker = Checker::default();
         if !is_email(&email) {
-            refuse("email", "an address such as name@example.com");
+            checker.refuse("email", EMAIL);
         }
         if !is_handle(handle) {
-            refuse(
-                "handle",
-                "3 to 32 small letters, digits, - and _; a letter or digit first",
-            );
+            checker.refuse("handle", HANDLE);
         }
         if !is_password(password) {
-            refuse("password", "8 to 256 characters");
+            checker.refuse("password", PASSWORD);
         }
-        if !errors.is_empty() {
-            return Err(Problem::invalid(errors));
-        }
+        checker.finish()?;
         let handle = handle.to_owned();
         Ok(Self { email, handle })
     }
+
+    /// The account, made now.
+    pub fn into_user(self, now: Timestamp, roles: Vec<String>) -> User {
+        User {
+            id: Uuid::now_v7(),
+            email: self.email,
+            handle: self.handle,
+            roles,
+            email_verified: false,
+            second_factor: false,
+            created_at: now,
+        }
+    }
+}
+
+/// A new address as it is compared.
+pub fn changed_email(email: &str) -> Result<String, Problem> {
+    let email = comparable_email(email);
+    match is_email(&email) {
+        true => Ok(email),
+        false => Err(Problem::invalid_field("email", EMAIL)),
+    }
+}
+
+/// A new handle.
+pub fn changed_handle(handle: &str) -> Result<String, Problem> {
+    match is_handle(handle) {
+        true => Ok(handle.to_owned()),
+        false => Err(Problem::invalid_field("handle", HANDLE)),
+    }
+}
+
+/// A new password under the name of its field.
+pub fn checked_password(field: &str, password: &str) -> Result<(), Problem> {
+    match is_password(password) {
+        true => Ok(()),
+        false => Err(Problem::invalid_field(field, PASSWORD)),
+    }
+}
+
+/// The address to look an account up by; none where no account can have it.
+pub fn looked_up_email(email: &str) -> Option<String> {
+    // Lower case may take fewer bytes; a far longer text is not even read.
+    let email = (email.len() <= 4 * LONGEST_EMAIL).then(|| comparable_email(email));
+    email.filter(|email| is_email(email))
 }
 
 /// The form in which addresses are stored and compared.

@@ -1,99 +1,385 @@
-//! Signing in and out.
+//! Signing in: the password, and the second step where there is one.
+//!
+//! Known and unknown addresses are answered the same after the same work: one look into SQL, one
+//! round trip for lock and limits, one Argon2id, and for what is wrong one commit.
 
-use std::slice;
-
-use redis_contracts::Timestamp;
+use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
 use secrecy::SecretString;
-use service_kit::{Code, Problem};
-use uuid::Uuid;
+use service_kit::{Code, Problem, limits::Verdict};
+use tonic::Response;
 
-use super::{Accounts, ended, session};
+use super::{
+    Accounts,
+    origin::{Origin, Place},
+    session_message,
+};
 use crate::{
+    copies::Copied,
     domain::{
-        account::{comparable_email, is_password},
-        lifetime::{expires_at, is_slide_due},
+        account::{is_password, looked_up_email},
+        lifetime::expires_at,
+        refresh::RefreshToken,
+        secret::{new_secret, sha256},
     },
-    store::{NewSession, SessionRow},
+    passwords::failure_hash,
+    second_factor,
+    store::{Account, Change, Happened, NewSession, SessionRow, SignInAccount},
 };
 
-/// Longest `User-Agent` that is kept, in characters.
-const LONGEST_AGENT: usize = 256;
-/// Longest address that is kept, in characters.
-const LONGEST_ADDRESS: usize = 64;
+/// Open sessions of a person at most; the oldest end.
+const MOST_SESSIONS: i64 = 500;
+
+/// Seconds in which the second step has to be taken.
+const CHALLENGE_S: u32 = 300;
+
+/// What stood in for the second factor.
+enum Proof {
+    Code { step: i64 },
+    RecoveryCode { sha256: [u8; 32] },
+}
 
 impl Accounts {
-    /// The same answer and the same work for a wrong password and an unknown address.
     pub(super) async fn sign_in(
         &self,
+        origin: Origin,
         asked: api::LoginRequest,
-    ) -> Result<api::LoginResponse, Problem> {
-        let refused = || Problem::new(Code::InvalidCredentials, "Address or password is wrong.");
-        // No account has such a password; hashing megabytes would be work for nothing.
-        if !is_password(&asked.password) {
-            return Err(refused());
-        }
+    ) -> Result<Response<api::LoginResponse>, Problem> {
+        let email = looked_up_email(&asked.email).unwrap_or_default();
         let found = self
             .store
-            .user_by_email(&comparable_email(&asked.email))
+            .sign_in_account(&email, &origin.device_sha256())
             .await?;
-        let (user, hash) = found.unzip();
-        let matches = self
-            .passwords
-            .verify(SecretString::from(asked.password), hash)
-            .await?;
-        let user = user.filter(|_| matches).ok_or_else(refused)?;
-        let now = Timestamp::now();
-        let change = self.sessions.change();
-        let row = self
+        let place = place_of(&origin, &email, found.as_ref());
+        let verdict = self.admit(&origin, &place).await?;
+        let account = found.map(|found| found.account);
+        let password = SecretString::from(asked.password);
+        let verified = self.verified(account, &place, &origin, password).await;
+        let account = verified.map_err(|problem| problem.with_limits(verdict.told()))?;
+        let outcome = if account.totp_secret.is_some() {
+            api::login_response::Outcome::SecondFactor(self.ask_second_step(&account).await?)
+        } else {
+            let signed_in = self.begin_session(&account, &place, &origin, None).await?;
+            api::login_response::Outcome::SignedIn(signed_in)
+        };
+        Ok(limited(
+            &verdict,
+            api::LoginResponse {
+                outcome: Some(outcome),
+            },
+        ))
+    }
+
+    pub(super) async fn second_step(
+        &self,
+        origin: Origin,
+        asked: api::CompleteSecondFactorRequest,
+    ) -> Result<Response<api::CompleteSecondFactorResponse>, Problem> {
+        let challenge = sha256(asked.challenge.as_bytes());
+        let account = match self.store.challenged(&challenge).await? {
+            Some(user_id) => self.store.account(user_id).await?,
+            None => None,
+        };
+        let Some(account) = account else {
+            // Nobody can guess a challenge; trying is limited all the same.
+            self.admit_all(&origin.address_limit()).await?;
+            return Err(Problem::new(
+                Code::InvalidCredentials,
+                "The sign-in has to begin anew: its first step was too long ago.",
+            ));
+        };
+        let email = account.user.email.clone();
+        let found = self
             .store
-            .create_session(NewSession {
-                user,
-                agent: plain(&asked.agent, LONGEST_AGENT),
-                address: plain(&asked.address, LONGEST_ADDRESS),
-                expires_at: expires_at(self.sessions.settings(), now, now),
-            })
+            .sign_in_account(&email, &origin.device_sha256())
             .await?;
-        change.tell(slice::from_ref(&row)).await;
-        let token = self.tokens.issue(&row)?;
-        tracing::info!(user.id = %row.user.id, session.id = %row.id, "signed in");
-        Ok(api::LoginResponse {
-            access_token: token.text,
-            expires_in: u32::try_from(token.expires_in).unwrap_or(u32::MAX),
-            session: Some(session(row)),
+        let place = place_of(&origin, &email, found.as_ref());
+        let verdict = self.admit(&origin, &place).await?;
+        let Some(proof) = self.proof(&account, &asked.code)? else {
+            let code = asked.code.into();
+            let problem = self.failed(&place, &origin, Some(&account), code).await;
+            return Err(problem.with_limits(verdict.told()));
+        };
+        let second = Some((challenge, proof, asked.code.into()));
+        let signed_in = self.begin_session(&account, &place, &origin, second).await;
+        let signed_in = signed_in.map_err(|problem| problem.with_limits(verdict.told()))?;
+        Ok(limited(
+            &verdict,
+            api::CompleteSecondFactorResponse {
+                signed_in: Some(signed_in),
+            },
+        ))
+    }
+
+    /// Refuses when a lock stands or a limit is used up: a lock first.
+    pub(super) async fn admit(&self, origin: &Origin, place: &Place) -> Result<Verdict, Problem> {
+        let asked = origin.sign_in_limits(place);
+        let verdict = self.limiter.admit(Some(&place.lock), &asked, 1).await;
+        match verdict.refusal() {
+            Some(refusal) => Err(refusal),
+            None => Ok(verdict),
+        }
+    }
+
+    /// The account, when this is its password: one Argon2id, whether there is an account or not.
+    pub(super) async fn verified(
+        &self,
+        account: Option<Account>,
+        place: &Place,
+        origin: &Origin,
+        password: SecretString,
+    ) -> Result<Account, Problem> {
+        use secrecy::ExposeSecret;
+        // No account has such a password; hashing megabytes would be work for nothing.
+        if !is_password(password.expose_secret()) {
+            return Err(refused());
+        }
+        let hash = account
+            .as_ref()
+            .map(|account| account.password_hash.clone());
+        let verified = self.passwords.verify(password.clone(), hash).await?;
+        let Some(account) = account.as_ref().filter(|_| verified.matches) else {
+            return Err(self.failed(place, origin, account.as_ref(), password).await);
+        };
+        // Guesses that came at once were all let in; a lock that one of them made holds for the others.
+        if let Some(locked) = self
+            .limiter
+            .admit(Some(&place.lock), &[], 0)
+            .await
+            .refusal()
+        {
+            return Err(locked);
+        }
+        if verified.outdated {
+            return self.rehashed(account, password).await;
+        }
+        Ok(account.clone())
+    }
+
+    /// The account with its password hashed anew, by this sign-in or by another that was faster.
+    async fn rehashed(
+        &self,
+        account: &Account,
+        password: SecretString,
+    ) -> Result<Account, Problem> {
+        let hash = self.passwords.hash(password.clone()).await?;
+        let user_id = account.user.id;
+        let held = &account.password_hash;
+        if self.store.rehash(user_id, held, &hash).await? {
+            return Ok(Account {
+                password_hash: hash,
+                ..account.clone()
+            });
+        }
+        let now = self.store.account(user_id).await?.ok_or_else(refused)?;
+        let hash = Some(now.password_hash.clone());
+        match self.passwords.verify(password, hash).await?.matches {
+            true => Ok(now),
+            false => Err(changed_meanwhile()),
+        }
+    }
+
+    /// Counts a wrong password or code, and tells of it; answers the refusal.
+    pub(super) async fn failed(
+        &self,
+        place: &Place,
+        origin: &Origin,
+        account: Option<&Account>,
+        given: SecretString,
+    ) -> Problem {
+        let hash = failure_hash(&self.failures_key, &place.lock.account, &given);
+        let locked = self.limiter.record_failure(&place.lock, &hash).await;
+        let user_id = account.map(|account| account.user.id);
+        if let Err(problem) = self.record_failure(origin, user_id, locked).await {
+            return problem;
+        }
+        refused()
+    }
+
+    async fn record_failure(
+        &self,
+        origin: &Origin,
+        user_id: Option<uuid::Uuid>,
+        locked: bool,
+    ) -> Result<(), Problem> {
+        let who = origin.who(None);
+        let happened = |body| Happened {
+            body,
+            user_id,
+            detail: None,
+        };
+        let mut change = self.store.change().await?;
+        change.record(&who, happened(EventBody::SignInFailed));
+        if locked {
+            change.record(&who, happened(EventBody::AccountLocked));
+        }
+        change.commit().await
+    }
+
+    async fn ask_second_step(&self, account: &Account) -> Result<api::Challenge, Problem> {
+        let challenge = new_secret()?;
+        let expires_at = Timestamp::now().plus_seconds(CHALLENGE_S.into());
+        self.store
+            .challenge(account.user.id, &sha256(challenge.as_bytes()), expires_at)
+            .await?;
+        Ok(api::Challenge {
+            challenge,
+            expires_in: CHALLENGE_S,
         })
     }
 
-    /// Ends a session: in SQL, then wherever its copy is; `false` when the cache has not heard yet.
-    pub(super) async fn end(&self, id: Uuid) -> Result<bool, Problem> {
-        let change = self.sessions.change();
-        self.store.end_session(id).await?;
-        let Some(row) = self.store.session(id).await? else {
-            return Ok(true);
+    /// Whether a code is one of the account's second factor. It is not taken yet.
+    fn proof(&self, account: &Account, code: &str) -> Result<Option<Proof>, Problem> {
+        let Some(sealed) = &account.totp_secret else {
+            return Ok(None);
         };
-        tracing::info!(user.id = %row.user.id, session.id = %id, "signed out");
-        Ok(change.tell(slice::from_ref(&row)).await)
+        let secret = second_factor::open(&self.seal_key, sealed, account.user.id.as_bytes())
+            .map_err(Problem::internal)?;
+        let last = Some(account.totp_step).filter(|step| *step > 0);
+        if let Some(step) = second_factor::check(&secret, code, Timestamp::now(), last) {
+            return Ok(Some(Proof::Code { step }));
+        }
+        let recovery = second_factor::recovery_hash(code);
+        Ok(recovery.map(|sha256| Proof::RecoveryCode { sha256 }))
     }
 
-    /// Slides a session when that is due.
-    pub(super) async fn slide(&self, row: SessionRow) -> Result<SessionRow, Problem> {
-        let now = Timestamp::now();
-        if !is_slide_due(row.last_seen, now) {
-            return Ok(row);
+    /// Takes a code of the account's second factor; `false` when it is wrong or was taken before.
+    pub(super) async fn take_code(
+        &self,
+        change: &mut Change,
+        account: &Account,
+        code: &str,
+        origin: &Origin,
+    ) -> Result<bool, Problem> {
+        match self.proof(account, code)? {
+            Some(proof) => take(change, account, proof, origin).await,
+            None => Ok(false),
         }
-        let expires_at = expires_at(self.sessions.settings(), row.created_at, now);
-        let change = self.sessions.change();
-        self.store.slide_session(row.id, now, expires_at).await?;
-        let slid = self.store.session(row.id).await?;
-        let slid = slid.filter(SessionRow::is_live).ok_or_else(ended)?;
-        change.tell(slice::from_ref(&slid)).await;
-        Ok(slid)
+    }
+
+    /// Begins a session, and knows the device from now on.
+    async fn begin_session(
+        &self,
+        account: &Account,
+        place: &Place,
+        origin: &Origin,
+        second: Option<([u8; 32], Proof, SecretString)>,
+    ) -> Result<api::SignedIn, Problem> {
+        let telling = self.copies.telling();
+        let mut change = self.store.change().await?;
+        // Checking a password takes long enough for all of this to change.
+        let held = change.hold_account(account.user.id).await?;
+        let Some(held) = held.filter(|held| {
+            held.password_hash == account.password_hash
+                && held.totp_secret == account.totp_secret
+                && (held.totp_secret.is_none() || second.is_some())
+        }) else {
+            telling.nothing();
+            return Err(changed_meanwhile());
+        };
+        if let Some((challenge, proof, code)) = second
+            && !(take(&mut change, account, proof, origin).await?
+                && change.take_challenge(&challenge).await?)
+        {
+            drop(change);
+            telling.nothing();
+            return Err(self.failed(place, origin, Some(account), code).await);
+        }
+        let device = match &origin.device {
+            Some(device) if change.is_known_device(&origin.device_sha256()).await? => {
+                device.clone()
+            }
+            _ => new_secret()?,
+        };
+        let token = RefreshToken::new()?;
+        let new = NewSession {
+            user: held.user,
+            agent: origin.agent.clone(),
+            address: origin.address(),
+            expires_at: expires_at(self.session, change.now, change.now),
+        };
+        let row = change.create_session(new, &token).await?;
+        change.end_oldest(account.user.id, MOST_SESSIONS).await?;
+        change
+            .know_device(account.user.id, &sha256(device.as_bytes()))
+            .await?;
+        let who = origin.who(Some(row.id));
+        change.record(&who, Happened::to(account.user.id, EventBody::SignedIn));
+        change.commit().await?;
+        let copied = [Copied::Session(&row)];
+        tokio::join!(
+            telling.tell(&copied),
+            self.limiter.forget_failures(&place.lock),
+        );
+        tracing::info!(user.id = %row.user.id, session.id = %row.id, "signed in");
+        self.signed_in(row, &token, device)
+    }
+
+    /// What a sign-in or a refresh gives.
+    pub(super) fn signed_in(
+        &self,
+        row: SessionRow,
+        token: &RefreshToken,
+        device: String,
+    ) -> Result<api::SignedIn, Problem> {
+        let access = self.tokens.issue(&row)?;
+        Ok(api::SignedIn {
+            access_token: access.text,
+            expires_in: u32::try_from(access.expires_in_s).unwrap_or(u32::MAX),
+            refresh_token: token.text(),
+            session: Some(session_message(row)),
+            device,
+        })
     }
 }
 
-fn plain(text: &str, most: usize) -> String {
-    text.chars()
-        .filter(|character| !character.is_control())
-        .take(most)
-        .collect()
+async fn take(
+    change: &mut Change,
+    account: &Account,
+    proof: Proof,
+    origin: &Origin,
+) -> Result<bool, Problem> {
+    let user_id = account.user.id;
+    match proof {
+        Proof::Code { step } => change.take_totp_step(user_id, step).await,
+        Proof::RecoveryCode { sha256 } => {
+            let taken = change.take_recovery_code(user_id, &sha256).await?;
+            if taken {
+                let used = Happened::to(user_id, EventBody::RecoveryCodeUsed);
+                change.record(&origin.who(None), used);
+            }
+            Ok(taken)
+        }
+    }
+}
+
+fn place_of(origin: &Origin, email: &str, found: Option<&SignInAccount>) -> Place {
+    let knows_device = found.is_some_and(|found| found.knows_device);
+    let unlocked_at = found.map_or_else(Timestamp::default, |found| found.account.unlocked_at);
+    origin.place(email, knows_device, unlocked_at)
+}
+
+/// An answer that tells how the limits stand.
+pub(super) fn limited<T>(verdict: &Verdict, message: T) -> Response<T> {
+    let mut response = Response::new(message);
+    if let Some(told) = verdict.told() {
+        told.write_to(response.metadata_mut());
+    }
+    response
+}
+
+/// The password was right when it was looked at.
+pub(super) fn changed_meanwhile() -> Problem {
+    Problem::new(
+        Code::Unavailable,
+        "The password was changed meanwhile; try again.",
+    )
+}
+
+/// The same words for whatever was wrong.
+fn refused() -> Problem {
+    Problem::new(
+        Code::InvalidCredentials,
+        "Address, password or code is wrong.",
+    )
 }

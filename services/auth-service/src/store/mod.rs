@@ -1,40 +1,78 @@
-//! SQL: the truth of accounts and sessions.
+//! SQL: the truth of accounts, sessions and tokens, in SQLite or PostgreSQL.
 
+mod account_changes;
+mod change;
+mod devices;
+mod events;
+mod heard;
+mod machine_tokens;
+mod mail_tokens;
+mod mails;
+mod pending;
+mod second_factor;
 mod sessions;
+mod shared;
+mod signing_keys;
 mod users;
+
+use std::sync::Arc;
 
 use service_kit::{
     Problem,
-    sqlite::{Migration, Sqlite},
+    relay::Committed,
+    sql::{Database, Pool},
+    sqlite::Migration,
 };
-use sqlx::SqlitePool;
 
+pub use change::{Change, Happened, Who};
+pub use events::EventFilter;
+pub use heard::Heard;
+pub use machine_tokens::{MachineRow, NewMachineToken};
+pub use mail_tokens::{MailToken, Purpose};
+pub use mails::{DueMail, MailKind};
+pub use pending::PendingAccount;
 pub use sessions::{NewSession, SessionRow};
+pub use shared::SharedSecret;
+pub use signing_keys::PublicKey;
+pub use users::{Account, SignInAccount};
 
 /// The schema, in the order it grew.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_accounts",
-    sql: include_str!("../../migrations/0001_accounts.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_accounts",
+        sql: include_str!("../../migrations/0001_accounts.sql"),
+    },
+    Migration {
+        name: "0002_auth",
+        sql: include_str!("../../migrations/0002_auth.sql"),
+    },
+];
 
-/// Accounts and sessions. Cheap to clone.
+/// Accounts, sessions and tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    write: SqlitePool,
-    read: SqlitePool,
+    write: Pool,
+    read: Pool,
+    committed: Arc<Committed>,
 }
 
 impl Store {
     /// On this database.
-    pub fn new(sqlite: &Sqlite) -> Self {
+    pub fn new(database: &Database) -> Self {
         Self {
-            write: sqlite.write.clone(),
-            read: sqlite.read.clone(),
+            write: database.write.clone(),
+            read: database.read.clone(),
+            committed: Arc::default(),
         }
+    }
+
+    /// What the relay needs to know of commits.
+    pub const fn committed(&self) -> &Arc<Committed> {
+        &self.committed
     }
 }
 
 /// SQL failed: the cause is logged, the caller hears that it is away.
 fn sql_problem(error: sqlx::Error) -> Problem {
-    service_kit::sqlite::problem(error, "The account database")
+    service_kit::sql::problem(error, "The account database")
 }

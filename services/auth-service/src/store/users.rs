@@ -1,172 +1,204 @@
 //! Accounts.
 
 use redis_contracts::{Timestamp, resource::User};
-use service_kit::{Code, Problem};
-use sqlx::{Row, sqlite::SqliteRow};
+use service_kit::{
+    Problem,
+    sql::{id_bytes, id_of},
+};
+use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{Store, sql_problem};
-use crate::domain::account::{ADMIN, NewAccount};
+
+/// An account with what only this service knows of it.
+#[derive(Clone)]
+pub struct Account {
+    /// What others may know.
+    pub user: User,
+    /// Argon2id, PHC string format.
+    pub password_hash: String,
+    /// Locks and failures from before are void.
+    pub unlocked_at: Timestamp,
+    /// The secret of the second factor, sealed.
+    pub totp_secret: Option<Vec<u8>>,
+    /// One that waits for its first code, sealed.
+    pub totp_pending: Option<Vec<u8>>,
+    /// The last time step whose code was taken.
+    pub totp_step: i64,
+}
+
+/// What a sign-in looks at first.
+pub struct SignInAccount {
+    /// The account.
+    pub account: Account,
+    /// Whether it was signed in to from this device before.
+    pub knows_device: bool,
+}
 
 /// The account columns of a row, under their own names.
-pub(super) fn user(row: &SqliteRow) -> User {
-    User {
-        id: row.get("user_id"),
+pub(super) fn user(row: &AnyRow) -> Result<User, Problem> {
+    Ok(User {
+        id: id_of(row, "user_id")?,
         email: row.get("email"),
         handle: row.get("handle"),
-        roles: serde_json::from_str(row.get("roles")).unwrap_or_default(),
-        email_verified: row.get("email_verified"),
-        second_factor: false,
+        roles: serde_json::from_str(row.get("roles")).map_err(Problem::internal)?,
+        email_verified: row.get::<i64, _>("email_verified") != 0,
+        second_factor: row.get::<i64, _>("second_factor") != 0,
         created_at: Timestamp::from_unix_ms(row.get("user_created_at")),
-    }
+    })
 }
 
 /// The account columns under names that a session's columns do not have.
 macro_rules! user_columns {
     () => {
-        "u.id AS user_id, u.email, u.handle, u.roles, u.email_verified, u.created_at AS user_created_at"
+        "u.id AS user_id, u.email, u.handle, u.roles, u.email_verified, u.created_at AS user_created_at, \
+         CASE WHEN u.totp_secret IS NULL THEN 0 ELSE 1 END AS second_factor"
     };
 }
 pub(super) use user_columns;
 
+macro_rules! select_account {
+    ($more:literal, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            user_columns!(),
+            ", u.password_hash, u.unlocked_at, u.totp_secret, u.totp_pending, u.totp_step",
+            $more,
+            " FROM users u ",
+            $rest
+        )
+    };
+}
+pub(super) use select_account;
+
+pub(super) fn account(row: &AnyRow) -> Result<Account, Problem> {
+    Ok(Account {
+        user: user(row)?,
+        password_hash: row.get("password_hash"),
+        unlocked_at: Timestamp::from_unix_ms(row.get("unlocked_at")),
+        totp_secret: row.get("totp_secret"),
+        totp_pending: row.get("totp_pending"),
+        totp_step: row.get("totp_step"),
+    })
+}
+
 impl Store {
     /// Whether there is any account.
     pub async fn has_users(&self) -> Result<bool, Problem> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users)")
-            .fetch_one(&self.read)
-            .await
-            .map_err(sql_problem)
+        let any = sqlx::query("SELECT 1 FROM users LIMIT 1");
+        let row = any.fetch_optional(&self.write).await.map_err(sql_problem)?;
+        Ok(row.is_some())
     }
 
-    /// Makes an account, or says what is taken.
-    pub async fn create_user(
+    /// The account of an address, and whether it knows the device of this hash.
+    pub async fn sign_in_account(
         &self,
-        account: NewAccount,
-        password_hash: String,
-        roles: Vec<String>,
-    ) -> Result<User, Problem> {
-        let made = User {
-            id: Uuid::now_v7(),
-            email: account.email,
-            handle: account.handle,
-            roles,
-            email_verified: false,
-            second_factor: false,
-            created_at: Timestamp::now(),
-        };
-        let roles = serde_json::to_string(&made.roles).map_err(Problem::internal)?;
-        let inserted = sqlx::query(
-            "INSERT INTO users (id, email, handle, password_hash, roles, email_verified, created_at) VALUES (?, ?, ?, ?, ?, 0, ?)
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(made.id)
-        .bind(&made.email)
-        .bind(&made.handle)
-        .bind(password_hash)
-        .bind(roles)
-        .bind(made.created_at.unix_ms())
-        .execute(&self.write)
+        email: &str,
+        device_sha256: &[u8],
+    ) -> Result<Option<SignInAccount>, Problem> {
+        let row = sqlx::query(select_account!(
+            ", CASE WHEN EXISTS (SELECT 1 FROM devices d WHERE d.user_id = u.id AND d.sha256 = $2) THEN 1 ELSE 0 END AS known",
+            "WHERE u.email = $1 AND u.deleted_at IS NULL"
+        ))
+        .bind(email)
+        .bind(device_sha256)
+        .fetch_optional(&self.read)
         .await
         .map_err(sql_problem)?;
-        if inserted.rows_affected() == 0 {
-            return Err(self.taken(&made.email).await?);
-        }
-        Ok(made)
-    }
-
-    async fn taken(&self, email: &str) -> Result<Problem, Problem> {
-        let taken: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE email = ?)")
-            .bind(email)
-            .fetch_one(&self.write)
-            .await
-            .map_err(sql_problem)?;
-        Ok(if taken {
-            Problem::new(
-                Code::EmailTaken,
-                "An account with this address exists; sign in.",
-            )
-        } else {
-            Problem::new(Code::HandleTaken, "This handle is taken; choose another.")
+        row.map(|row| {
+            Ok(SignInAccount {
+                account: account(&row)?,
+                knows_device: row.get::<i64, _>("known") != 0,
+            })
         })
+        .transpose()
     }
 
-    /// The account of an address with its password hash.
-    pub async fn user_by_email(&self, email: &str) -> Result<Option<(User, String)>, Problem> {
-        sqlx::query(concat!(
+    /// An account by its id.
+    pub async fn account(&self, id: Uuid) -> Result<Option<Account>, Problem> {
+        let row = sqlx::query(select_account!(
+            "",
+            "WHERE u.id = $1 AND u.deleted_at IS NULL"
+        ))
+        .bind(id_bytes(id))
+        .fetch_optional(&self.read)
+        .await
+        .map_err(sql_problem)?;
+        row.as_ref().map(account).transpose()
+    }
+
+    /// The account of an address.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, Problem> {
+        let row = sqlx::query(concat!(
             "SELECT ",
             user_columns!(),
-            ", u.password_hash FROM users u WHERE u.email = ?"
+            " FROM users u WHERE u.email = $1 AND u.deleted_at IS NULL"
         ))
         .bind(email)
         .fetch_optional(&self.read)
         .await
-        .map(|row| row.map(|row| (user(&row), row.get("password_hash"))))
-        .map_err(sql_problem)
+        .map_err(sql_problem)?;
+        row.as_ref().map(user).transpose()
+    }
+
+    /// Whether an account has this handle.
+    pub async fn is_handle_taken(&self, handle: &str) -> Result<bool, Problem> {
+        let row = sqlx::query("SELECT 1 FROM users WHERE handle = $1")
+            .bind(handle)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(sql_problem)?;
+        Ok(row.is_some())
     }
 
     /// Accounts, newest first; `email` picks one.
     pub async fn users(
         &self,
-        after: Option<Uuid>,
+        before: Option<Uuid>,
         email: &str,
         limit: i64,
     ) -> Result<Vec<User>, Problem> {
-        sqlx::query(concat!(
+        let rows = sqlx::query(concat!(
             "SELECT ",
             user_columns!(),
-            " FROM users u WHERE (?1 IS NULL OR u.id < ?1) AND (?2 = '' OR u.email = ?2) ORDER BY u.id DESC LIMIT ?3"
+            " FROM users u WHERE u.deleted_at IS NULL AND u.id < $1 AND ($2 = '' OR u.email = $2) ORDER BY u.id DESC LIMIT $3"
         ))
-        .bind(after)
+        .bind(id_bytes(before.unwrap_or(Uuid::max())))
         .bind(email)
         .bind(limit)
         .fetch_all(&self.read)
         .await
-        .map(|rows| rows.iter().map(user).collect())
-        .map_err(sql_problem)
+        .map_err(sql_problem)?;
+        rows.iter().map(user).collect()
     }
 
-    /// Replaces an account's roles. Its live sessions change with it, and Redis has to hear of them.
-    pub async fn set_roles(&self, id: Uuid, roles: &[String]) -> Result<User, Problem> {
-        let encoded = serde_json::to_string(roles).map_err(Problem::internal)?;
-        let mut transaction = self.write.begin().await.map_err(sql_problem)?;
-        sqlx::query("UPDATE users SET roles = ? WHERE id = ?")
-            .bind(encoded)
-            .bind(id)
-            .execute(&mut *transaction)
+    /// Replaces the hash of a password by one of the same password with today's parameters; `false` when
+    /// it was changed meanwhile.
+    pub async fn rehash(&self, id: Uuid, held: &str, hash: &str) -> Result<bool, Problem> {
+        sqlx::query("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3")
+            .bind(hash)
+            .bind(id_bytes(id))
+            .bind(held)
+            .execute(&self.write)
             .await
-            .map_err(sql_problem)?;
-        let admins: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM users, json_each(roles) WHERE value = ?)",
+            .map(|done| done.rows_affected() == 1)
+            .map_err(sql_problem)
+    }
+}
+
+impl Store {
+    /// Removes accounts that were deleted before `oldest`, once Redis has heard of the end of all their
+    /// sessions.
+    pub async fn forget_deleted_users(&self, oldest: Timestamp) -> Result<u64, Problem> {
+        sqlx::query(
+            "DELETE FROM users WHERE deleted_at < $1
+               AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id AND s.unheard = 1)
+               AND NOT EXISTS (SELECT 1 FROM machine_tokens t WHERE t.user_id = users.id AND t.unheard = 1)",
         )
-        .bind(ADMIN)
-        .fetch_one(&mut *transaction)
+        .bind(oldest.unix_ms())
+        .execute(&self.write)
         .await
-        .map_err(sql_problem)?;
-        if !admins {
-            return Err(Problem::new(
-                Code::Conflict,
-                "The platform needs an admin; make another one first.",
-            ));
-        }
-        sqlx::query("UPDATE sessions SET version = version + 1, unheard = 1 WHERE user_id = ? AND ended_at IS NULL AND expires_at > ?")
-            .bind(id)
-            .bind(Timestamp::now().unix_ms())
-            .execute(&mut *transaction)
-            .await
-            .map_err(sql_problem)?;
-        let changed = sqlx::query(concat!(
-            "SELECT ",
-            user_columns!(),
-            " FROM users u WHERE u.id = ?"
-        ))
-        .bind(id)
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(sql_problem)?;
-        let changed = changed
-            .map(|row| user(&row))
-            .ok_or_else(|| Problem::not_found("account"))?;
-        transaction.commit().await.map_err(sql_problem)?;
-        Ok(changed)
+        .map(|done| done.rows_affected())
+        .map_err(sql_problem)
     }
 }

@@ -4,7 +4,7 @@ use rpc::auth::{
     GetMeRequest, GetStatusRequest, LoginRequest, RegisterRequest, TouchSessionRequest,
 };
 
-use crate::{ADMIN_EMAIL, Auth, PASSWORD, answer, call, email_of, refused};
+use super::{ADMIN_EMAIL, Auth, PASSWORD, answer, call, email_of, refused};
 
 #[tokio::test]
 async fn register_sign_in_look_around_and_leave() {
@@ -19,7 +19,7 @@ async fn register_sign_in_look_around_and_leave() {
         .await
         .expect("signed in");
     let session = login.session.expect("a session");
-    assert_eq!(login.expires_in, 3600);
+    assert_eq!(login.expires_in, 300);
     assert_eq!(session.user.as_ref(), Some(&user));
     assert_eq!(
         (session.agent.as_str(), session.address.as_str()),
@@ -64,6 +64,7 @@ async fn an_address_and_a_handle_have_one_account() {
         email: email.to_owned(),
         handle: handle.to_owned(),
         password: PASSWORD.to_owned(),
+        client: None,
     };
     for (email, handle, code) in [
         ("READER@example.com", "other", "email_taken"),
@@ -113,6 +114,7 @@ async fn closed_registration_is_for_admins() {
             email: email_of(handle),
             handle: handle.to_owned(),
             password: PASSWORD.to_owned(),
+            client: None,
         };
         answer(auth.client().register(call(token, asked)).await)
     };
@@ -132,7 +134,7 @@ async fn a_storm_of_sign_ins_is_answered_or_told_to_come_back() {
             let asked = LoginRequest {
                 email: ADMIN_EMAIL.to_owned(),
                 password: PASSWORD.to_owned(),
-                ..LoginRequest::default()
+                client: None,
             };
             answer(client.login(asked).await)
         });

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 use rpc::auth::GetJwksRequest;
 use test_kit::{ServiceProcess, free_port};
 
-use crate::{ADMIN_EMAIL, Auth, answer, environment, refused, setting};
+use super::{ADMIN_EMAIL, Auth, answer, environment, on_postgres, refused, setting};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("a file").permissions().mode() & 0o777
@@ -47,6 +47,9 @@ async fn a_stop_asked_for_is_clean() {
 
 #[tokio::test]
 async fn a_second_process_on_the_file_is_refused() {
+    if on_postgres() {
+        return;
+    }
     let auth = Auth::start().await;
     let (code, log) = fate(auth.data_dir.path(), &[]).await;
     assert_eq!(code, Some(1), "{log}");

@@ -3,7 +3,7 @@
 use rpc::auth::{ListUsersRequest, ListUsersResponse, SetUserRolesRequest, User};
 use service_kit::Problem;
 
-use crate::{ADMIN_EMAIL, Auth, answer, call, refused};
+use super::{ADMIN_EMAIL, Auth, answer, call, refused};
 
 impl Auth {
     async fn list(
@@ -18,6 +18,7 @@ impl Auth {
         let asked = SetUserRolesRequest {
             user_id: id.to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            client: None,
         };
         let user = answer(self.client().set_user_roles(call(token, asked)).await)?.user;
         Ok(user.expect("an account"))

@@ -2,28 +2,15 @@
 
 use std::time::Duration;
 
-use redis_contracts::script::put_session;
-use rpc::auth::{LogoutRequest, Session, TouchSessionRequest};
-use service_kit::Problem;
+use futures_util::future::join_all;
+use redis_contracts::{
+    Value,
+    keys::{SESSION, USER_SESSIONS},
+    script::put_session,
+};
+use rpc::auth::LogoutRequest;
 
-use crate::{Auth, answer, call, email_of, refused};
-
-impl Auth {
-    async fn touch(&self, token: &str) -> Result<Session, Problem> {
-        let request = call(token, TouchSessionRequest {});
-        let session = answer(self.client().touch_session(request).await)?.session;
-        Ok(session.expect("a session"))
-    }
-
-    /// Has Redis forget everything.
-    async fn flush(&self) {
-        let flush = redis::cmd("FLUSHALL");
-        flush
-            .exec_async(&mut self.redis.connect().await)
-            .await
-            .expect("FLUSHALL");
-    }
-}
+use super::{Auth, call, email_of, refused};
 
 fn seconds(moment: Option<&prost_types::Timestamp>) -> i64 {
     moment.expect("a moment").seconds
@@ -63,6 +50,23 @@ async fn an_ended_session_is_not_revived_by_a_late_copy() {
         .expect("EVAL");
     assert!(!written);
     assert_eq!(auth.held(reader.session_id).await, Some(ended));
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_with_older_data_is_told_again_of_what_ended() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    let live = auth.held(reader.session_id).await.expect("a hot copy");
+    auth.logout(&reader.token).await.expect("signed out");
+    auth.until_all_heard().await;
+    auth.wire.cut();
+    let name = SESSION.key(reader.session_id).name().to_owned();
+    auth.ask_redis::<()>("SET", &[name.into_bytes(), live.encode()])
+        .await;
+    auth.wire.heal();
+    auth.until_held(reader.session_id, |copy| copy.ended_at.is_some())
+        .await;
+    assert_eq!(refused(auth.check(&reader.token).await), "session_ended");
 }
 
 #[tokio::test]
@@ -145,4 +149,63 @@ async fn a_crash_between_sql_and_redis_is_made_good() {
     auth.restart().await;
     auth.until_held(reader.session_id, |copy| copy.ended_at.is_some())
         .await;
+}
+
+#[tokio::test]
+async fn an_emptied_cache_signs_nobody_out_and_revives_nobody() {
+    let auth = Auth::start().await;
+    auth.register("reader").await.expect("an account");
+    let email = email_of("reader");
+    let sign_ins = (0..20).map(async |_| auth.sign_in(&email).await);
+    let mut live = join_all(sign_ins).await;
+    let ended = live.split_off(10);
+    for signed in &ended {
+        auth.logout(&signed.token).await.expect("signed out");
+    }
+    auth.flush().await;
+    for (signed, gone) in live.iter().zip(&ended) {
+        auth.check(&signed.token).await.expect("live");
+        assert_eq!(refused(auth.check(&gone.token).await), "session_ended");
+        assert_eq!(
+            refused(auth.refresh(&gone.refresh_token).await),
+            "session_ended"
+        );
+        assert_eq!(auth.held(gone.session_id).await, None);
+        let restored = auth.held(signed.session_id).await.expect("a hot copy");
+        assert_eq!(restored.ended_at, None);
+        let index = USER_SESSIONS.key(signed.user_id);
+        let id = signed.session_id.to_string();
+        let score: Option<f64> = auth.ask_redis("ZSCORE", &[index.name(), &id]).await;
+        assert_eq!(score, Some(restored.expires_at.unix_ms() as f64));
+    }
+    auth.refresh(&live[0].refresh_token).await.expect("live");
+}
+
+#[tokio::test]
+async fn every_key_of_the_cache_ends_by_itself() {
+    let auth = Auth::with(&[("limits.auth_per_minute", "5")]).await;
+    let reader = auth.person("reader").await;
+    for password in ["one wrong password", "another wrong password"] {
+        let wrong = auth.login(&email_of("reader"), password).await;
+        assert_eq!(refused(wrong), "invalid_credentials");
+    }
+    auth.logout(&reader.token).await.expect("signed out");
+    let keys: Vec<String> = auth.ask_redis("KEYS", &["*"]).await;
+    for kind in [
+        "session:",
+        "rate_limit:",
+        "login_failures:",
+        "system:health:",
+    ] {
+        assert!(
+            keys.iter().any(|key| key.starts_with(kind)),
+            "{kind} in {keys:?}"
+        );
+    }
+    for key in keys {
+        // -2: it has ended since.
+        let ttl_ms: i64 = auth.ask_redis("PTTL", &[&key]).await;
+        assert!(ttl_ms != -1, "{key}");
+        assert!(!key.contains('@') && !key.contains("reader"), "{key}");
+    }
 }

@@ -3,11 +3,14 @@
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rpc::auth::GetJwksRequest;
+use rpc::{
+    auth::{CheckSessionRequest, GetJwksRequest, GetMeRequest},
+    tonic::metadata::{Ascii, MetadataValue},
+};
 use serde_json::{Value, json};
 use service_kit::identity::Claims;
 
-use crate::{Auth, Signed, answer, refused};
+use super::{Auth, Signed, answer, by_gateway, refused};
 
 /// What is needed to make a token like the service's own.
 struct Forge {
@@ -65,8 +68,16 @@ async fn forged_tokens_are_refused() {
         ..forge.header.clone()
     };
     let foreign = Ed25519KeyPair::generate().expect("a key");
+    let jwk = json!({
+        "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
+        "x": BASE64URL.encode(foreign.public_key()),
+    });
     let foreign = foreign.to_pkcs8v1().expect("PKCS#8");
     let foreign = EncodingKey::from_ed_der(foreign.as_ref());
+    let with_jwk = Header {
+        jwk: Some(serde_json::from_value(jwk).expect("a JWK")),
+        ..forge.header.clone()
+    };
     let (head, rest) = reader.token.split_once('.').expect("a JWT");
     let (body, signature) = rest.split_once('.').expect("a JWT");
     let forged = [
@@ -82,6 +93,10 @@ async fn forged_tokens_are_refused() {
         (
             "a foreign key under our kid",
             forge.sign(&forge.header, &forge.claims, &foreign),
+        ),
+        (
+            "a key of its own in the header",
+            forge.sign(&with_jwk, &forge.claims, &foreign),
         ),
         (
             "an unknown kid",
@@ -158,4 +173,32 @@ async fn the_keys_are_published_and_hold_no_secret() {
         )
     );
     assert!(key["d"].is_null(), "the private part");
+}
+
+/// A socket outlives the access token it was opened with.
+#[tokio::test]
+async fn an_expired_token_still_names_its_session_when_the_gateway_asks() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    let old = Forge::new(&auth, &reader).with(|_, claims| {
+        claims.iat -= 1000;
+        claims.nbf -= 1000;
+        claims.exp -= 1000;
+    });
+    assert_eq!(refused(auth.check(&old).await), "unauthenticated");
+    let mut asked = by_gateway(CheckSessionRequest {});
+    let bearer: MetadataValue<Ascii> = format!("Bearer {old}").parse().expect("metadata");
+    asked.metadata_mut().insert("authorization", bearer.clone());
+    let checked = answer(auth.client().check_session(asked).await).expect("live");
+    let id = checked.session.expect("a session").id;
+    assert_eq!(id, reader.session_id.to_string());
+    let mut asked = by_gateway(GetMeRequest {});
+    asked.metadata_mut().insert("authorization", bearer.clone());
+    let me = answer(auth.client().get_me(asked).await);
+    assert_eq!(refused(me), "unauthenticated", "for nothing else");
+    auth.logout(&reader.token).await.expect("signed out");
+    let mut asked = by_gateway(CheckSessionRequest {});
+    asked.metadata_mut().insert("authorization", bearer);
+    let checked = answer(auth.client().check_session(asked).await);
+    assert_eq!(refused(checked), "session_ended");
 }

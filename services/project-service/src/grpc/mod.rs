@@ -12,7 +12,7 @@ use std::{pin::Pin, sync::Arc};
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::Stream;
 use prost::Message;
-use redis_contracts::Timestamp;
+use redis_contracts::{Timestamp, keys::Scope};
 use rpc::{
     metadata::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
     project::{self as api, project_service_server::ProjectService},
@@ -50,13 +50,13 @@ pub(crate) struct Call<T> {
 
 impl<T> Call<T> {
     fn owner(&self) -> Uuid {
-        self.caller.user.id
+        self.caller.user().id
     }
 
     fn actor(&self) -> Actor {
         Actor {
-            user_id: self.caller.user.id,
-            handle: self.caller.user.handle.clone(),
+            user_id: self.caller.user().id,
+            handle: self.caller.user().handle.clone(),
             context: self.context.clone(),
         }
     }
@@ -75,14 +75,15 @@ impl Projects {
         }
     }
 
-    /// The caller of a request, or 401.
+    /// The caller of a request, who may do what takes this scope, or 401, 403.
     async fn call<T: Message>(
         &self,
+        scope: Scope,
         method: &str,
         request: Request<T>,
     ) -> Result<Call<T>, Problem> {
         let (caller, context) = self
-            .caller(request.metadata(), request.extensions())
+            .caller(scope, request.metadata(), request.extensions())
             .await?;
         let key = idempotency_key(request.metadata())?;
         let message = request.into_inner();
@@ -105,6 +106,7 @@ impl Projects {
 
     async fn caller(
         &self,
+        scope: Scope,
         metadata: &MetadataMap,
         extensions: &tonic::Extensions,
     ) -> Result<(Caller, RequestContext), Problem> {
@@ -112,7 +114,8 @@ impl Projects {
             .get::<RequestContext>()
             .cloned()
             .unwrap_or_else(|| RequestContext::from_headers(None, None));
-        let caller = self.guard.check_metadata(metadata, &context).await?;
+        let guard = &self.guard;
+        let caller = guard.check_metadata(metadata, &context, scope).await?;
         Ok((caller, context))
     }
 }
@@ -153,10 +156,11 @@ pub(crate) fn moment(message: Option<&prost_types::Timestamp>) -> Option<Timesta
     message.map(rpc::timestamp_from)
 }
 
-/// Forwards a method of the trait to the method of the same name.
+/// Forwards a method of the trait to the method of the same name; a machine token needs the scope.
 macro_rules! forward {
-    ($self:ident . $method:ident ($request:ident)) => {{
-        let call = $self.call(stringify!($method), $request).await?;
+    ($scope:ident: $self:ident . $method:ident ($request:ident)) => {{
+        let method = stringify!($method);
+        let call = $self.call(Scope::$scope, method, $request).await?;
         Ok($self.$method(call).await?)
     }};
 }
@@ -171,133 +175,133 @@ impl ProjectService for Projects {
         &self,
         request: Request<api::CreateProjectRequest>,
     ) -> Result<Response<api::Project>, Status> {
-        forward!(self.create_project(request))
+        forward!(Write: self.create_project(request))
     }
 
     async fn list_projects(
         &self,
         request: Request<api::ListProjectsRequest>,
     ) -> Result<Response<api::ListProjectsResponse>, Status> {
-        forward!(self.list_projects(request))
+        forward!(Read: self.list_projects(request))
     }
 
     async fn get_project(
         &self,
         request: Request<api::GetProjectRequest>,
     ) -> Result<Response<api::Project>, Status> {
-        forward!(self.get_project(request))
+        forward!(Read: self.get_project(request))
     }
 
     async fn update_project(
         &self,
         request: Request<api::UpdateProjectRequest>,
     ) -> Result<Response<api::Project>, Status> {
-        forward!(self.update_project(request))
+        forward!(Write: self.update_project(request))
     }
 
     async fn delete_project(
         &self,
         request: Request<api::DeleteProjectRequest>,
     ) -> Result<Response<api::DeleteProjectResponse>, Status> {
-        forward!(self.delete_project(request))
+        forward!(Write: self.delete_project(request))
     }
 
     async fn create_task(
         &self,
         request: Request<api::CreateTaskRequest>,
     ) -> Result<Response<api::Task>, Status> {
-        forward!(self.create_task(request))
+        forward!(Write: self.create_task(request))
     }
 
     async fn list_tasks(
         &self,
         request: Request<api::ListTasksRequest>,
     ) -> Result<Response<api::ListTasksResponse>, Status> {
-        forward!(self.list_tasks(request))
+        forward!(Read: self.list_tasks(request))
     }
 
     async fn get_task(
         &self,
         request: Request<api::GetTaskRequest>,
     ) -> Result<Response<api::Task>, Status> {
-        forward!(self.get_task(request))
+        forward!(Read: self.get_task(request))
     }
 
     async fn find_task(
         &self,
         request: Request<api::FindTaskRequest>,
     ) -> Result<Response<api::Task>, Status> {
-        forward!(self.find_task(request))
+        forward!(Read: self.find_task(request))
     }
 
     async fn update_task(
         &self,
         request: Request<api::UpdateTaskRequest>,
     ) -> Result<Response<api::Task>, Status> {
-        forward!(self.update_task(request))
+        forward!(Write: self.update_task(request))
     }
 
     async fn delete_task(
         &self,
         request: Request<api::DeleteTaskRequest>,
     ) -> Result<Response<api::DeleteTaskResponse>, Status> {
-        forward!(self.delete_task(request))
+        forward!(Write: self.delete_task(request))
     }
 
     async fn create_comment(
         &self,
         request: Request<api::CreateCommentRequest>,
     ) -> Result<Response<api::Comment>, Status> {
-        forward!(self.create_comment(request))
+        forward!(Write: self.create_comment(request))
     }
 
     async fn list_comments(
         &self,
         request: Request<api::ListCommentsRequest>,
     ) -> Result<Response<api::ListCommentsResponse>, Status> {
-        forward!(self.list_comments(request))
+        forward!(Read: self.list_comments(request))
     }
 
     async fn get_comment(
         &self,
         request: Request<api::GetCommentRequest>,
     ) -> Result<Response<api::Comment>, Status> {
-        forward!(self.get_comment(request))
+        forward!(Read: self.get_comment(request))
     }
 
     async fn update_comment(
         &self,
         request: Request<api::UpdateCommentRequest>,
     ) -> Result<Response<api::Comment>, Status> {
-        forward!(self.update_comment(request))
+        forward!(Write: self.update_comment(request))
     }
 
     async fn delete_comment(
         &self,
         request: Request<api::DeleteCommentRequest>,
     ) -> Result<Response<api::DeleteCommentResponse>, Status> {
-        forward!(self.delete_comment(request))
+        forward!(Write: self.delete_comment(request))
     }
 
     async fn review_project(
         &self,
         request: Request<api::ReviewProjectRequest>,
     ) -> Result<Response<api::ReviewProjectResponse>, Status> {
-        forward!(self.review_project(request))
+        forward!(Read: self.review_project(request))
     }
 
     async fn list_events(
         &self,
         request: Request<api::ListEventsRequest>,
     ) -> Result<Response<api::ListEventsResponse>, Status> {
-        forward!(self.list_events(request))
+        forward!(Read: self.list_events(request))
     }
 
     async fn describe_history(
         &self,
         request: Request<api::DescribeHistoryRequest>,
     ) -> Result<Response<api::DescribeHistoryResponse>, Status> {
-        forward!(self.describe_history(request))
+        forward!(Read: self.describe_history(request))
     }
 
     async fn import_archive(
@@ -305,11 +309,11 @@ impl ProjectService for Projects {
         request: Request<Streaming<api::ImportArchiveRequest>>,
     ) -> Result<Response<ImportStream>, Status> {
         let (caller, context) = self
-            .caller(request.metadata(), request.extensions())
+            .caller(Scope::Write, request.metadata(), request.extensions())
             .await?;
         let actor = Actor {
-            user_id: caller.user.id,
-            handle: caller.user.handle,
+            user_id: caller.user().id,
+            handle: caller.user().handle.clone(),
             context,
         };
         Ok(self.import_archive(actor, request.into_inner()).await?)
@@ -319,15 +323,10 @@ impl ProjectService for Projects {
         &self,
         _request: Request<api::GetStatusRequest>,
     ) -> Result<Response<api::GetStatusResponse>, Status> {
-        let backlog = self
-            .writer
-            .committed()
-            .pending
-            .load(std::sync::atomic::Ordering::Relaxed);
         Ok(Response::new(api::GetStatusResponse {
             version: crate::SERVICE.version.to_owned(),
             database_ok: self.sqlite.is_ok(),
-            backlog: backlog.max(0).unsigned_abs(),
+            backlog: self.writer.committed().pending(),
         }))
     }
 }

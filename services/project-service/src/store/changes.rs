@@ -7,10 +7,7 @@ use service_kit::Problem;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{
-    events::{COUNTED, pack, unpack},
-    sql_problem,
-};
+use super::{events::COUNTED, sql_problem};
 
 /// Changes that are shown.
 const SHOWN: i64 = 20;
@@ -71,7 +68,7 @@ pub(super) async fn changes_after(
     let read = async |sql: &mut SqliteConnection, statement: &'static str, limit: i64| {
         sqlx::query(statement)
             .bind(project_id)
-            .bind(pack(after))
+            .bind(after.packed())
             .bind(limit)
             .fetch_all(sql)
             .await
@@ -91,7 +88,7 @@ pub(super) async fn changes_after(
 fn glance(row: &SqliteRow) -> ChangeGlance {
     let task_id = row.get::<Option<String>, _>("task_id");
     ChangeGlance {
-        position: unpack(row.get("position")),
+        position: Position::from_packed(row.get("position")),
         type_name: row.get("type"),
         task: task_id.and_then(|id| Uuid::try_parse(&id).ok()),
         reference: row.get("ref"),

@@ -7,9 +7,6 @@ use uuid::Uuid;
 
 use super::{Store, sql_problem};
 
-/// Bits of a packed position that hold the sequence.
-const SEQUENCE_BITS: u32 = 20;
-
 /// Events after a position are counted up to here: a reader further behind than 10,000 starts from a
 /// snapshot, and how much further tells nobody anything.
 pub(super) const COUNTED: i64 = 10_001;
@@ -38,34 +35,12 @@ pub struct History {
     pub behind: u32,
 }
 
-/// A position as SQL orders it.
-pub(super) fn pack(position: Position) -> i64 {
-    let unix_ms = i64::try_from(position.unix_ms).unwrap_or(i64::MAX >> SEQUENCE_BITS);
-    (unix_ms.min(i64::MAX >> SEQUENCE_BITS) << SEQUENCE_BITS)
-        | (position.sequence.min((1 << SEQUENCE_BITS) - 1) as i64)
-}
-
-pub(super) fn unpack(packed: i64) -> Position {
-    let packed = packed.unsigned_abs();
-    Position::new(packed >> SEQUENCE_BITS, packed & ((1 << SEQUENCE_BITS) - 1))
-}
-
-/// The position after `last` for a change at `now`.
-pub(super) fn next_position(last: Position, now: Timestamp) -> Position {
-    let next = last.next(now.unix_ms().unsigned_abs());
-    if next.sequence < 1 << SEQUENCE_BITS {
-        next
-    } else {
-        Position::new(next.unix_ms + 1, 0)
-    }
-}
-
 /// The newest position of all.
 pub(super) async fn newest(pool: &SqlitePool) -> Result<Position, sqlx::Error> {
     let packed: Option<i64> = sqlx::query_scalar("SELECT max(position) FROM events")
         .fetch_one(pool)
         .await?;
-    Ok(packed.map_or(Position::START, unpack))
+    Ok(packed.map_or(Position::START, Position::from_packed))
 }
 
 /// The newest position of a project.
@@ -79,7 +54,7 @@ pub(super) async fn newest_of(
             .fetch_one(sql)
             .await
             .map_err(sql_problem)?;
-    Ok(packed.map_or(Position::START, unpack))
+    Ok(packed.map_or(Position::START, Position::from_packed))
 }
 
 pub(super) async fn insert(
@@ -92,7 +67,7 @@ pub(super) async fn insert(
     sqlx::query(
         "INSERT INTO events (position, project_id, type, time, event) VALUES (?, ?, ?, ?, ?)",
     )
-    .bind(pack(position))
+    .bind(position.packed())
     .bind(project_id)
     .bind(event.body.type_name())
     .bind(event.time.unix_ms())
@@ -105,7 +80,7 @@ pub(super) async fn insert(
 
 fn stored(row: &SqliteRow) -> StoredEvent {
     StoredEvent {
-        position: unpack(row.get("position")),
+        position: Position::from_packed(row.get("position")),
         project_id: row.get("project_id"),
         type_name: row.get("type"),
         event: row.get("event"),
@@ -120,7 +95,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<StoredEvent>, Problem> {
         sqlx::query("SELECT position, project_id, type, event FROM events WHERE position > ? ORDER BY position LIMIT ?")
-            .bind(pack(after))
+            .bind(after.packed())
             .bind(limit)
             .fetch_all(&self.read)
             .await
@@ -131,7 +106,7 @@ impl Store {
     /// How many events come after a position.
     pub async fn count_after(&self, after: Position) -> Result<i64, Problem> {
         sqlx::query_scalar("SELECT count(*) FROM events WHERE position > ?")
-            .bind(pack(after))
+            .bind(after.packed())
             .fetch_one(&self.read)
             .await
             .map_err(sql_problem)
@@ -160,7 +135,7 @@ impl Store {
              ORDER BY position LIMIT ?6",
         )
         .bind(project_id)
-        .bind(pack(after))
+        .bind(after.packed())
         .bind(from.map(Timestamp::unix_ms))
         .bind(to.map(Timestamp::unix_ms))
         .bind(type_name)
@@ -180,7 +155,7 @@ impl Store {
                         (SELECT 1 FROM events WHERE project_id = ?1 AND position > ?2 LIMIT ?3)) AS behind",
         )
         .bind(project_id)
-        .bind(pack(after))
+        .bind(after.packed())
         .bind(COUNTED)
         .fetch_one(&self.read)
         .await
@@ -188,35 +163,9 @@ impl Store {
         let newest: Option<i64> = row.get("newest");
         let behind: i64 = row.get("behind");
         Ok(History {
-            newest: newest.map_or(Position::START, unpack),
+            newest: newest.map_or(Position::START, Position::from_packed),
             known: after == Position::START || row.get("known"),
             behind: u32::try_from(behind).unwrap_or(u32::MAX),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn packing_keeps_the_order(a in 0u64..1 << 42, b in 0u64..1 << 42, m in 0u64..1 << 20, n in 0u64..1 << 20) {
-            let (a, b) = (Position::new(a, m), Position::new(b, n));
-            prop_assert_eq!(unpack(pack(a)), a);
-            prop_assert_eq!(pack(a).cmp(&pack(b)), a.cmp(&b));
-        }
-
-        #[test]
-        fn positions_grow_whatever_the_clock_does(clock in prop::collection::vec(0i64..5, 1..500)) {
-            let mut last = Position::new(2, (1 << SEQUENCE_BITS) - 3);
-            for now in clock {
-                let next = next_position(last, Timestamp::from_unix_ms(now));
-                prop_assert!(next > last && pack(next) > pack(last));
-                last = next;
-            }
-        }
     }
 }

@@ -22,7 +22,7 @@ pub use review::{Attention, Glance, Review};
 use service_kit::{Problem, sqlite::Migration};
 use sqlx::SqlitePool;
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
-pub use writer::{Actor, Change, Committed, Mutation, Writer, write_until};
+pub use writer::{Actor, Change, Floor, Mutation, Writer, write_until};
 
 /// The schema, in the order it grew.
 pub const MIGRATIONS: &[Migration] = &[

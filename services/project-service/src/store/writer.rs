@@ -16,9 +16,9 @@ use redis_contracts::{
     Position, Timestamp,
     event::{Event, EventBody},
 };
-use service_kit::{Problem, RequestContext};
+use service_kit::{Problem, RequestContext, relay::Committed};
 use sqlx::{Acquire, SqliteConnection, SqlitePool};
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ impl Change<'_> {
             project_id: Some(project_id),
             body,
         };
-        *self.last = events::next_position(*self.last, self.now);
+        *self.last = self.last.next_packable(self.now.unix_ms().unsigned_abs());
         let encoded = event.encode().map_err(Problem::internal)?;
         events::insert(self.sql, *self.last, project_id, &event, encoded).await?;
         self.recorded += 1;
@@ -98,24 +98,14 @@ pub struct Writer {
     committed: Arc<Committed>,
 }
 
-/// What the relay needs to know of commits.
+/// No position may be given at or below this one, packed.
 #[derive(Default)]
-pub struct Committed {
-    /// Woken after a commit that has events.
-    pub wake: Notify,
-    /// Events stored and not yet confirmed by the streams Redis.
-    pub pending: AtomicI64,
-    /// Held while a commit becomes visible and is added to `pending`, so that a recount never sees
-    /// one without the other.
-    pub counting: Mutex<()>,
-    /// No position may be given at or below this one, packed.
-    floor: AtomicI64,
-}
+pub struct Floor(AtomicI64);
 
-impl Committed {
-    /// Later positions grow above `held`: the stream is ahead of a database that was set back.
-    pub fn raise_floor(&self, held: Position) {
-        self.floor.fetch_max(events::pack(held), Ordering::Relaxed);
+impl Floor {
+    /// Later positions grow above `held`.
+    pub fn raise(&self, held: Position) {
+        self.0.fetch_max(held.packed(), Ordering::Relaxed);
     }
 }
 
@@ -206,6 +196,7 @@ pub async fn write_until(
     pool: SqlitePool,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
     committed: Arc<Committed>,
+    floor: Arc<Floor>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = events::newest(&pool).await?;
@@ -216,18 +207,13 @@ pub async fn write_until(
             count = waiting.recv_many(&mut jobs, TOGETHER) => if count == 0 { return Ok(()) },
             () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
         }
-        last = last.max(events::unpack(committed.floor.load(Ordering::Relaxed)));
-        let counting = committed.counting.lock().await;
+        last = last.max(Position::from_packed(floor.0.load(Ordering::Relaxed)));
         let outcome = commit_together(&pool, &mut jobs, &mut last).await;
         if let Ok(recorded) = outcome
             && recorded > 0
         {
-            committed
-                .pending
-                .fetch_add(recorded as i64, Ordering::Relaxed);
-            committed.wake.notify_one();
+            committed.add(recorded);
         }
-        drop(counting);
         let outcome = outcome.map(drop).map_err(sql_problem);
         for job in jobs.drain(..) {
             job.answer(outcome.clone());

@@ -1,24 +1,25 @@
-//! Accounts, for admins.
+//! Accounts and signing keys, for admins.
 
 use actix_web::HttpResponse;
-use redis_contracts::resource::User;
+use redis_contracts::{Timestamp, resource::User};
 use rpc::{
     Malformed,
-    auth::{ListUsersRequest, SetUserRolesRequest},
+    auth::{
+        EndUserSessionsRequest, ListUsersRequest, RotateKeysRequest, SetUserRolesRequest,
+        UnlockUserRequest,
+    },
 };
+use serde::Serialize;
 
 use super::{
     Signed,
     call::Call,
-    reply::{Answer, page},
+    reply::{Answer, done, page},
+    sessions::tell,
 };
-
-/// The role of who runs the platform.
-pub(super) const ADMIN: &str = "admin";
 
 /// Admins: newest first.
 pub(super) async fn list_users(signed: Signed, call: Call) -> Answer {
-    signed.require_role(ADMIN)?;
     let query = call.query();
     let request = signed.call(ListUsersRequest {
         limit: query.limit()?,
@@ -38,10 +39,13 @@ pub(super) async fn list_users(signed: Signed, call: Call) -> Answer {
 
 /// Admins. Replaces the account's roles.
 pub(super) async fn change_user(signed: Signed, mut call: Call) -> Answer {
-    signed.require_role(ADMIN)?;
     let user_id = call.id("account")?;
     let roles = call.patch(|body| body.texts("roles")).await?;
-    let request = signed.call(SetUserRolesRequest { user_id, roles });
+    let request = call.vouched(signed.call(SetUserRolesRequest {
+        user_id,
+        roles,
+        client: call.client(),
+    }));
     let answer = call
         .state
         .upstream
@@ -52,4 +56,49 @@ pub(super) async fn change_user(signed: Signed, mut call: Call) -> Answer {
         .into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
     Ok(HttpResponse::Ok().json(user))
+}
+
+/// Admins. Lifts all locks of the account.
+pub(super) async fn unlock(signed: Signed, mut call: Call) -> Answer {
+    let user_id = call.id("account")?;
+    call.no_fields().await?;
+    let request = call.vouched(signed.call(UnlockUserRequest {
+        user_id,
+        client: call.client(),
+    }));
+    let mut auth = call.state.upstream.auth.clone();
+    auth.unlock_user(request).await?;
+    done()
+}
+
+/// Admins. Ends all sessions and machine tokens of the account.
+pub(super) async fn end_sessions(signed: Signed, call: Call) -> Answer {
+    let user_id = call.id("account")?;
+    let request = call.vouched(signed.call(EndUserSessionsRequest {
+        user_id,
+        client: call.client(),
+    }));
+    let mut auth = call.state.upstream.auth.clone();
+    let ended = auth.end_user_sessions(request).await?.into_inner();
+    tell(&call.state, &ended.session_ids, ended.heard).await;
+    done()
+}
+
+#[derive(Serialize)]
+struct Rotated {
+    kid: String,
+    signs_from: Timestamp,
+}
+
+/// Admins. The next key is published now, and signs as soon as everyone can know it.
+pub(super) async fn rotate_keys(signed: Signed, mut call: Call) -> Answer {
+    call.no_fields().await?;
+    let request = signed.call(RotateKeysRequest {});
+    let mut auth = call.state.upstream.auth.clone();
+    let rotated = auth.rotate_keys(request).await?.into_inner();
+    let signs_from = rotated.signs_from.as_ref().map(rpc::timestamp_from);
+    Ok(HttpResponse::Ok().json(Rotated {
+        kid: rotated.kid,
+        signs_from: signs_from.ok_or(Malformed("signs_from"))?,
+    }))
 }

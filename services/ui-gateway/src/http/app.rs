@@ -13,10 +13,18 @@ use super::{Failure, header::lists, reply::Answer};
 use crate::assets::{self, Asset};
 
 /// The web app's own routes; all answer the same page.
-pub(super) const PAGES: [&str; 5] = [
+pub(super) const PAGES: [&str; 13] = [
     "/",
     "/sign-in",
     "/sign-up",
+    "/forgot-password",
+    "/reset-password",
+    "/verify-email",
+    "/account",
+    "/account/devices",
+    "/account/security",
+    "/account/tokens",
+    "/account/history",
     "/projects/{project_id}",
     "/projects/{project_id}/tasks/{task_id}",
 ];
@@ -26,13 +34,19 @@ const INDEX: &str = "/index.html";
 /// Where the files are whose name changes with their content.
 const HASHED: &str = "/assets/";
 
-const PAGE_HEADERS: [(&str, &str); 2] = [
+const PAGE_HEADERS: [(&str, &str); 4] = [
     (
         "content-security-policy",
         "default-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; \
          object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     ),
     ("referrer-policy", "same-origin"),
+    // For browsers that do not know `frame-ancestors`.
+    ("x-frame-options", "DENY"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
 ];
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>DevMentor</title>\
@@ -91,7 +105,10 @@ fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
     }
 }
 
-fn with_page_headers(mut answer: actix_web::HttpResponseBuilder) -> actix_web::HttpResponseBuilder {
+/// The headers of every page.
+pub(super) fn with_page_headers(
+    mut answer: actix_web::HttpResponseBuilder,
+) -> actix_web::HttpResponseBuilder {
     for header in PAGE_HEADERS {
         answer.insert_header(header);
     }

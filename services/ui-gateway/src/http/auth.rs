@@ -1,46 +1,55 @@
-//! Accounts and sessions.
+//! Signing up, in and out.
+
+mod signed_in;
 
 use actix_web::{
     HttpResponse,
-    cookie::{Cookie, SameSite, time::Duration},
-    http::header::{LOCATION, USER_AGENT},
+    http::header::{AUTHORIZATION, LOCATION},
 };
 use redis_contracts::resource::User;
 use rpc::{
     Malformed,
-    auth::{LoginRequest, LoginResponse, LogoutRequest, RegisterRequest},
+    auth::{
+        CompleteSecondFactorRequest, LoginRequest, LogoutRequest, ReauthenticateRequest,
+        RefreshRequest, RegisterRequest, SignedIn, login_response::Outcome,
+    },
 };
 use serde::Serialize;
+use service_kit::{Code, Problem};
+use uuid::Uuid;
 
-use super::{Signed, call::Call, reply::Answer, signed::ACCESS_COOKIE};
+use self::signed_in::{Second, signed_in};
+use super::{
+    Signed,
+    call::Call,
+    cookies::{self, REFRESH_COOKIE},
+    reply::{Answer, accepted, done},
+};
 
-/// Longest `User-Agent` that is kept with a session.
-const LONGEST_AGENT: usize = 256;
-
-/// Anyone.
+/// Anyone, unless registration is closed; then admins.
 pub(super) async fn register(mut call: Call) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
+    let client = call.client();
     let message = call
         .json(|body| RegisterRequest {
             email: body.text("email"),
             handle: body.text("handle"),
             password: body.text("password"),
+            client,
         })
         .await?;
-    let request = call.keyed(call.context.call(None, message))?;
-    let answer = call
-        .state
-        .upstream
-        .auth
-        .clone()
-        .register(request)
-        .await?
-        .into_inner();
-    let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
+    let request = call.context.call(given_token(&call), message);
+    let request = call.vouched(request);
+    let answer = call.state.upstream.auth.clone().register(request).await?;
+    call.note_limits(answer.metadata());
+    let Some(user) = answer.into_inner().user else {
+        return accepted();
+    };
+    let user = User::try_from(user)?;
+    let mut created = HttpResponse::Created();
     // Where the account is read once it is signed in.
-    let mut answer = HttpResponse::Created();
-    answer.insert_header((LOCATION, "/api/me"));
-    Ok(answer.json(Registered { user }))
+    created.insert_header((LOCATION, "/api/me"));
+    Ok(created.json(Registered { user }))
 }
 
 #[derive(Serialize)]
@@ -48,139 +57,153 @@ struct Registered {
     user: User,
 }
 
+/// The token of who registers somebody else; auth-service looks at it when it has to.
+fn given_token(call: &Call) -> Option<&str> {
+    let header = call.request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// Anyone.
 pub(super) async fn login(mut call: Call) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
-    let (email, password, cookies) = call
+    let client = call.client();
+    let (message, cookies) = call
         .json(|body| {
-            (
-                body.text("email"),
-                body.text("password"),
-                body.flag("cookies"),
-            )
+            let message = LoginRequest {
+                email: body.text("email"),
+                password: body.text("password"),
+                client,
+            };
+            (message, body.flag("cookies"))
         })
         .await?;
-    let address = call.state.site.address(&call.request);
-    let message = LoginRequest {
-        email,
-        password,
-        agent: agent(&call),
-        address: address
-            .map(|address| address.to_string())
-            .unwrap_or_default(),
-    };
-    let request = call.context.call(None, message);
-    let answer = call
-        .state
-        .upstream
-        .auth
-        .clone()
-        .login(request)
-        .await?
-        .into_inner();
-    let mut response = HttpResponse::Ok();
-    if cookies {
-        let cookie = access_cookie(
-            &answer.access_token,
-            call.state.site.longest_session_seconds(),
-            call.state.site.is_secure(),
-        );
-        response.cookie(cookie);
+    let request = call.vouched(call.context.call(None, message));
+    let answer = call.state.upstream.auth.clone().login(request).await?;
+    call.note_limits(answer.metadata());
+    match answer.into_inner().outcome {
+        Some(Outcome::SignedIn(of)) => signed_in(&call.state.site, of, cookies),
+        Some(Outcome::SecondFactor(of)) => Ok(HttpResponse::Ok().json(Second::from(of))),
+        None => Err(Malformed("outcome").into()),
     }
-    Ok(response.json(SignedIn::new(answer, cookies)?))
 }
 
-/// Signed in. The session is dead everywhere when this is answered.
-pub(super) async fn logout(signed: Signed, call: Call) -> Answer {
-    let state = &call.state;
-    let request = signed.call(LogoutRequest {});
-    let answer = state.upstream.auth.clone().logout(request).await?;
-    let session_id = signed.caller.session_id;
-    state.guard.end(session_id, answer.into_inner().heard).await;
-    state.live.end_session(session_id);
-    // Max-Age 0 removes it.
-    let removal = access_cookie("", 0, call.state.site.is_secure());
-    Ok(HttpResponse::NoContent().cookie(removal).finish())
-}
-
-/// A sign-in; with cookies the tokens are left out, for scripts of the page cannot lose what they
-/// never had.
-#[derive(Serialize)]
-struct SignedIn {
-    #[serde(flatten)]
-    tokens: Option<Tokens>,
-    token_type: &'static str,
-    expires_in: u32,
-    session_id: String,
-    user: User,
-}
-
-#[derive(Serialize)]
-struct Tokens {
-    access_token: String,
-    refresh_token: Option<String>,
-}
-
-impl SignedIn {
-    fn new(answer: LoginResponse, cookies: bool) -> Result<Self, Malformed> {
-        let session = answer.session.ok_or(Malformed("session"))?;
-        let tokens = Tokens {
-            access_token: answer.access_token,
-            refresh_token: None,
-        };
-        Ok(Self {
-            tokens: (!cookies).then_some(tokens),
-            token_type: "Bearer",
-            expires_in: answer.expires_in,
-            session_id: session.id,
-            user: session.user.ok_or(Malformed("session.user"))?.try_into()?,
+/// Anyone with the challenge of a first step.
+pub(super) async fn second_factor(mut call: Call) -> Answer {
+    call.state.site.refuse_other_page(&call.request)?;
+    let client = call.client();
+    let (message, cookies) = call
+        .json(|body| {
+            let message = CompleteSecondFactorRequest {
+                challenge: body.text("challenge"),
+                code: body.text("code"),
+                client,
+            };
+            (message, body.flag("cookies"))
         })
+        .await?;
+    let request = call.vouched(call.context.call(None, message));
+    let mut auth = call.state.upstream.auth.clone();
+    let answer = auth.complete_second_factor(request).await?;
+    call.note_limits(answer.metadata());
+    let of = answer
+        .into_inner()
+        .signed_in
+        .ok_or(Malformed("signed_in"))?;
+    signed_in(&call.state.site, of, cookies)
+}
+
+/// Anyone with a refresh token, in the body or as a cookie. Who came with the cookie gets cookies
+/// again: what scripts never had they do not get.
+pub(super) async fn refresh(mut call: Call) -> Answer {
+    let (given, cookies) = call
+        .json(|body| (body.optional_text("refresh_token"), body.flag("cookies")))
+        .await?;
+    let site = &call.state.site;
+    match given {
+        Some(token) => {
+            site.refuse_other_page(&call.request)?;
+            renew(&call, token, cookies).await
+        }
+        None => {
+            let Some(held) = call.request.cookie(REFRESH_COOKIE) else {
+                return Err(no_refresh_token(cookies).into());
+            };
+            site.require_own_page(&call.request)?;
+            let renewed = renew(&call, held.value().to_owned(), true).await;
+            renewed.map_err(|failure| match failure.problem().code.http_status() {
+                401 => failure.with_cookies(cookies::removal(site)),
+                _ => failure,
+            })
+        }
     }
 }
 
-fn agent(call: &Call) -> String {
-    let agent = call
-        .request
-        .headers()
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok());
-    agent
-        .unwrap_or_default()
-        .chars()
-        .take(LONGEST_AGENT)
-        .collect()
+async fn renew(call: &Call, refresh_token: String, cookies: bool) -> Answer {
+    let message = RefreshRequest {
+        refresh_token,
+        client: call.client(),
+    };
+    let request = call.vouched(call.context.call(None, message));
+    let answer = call.state.upstream.auth.clone().refresh(request).await?;
+    let of = answer.into_inner().signed_in;
+    let of = of.ok_or(Malformed("signed_in"))?;
+    if let Some(id) = session_id(&of) {
+        call.state.guard.taken_up(id);
+    }
+    signed_in(&call.state.site, of, cookies)
 }
 
-fn access_cookie(token: &str, max_age_seconds: u64, secure: bool) -> Cookie<'_> {
-    Cookie::build(ACCESS_COOKIE, token)
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(secure)
-        .max_age(Duration::seconds(max_age_seconds.cast_signed()))
-        .finish()
+fn session_id(of: &SignedIn) -> Option<Uuid> {
+    Uuid::try_parse(&of.session.as_ref()?.id).ok()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn no_refresh_token(cookies: bool) -> Problem {
+    if cookies {
+        Problem::new(
+            Code::Unauthenticated,
+            "Sign in first: there is no cookie to renew by.",
+        )
+    } else {
+        Problem::invalid_field("refresh_token", "it is missing")
+    }
+}
 
-    #[test]
-    fn the_cookie_is_kept_from_scripts_and_other_sites() {
-        let cookie = access_cookie("abc", 3600, true).to_string();
-        assert_eq!(
-            cookie,
-            "dm_access=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3600"
-        );
-        assert!(
-            !access_cookie("abc", 3600, false)
-                .to_string()
-                .contains("Secure")
-        );
-        assert!(
-            access_cookie("", 0, false)
-                .to_string()
-                .contains("Max-Age=0")
-        );
+/// A person. The session is dead everywhere when this is answered.
+pub(super) async fn logout(signed: Signed, mut call: Call) -> Answer {
+    call.no_fields().await?;
+    let request = signed.call(LogoutRequest {});
+    let answer = call.state.upstream.auth.clone().logout(request).await?;
+    let heard = answer.into_inner().heard;
+    call.state
+        .end_session(signed.caller.session_id, heard)
+        .await;
+    Ok(call.signed_out())
+}
+
+/// A person.
+pub(super) async fn reauthenticate(signed: Signed, mut call: Call) -> Answer {
+    let client = call.client();
+    let message = call
+        .json(|body| ReauthenticateRequest {
+            password: body.text("password"),
+            code: body.optional_text("code").unwrap_or_default(),
+            client,
+        })
+        .await?;
+    let request = call.vouched(signed.call(message));
+    let mut auth = call.state.upstream.auth.clone();
+    auth.reauthenticate(request).await?;
+    done()
+}
+
+impl Call {
+    /// 204, for who has no session any more.
+    pub(super) fn signed_out(&self) -> HttpResponse {
+        let mut answer = HttpResponse::NoContent();
+        for cookie in cookies::removal(&self.state.site) {
+            answer.cookie(cookie);
+        }
+        answer.finish()
     }
 }

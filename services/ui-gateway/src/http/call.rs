@@ -1,22 +1,22 @@
 //! What a handler reads from its request: ids of the path, the page asked for, the body, and the
 //! headers that make a change safe.
 
-use std::{future::Ready, str::FromStr, time::Duration};
+use std::{future::Ready, time::Duration};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::{CONTENT_ENCODING, CONTENT_LENGTH, IF_MATCH},
-    web::{Bytes, BytesMut, Data, Query},
+    web::{Bytes, BytesMut, Data},
 };
 use futures_util::StreamExt;
-use rpc::{metadata::IDEMPOTENCY_KEY, project};
+use rpc::metadata::IDEMPOTENCY_KEY;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
 use super::{
-    Failure, envelope::SharedContext, fields::Fields, precondition::Precondition,
-    signed::surroundings,
+    Failure, envelope::SharedContext, fields::Fields, parameters::Parameters,
+    precondition::Precondition, signed::surroundings,
 };
 use crate::State;
 
@@ -68,8 +68,7 @@ impl Call {
 
     /// The parameters of the URL; unknown ones are not looked at.
     pub(super) fn query(&self) -> Parameters {
-        let pairs = Query::<Vec<(String, String)>>::from_query(self.request.query_string());
-        Parameters(pairs.map(Query::into_inner).unwrap_or_default())
+        Parameters::parse_all(self.request.query_string())
     }
 
     /// A JSON object, read by `make`.
@@ -79,6 +78,16 @@ impl Call {
     ) -> Result<T, Problem> {
         self.require_type(&[JSON])?;
         Fields::parse(&self.body().await?)?.read(make)
+    }
+
+    /// A body without fields: none at all, or an empty object.
+    pub(super) async fn no_fields(&mut self) -> Result<(), Problem> {
+        let body = self.body().await?;
+        if body.is_empty() {
+            return Ok(());
+        }
+        self.require_type(&[JSON])?;
+        Fields::parse(&body)?.read(|_| ())
     }
 
     /// A JSON merge patch (RFC 7396), read by `make`.
@@ -183,90 +192,4 @@ pub(super) fn cut_off(reason: impl std::fmt::Display) -> Problem {
         Code::Malformed,
         format!("The body cannot be read: {reason}."),
     )
-}
-
-/// The parameters of a URL.
-pub(super) struct Parameters(Vec<(String, String)>);
-
-impl Parameters {
-    /// A parameter that is there and not empty.
-    pub(super) fn get(&self, name: &str) -> Option<String> {
-        let found = self
-            .0
-            .iter()
-            .find(|(given, value)| given == name && !value.is_empty());
-        found.map(|(_, value)| value.clone())
-    }
-
-    /// A parameter of a type; the error names it and says what is expected.
-    pub(super) fn parse<T: FromStr>(
-        &self,
-        name: &str,
-        expected: &str,
-    ) -> Result<Option<T>, Problem> {
-        let parsed = self.get(name).map(|value| value.parse::<T>());
-        parsed
-            .transpose()
-            .map_err(|_| Problem::invalid_field(name, expected))
-    }
-
-    /// `limit`; 0, the service's default, when it is not there.
-    pub(super) fn limit(&self) -> Result<u32, Problem> {
-        const EXPECTED: &str = "expected a whole number from 1 to 200";
-        let limit = self.parse::<u32>("limit", EXPECTED)?;
-        match limit {
-            None => Ok(0),
-            Some(limit @ 1..=200) => Ok(limit),
-            Some(_) => Err(Problem::invalid_field("limit", EXPECTED)),
-        }
-    }
-
-    /// `limit` and `cursor`.
-    pub(super) fn page(&self) -> Result<project::Page, Problem> {
-        Ok(project::Page {
-            limit: self.limit()?,
-            cursor: self.get("cursor").unwrap_or_default(),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parameters(query: &str) -> Parameters {
-        Parameters(
-            Query::<Vec<(String, String)>>::from_query(query)
-                .expect("a query")
-                .into_inner(),
-        )
-    }
-
-    #[test]
-    fn a_limit_is_1_to_200() {
-        for (query, limit) in [("", 0), ("limit=1", 1), ("limit=200&x=y", 200)] {
-            assert_eq!(parameters(query).limit(), Ok(limit), "{query}");
-        }
-        for query in [
-            "limit=0",
-            "limit=201",
-            "limit=-1",
-            "limit=ten",
-            "limit=99999999999999",
-        ] {
-            let problem = parameters(query).limit().expect_err(query);
-            assert_eq!(
-                (problem.code, problem.errors[0].field.as_str()),
-                (Code::Invalid, "limit")
-            );
-        }
-    }
-
-    #[test]
-    fn text_is_decoded() {
-        assert_eq!(
-            parameters("q=a+b%26c&label=%C3%A9").get("q").as_deref(),
-            Some("a b&c")
-        );
-    }
 }

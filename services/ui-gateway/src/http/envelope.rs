@@ -9,7 +9,10 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         ConnectionType,
-        header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+        header::{
+            CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
     },
     middleware::Next,
     web::Data,
@@ -18,10 +21,15 @@ use rpc::metadata::{REQUEST_ID, TRACEPARENT};
 use service_kit::RequestContext;
 use tracing::Instrument;
 
-use super::failure::{Document, Failure, foreign};
-use crate::{State, metrics};
+use super::{
+    cors::Cors,
+    failure::{Document, Failure, foreign},
+};
+use crate::{State, limits, metrics};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID);
+/// Behind TLS: never again without, for a year. Other hosts of the domain are not ours to bind.
+const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What a request carries through its handlers.
@@ -42,13 +50,23 @@ pub(crate) async fn envelope(
         .map(|state| state.drain.clone());
     let open = drain.as_ref().map(|drain| drain.enter());
     let span = tracing::info_span!("http", request.id = context.request_id);
-    let answered = next.call(request).instrument(span.clone()).await?;
-    let mut answered = span.in_scope(|| with_document(answered.map_into_boxed_body(), &context));
+    let cors = Cors::of(&request);
+    let answered = match cors.as_ref().and_then(Cors::preflight) {
+        Some(answer) => request.into_response(answer),
+        None => {
+            let answered = next.call(request).instrument(span.clone()).await?;
+            answered.map_into_boxed_body()
+        }
+    };
+    let mut answered = span.in_scope(|| with_document(answered, &context));
     let head = answered.response_mut().head_mut();
     if drain.is_some_and(|drain| drain.is_stopping()) && !head.upgrade() {
         head.set_connection_type(ConnectionType::Close);
     }
     set_headers(&mut answered, &context);
+    if let Some(cors) = cors {
+        cors.write(answered.headers_mut());
+    }
     span.in_scope(|| count(&answered, began));
     drop(open);
     Ok(answered)
@@ -90,11 +108,20 @@ fn document(problem: &service_kit::Problem, context: &RequestContext) -> Vec<u8>
 
 fn set_headers(answered: &mut ServiceResponse<BoxBody>, context: &RequestContext) {
     let is_api = answered.request().path().starts_with("/api");
+    let state = answered.request().app_data::<Data<State>>();
+    let is_secure = state.is_some_and(|state| state.site.is_secure());
+    let limits = state.and_then(|state| limits::told(answered.request(), &state.limits));
     let headers = answered.headers_mut();
+    if let Some(limits) = limits {
+        limits.write(headers);
+    }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
+    }
     if is_api && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

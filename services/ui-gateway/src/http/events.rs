@@ -1,17 +1,12 @@
 //! A project's whole history.
 
 use actix_web::HttpResponse;
-use redis_contracts::Timestamp;
 use rpc::project::{ListEventsRequest, RecordedEvent};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use service_kit::Problem;
 
-use super::{
-    Signed,
-    call::{Call, Parameters},
-    reply::Answer,
-};
+use super::{Signed, call::Call, parameters::Parameters, reply::Answer};
 
 #[derive(Serialize)]
 struct History {
@@ -47,16 +42,11 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer {
 }
 
 fn asked(project_id: String, query: &Parameters) -> Result<ListEventsRequest, Problem> {
-    let moment = |name| {
-        let moment =
-            query.parse::<Timestamp>(name, "expected a time such as 2026-01-31T12:00:00Z")?;
-        Ok::<_, Problem>(moment.map(rpc::timestamp))
-    };
     Ok(ListEventsRequest {
         project_id,
         after: query.get("after").unwrap_or_default(),
-        from: moment("from")?,
-        to: moment("to")?,
+        from: query.moment("from")?.map(rpc::timestamp),
+        to: query.moment("to")?.map(rpc::timestamp),
         r#type: query.get("type").unwrap_or_default(),
         limit: query.limit()?,
     })

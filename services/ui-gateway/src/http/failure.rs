@@ -4,6 +4,7 @@ use std::fmt;
 
 use actix_web::{
     HttpResponse, ResponseError,
+    cookie::Cookie,
     http::{
         StatusCode,
         header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -12,11 +13,14 @@ use actix_web::{
 use serde::Serialize;
 use service_kit::{Code, FieldError, Problem};
 
+use crate::limits::BothHeaders;
+
 /// Why a handler has no answer. Its document is written by the envelope, which knows the request id.
 #[derive(Debug)]
 pub struct Failure {
     problem: Problem,
-    allow: Option<String>,
+    allow: Option<Box<str>>,
+    cookies: Vec<Cookie<'static>>,
 }
 
 impl Failure {
@@ -24,8 +28,18 @@ impl Failure {
     pub(super) fn method_not_allowed(allow: &str) -> Self {
         Self {
             problem: Problem::new(Code::MethodNotAllowed, format!("Use {allow}.")),
-            allow: Some(allow.to_owned()),
+            allow: Some(allow.into()),
+            cookies: Vec::new(),
         }
+    }
+
+    /// The same, and cookies that the answer sets.
+    pub(super) fn with_cookies(
+        mut self,
+        cookies: impl IntoIterator<Item = Cookie<'static>>,
+    ) -> Self {
+        self.cookies.extend(cookies);
+        self
     }
 
     /// What is told.
@@ -39,6 +53,7 @@ impl<P: Into<Problem>> From<P> for Failure {
         Self {
             problem: problem.into(),
             allow: None,
+            cookies: Vec::new(),
         }
     }
 }
@@ -63,9 +78,17 @@ impl ResponseError for Failure {
             answer.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
         if let Some(allow) = &self.allow {
-            answer.insert_header((ALLOW, allow.as_str()));
+            answer.insert_header((ALLOW, &**allow));
         }
-        answer.finish()
+        for cookie in &self.cookies {
+            answer.cookie(cookie.clone());
+        }
+        let mut answer = answer.finish();
+        let told = self.problem.limits.as_deref();
+        if let Some(limits) = told.and_then(BothHeaders::of) {
+            limits.write(answer.headers_mut());
+        }
+        answer
     }
 }
 

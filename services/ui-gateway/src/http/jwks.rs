@@ -1,42 +1,18 @@
-//! The keys that access tokens are verified with, as auth-service publishes them.
-
-use std::time::{Duration, Instant};
+//! The keys that access tokens are checked with: those that this process checks them with.
 
 use actix_web::{HttpResponse, http::header::CACHE_CONTROL};
-use bytes::Bytes;
-use rpc::auth::GetJwksRequest;
-use tokio::sync::Mutex;
+use service_kit::Problem;
 
-use super::{Failure, call::Call, reply::Answer};
+use super::{call::Call, reply::Answer};
 
-/// How long the keys are good, here and for who fetches them.
-const GOOD_FOR: Duration = Duration::from_secs(60);
+/// RFC 7517.
+const JWK_SET: &str = "application/jwk-set+json";
 
-/// The keys as they were asked last.
-#[derive(Default)]
-pub(crate) struct KeyCache(Mutex<Option<(Instant, Bytes)>>);
-
-/// Anyone.
+/// Anyone. Asked for each time: what is in between must not hold back a new key.
 pub(super) async fn read(call: Call) -> Answer {
-    let keys = keys(&call).await?;
+    let keys = call.state.guard.jwks();
+    let keys = keys.ok_or_else(|| Problem::unavailable("auth-service"))?;
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((
-        CACHE_CONTROL,
-        format!("public, max-age={}", GOOD_FOR.as_secs()),
-    ));
-    Ok(answer.content_type("application/json").body(keys))
-}
-
-async fn keys(call: &Call) -> Result<Bytes, Failure> {
-    let mut held = call.state.jwks.0.lock().await;
-    if let Some((asked, keys)) = &*held
-        && asked.elapsed() < GOOD_FOR
-    {
-        return Ok(keys.clone());
-    }
-    let request = call.context.call(None, GetJwksRequest {});
-    let answer = call.state.upstream.auth.clone().get_jwks(request).await?;
-    let keys = Bytes::from(answer.into_inner().jwks);
-    *held = Some((Instant::now(), keys.clone()));
-    Ok(keys)
+    answer.insert_header((CACHE_CONTROL, "no-cache"));
+    Ok(answer.content_type(JWK_SET).body(keys.to_string()))
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::{Signed, call::Call, reply::Answer};
 
+/// A profile as its owner sees it.
 #[derive(Serialize)]
-struct Learned {
+pub(super) struct Learned {
     user_id: String,
     version: u64,
     style: BTreeMap<String, BTreeMap<String, f64>>,

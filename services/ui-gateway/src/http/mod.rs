@@ -1,113 +1,69 @@
-//! The public API: every route, and for each the handler that translates it.
+//! The public API: `table` has every route, and the other modules the handlers that translate it.
 
+mod account;
 mod admin;
 mod app;
 mod auth;
 mod call;
 mod chat;
 mod comments;
+mod cookies;
+mod cors;
+mod docs;
 pub(crate) mod envelope;
 mod events;
+mod export;
 mod failure;
 mod fields;
 mod header;
 mod health;
 mod import;
-pub(crate) mod jwks;
+mod jwks;
 mod learning;
+mod limits;
+mod machine_tokens;
 mod me;
 mod mentor;
+mod openapi;
+mod parameters;
+mod passwords;
 mod precondition;
 mod projects;
 mod reply;
+mod reporting;
 mod route;
+mod security_events;
+mod sessions;
 mod signed;
 mod streams;
 mod summary;
+mod table;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod totp;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub use failure::{Document, Failure};
-pub use signed::Signed;
+pub use self::{
+    failure::{Document, Failure},
+    openapi::openapi,
+    signed::Signed,
+};
 
-use route::path;
+use self::{
+    route::{anyone, path},
+    table::table,
+};
 
-/// All routes, the busiest first: they are tried in this order.
+/// All routes: the API's, then the web app's.
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(path("/api/me").get(me::read).done())
-        .service(
-            path("/api/tasks/{id}")
-                .get(tasks::read)
-                .patch(tasks::change)
-                .delete(tasks::delete)
-                .done(),
-        )
-        .service(
-            path("/api/projects/{id}/tasks")
-                .get(tasks::list)
-                .post(tasks::create)
-                .done(),
-        )
-        .service(
-            path("/api/tasks/{id}/comments")
-                .get(comments::list)
-                .post(comments::create)
-                .done(),
-        )
-        .service(
-            path("/api/comments/{id}")
-                .patch(comments::change)
-                .delete(comments::delete)
-                .done(),
-        )
-        .service(
-            path("/api/projects")
-                .get(projects::list)
-                .post(projects::create)
-                .done(),
-        )
-        .service(
-            path("/api/projects/{id}")
-                .get(projects::read)
-                .patch(projects::change)
-                .delete(projects::delete)
-                .done(),
-        )
-        .service(path("/api/projects/{id}/events").get(events::list).done())
-        .service(
-            path("/api/projects/{id}/import")
-                .post(import::import)
-                .done(),
-        )
-        .service(path("/api/projects/{id}/summary").get(summary::read).done())
-        .service(path("/api/ai/chat").post(chat::chat).done())
-        .service(path("/api/feedback").post(mentor::rate).done())
-        .service(path("/api/interactions").post(mentor::interact).done())
-        .service(path("/api/learning/profile").get(learning::read).done())
-        .service(path("/api/auth/login").post(auth::login).done())
-        .service(path("/api/auth/logout").post(auth::logout).done())
-        .service(path("/api/auth/register").post(auth::register).done())
-        .service(path("/api/realtime/ws").get(crate::live::connect).done())
-        .service(path("/api/health").get(health::read).done())
-        .service(path("/api/admin/users").get(admin::list_users).done())
-        .service(
-            path("/api/admin/users/{id}")
-                .patch(admin::change_user)
-                .done(),
-        )
-        .service(path("/api/admin/streams").get(streams::list).done())
-        .service(
-            path("/api/admin/dlq/{stream}")
-                .get(streams::dead_letters)
-                .done(),
-        )
-        .service(path("/.well-known/jwks.json").get(jwks::read).done());
+    for of_the_api in table() {
+        config.service(of_the_api.done());
+    }
     for page in app::PAGES {
-        config.service(path(page).get(app::page).done());
+        let page = path(page).get(anyone("A page of the web app", app::page));
+        config.service(page.done());
     }
     config.default_service(web::to(app::file));
 }

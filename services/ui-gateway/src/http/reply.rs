@@ -7,7 +7,6 @@ use actix_web::{
 use redis_contracts::resource::{Comment, Project, Task};
 use rpc::{Malformed, metadata};
 use serde::Serialize;
-use service_kit::Problem;
 use tonic::{Response, metadata::MetadataMap};
 
 use super::Failure;
@@ -93,19 +92,33 @@ pub(super) fn page<R, M>(messages: Vec<M>, next_cursor: String) -> Answer
 where
     R: Serialize + TryFrom<M, Error = Malformed>,
 {
+    let items = messages.into_iter().map(R::try_from);
+    Ok(items_page(items.collect::<Result<_, _>>()?, next_cursor))
+}
+
+/// 200 with a page of items; an empty cursor means that it is the last.
+pub(super) fn items_page<R: Serialize>(items: Vec<R>, next_cursor: String) -> HttpResponse {
     #[derive(Serialize)]
     struct Page<R> {
         items: Vec<R>,
         next_cursor: Option<String>,
     }
 
-    let items = messages
-        .into_iter()
-        .map(R::try_from)
-        .collect::<Result<_, _>>()
-        .map_err(Problem::from)?;
-    let next_cursor = Some(next_cursor).filter(|cursor| !cursor.is_empty());
-    Ok(HttpResponse::Ok().json(Page::<R> { items, next_cursor }))
+    let next_cursor = given(next_cursor);
+    HttpResponse::Ok().json(Page { items, next_cursor })
+}
+
+/// A text of a message; there an empty one means none.
+pub(super) fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// 202 with an empty object: how it goes on is not told here.
+pub(super) fn accepted() -> Answer {
+    #[derive(Serialize)]
+    struct Nothing {}
+
+    Ok(HttpResponse::Accepted().json(Nothing {}))
 }
 
 /// 204.

@@ -1,6 +1,9 @@
-//! Who calls: a signed-in person, by header or by cookie.
+//! Who calls: a signed-in person or a machine token of theirs, by header or by cookie.
 
-use std::pin::Pin;
+use std::{
+    future::{Ready, ready},
+    pin::Pin,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -9,16 +12,21 @@ use actix_web::{
     http::header::{AUTHORIZATION, UPGRADE},
     web::Data,
 };
+use futures_util::future::Either;
+use redis_contracts::keys::Scope;
 use service_kit::{Code, Problem, identity::Caller};
 
 use super::{Failure, envelope::SharedContext};
-use crate::State;
+use crate::{
+    State,
+    limits::{Left, Subject},
+};
 
 /// The cookie that holds the access token of the web app.
 pub(super) const ACCESS_COOKIE: &str = "dm_access";
 
-/// A signed-in person. It is the first argument of a handler, so that nothing else is looked at for
-/// somebody who is not.
+/// A signed-in person, or a machine token of theirs that may do what the method does. It is the first
+/// argument of a handler, so that nothing else is looked at for somebody who is not.
 pub struct Signed {
     /// Who they are.
     pub caller: Caller,
@@ -32,38 +40,85 @@ impl Signed {
         self.context.call(Some(&self.caller.token), message)
     }
 
-    /// Refuses who does not have this role.
+    /// Refuses who does not have this role, and a machine token without the scope for it.
     pub fn require_role(&self, role: &str) -> Result<(), Problem> {
         if self.caller.has_role(role) {
             return Ok(());
         }
-        Err(Problem::new(
-            Code::Forbidden,
-            format!("This takes the role {role}."),
-        ))
+        let detail = if self.caller.is_machine() {
+            format!("This takes the role {role} and a machine token with the scope admin.")
+        } else {
+            format!("This takes the role {role}.")
+        };
+        Err(Problem::new(Code::Forbidden, detail))
+    }
+
+    /// Refuses a machine token: this is for the person themselves.
+    pub fn require_person(&self) -> Result<(), Problem> {
+        if !self.caller.is_machine() {
+            return Ok(());
+        }
+        let detail = "A machine token cannot do this; sign in and send the access token.";
+        Err(Problem::new(Code::Forbidden, detail))
+    }
+
+    fn admit(
+        request: &HttpRequest,
+        caller: Caller,
+        context: SharedContext,
+        permit: Result<Left, Problem>,
+    ) -> Result<Self, Failure> {
+        request.extensions_mut().insert(permit?);
+        caller.require(scope(request))?;
+        Ok(Self { caller, context })
     }
 }
 
+type Admitted = Result<Signed, Failure>;
+
 impl FromRequest for Signed {
     type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+    /// Mostly everything is known and nothing is waited for.
+    type Future = Either<Ready<Admitted>, Pin<Box<dyn Future<Output = Admitted>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let (state, context) = surroundings(&request)?;
-            let caller = match credential(&request)? {
-                Credential::Header(token) => state.guard.check(token, &context).await?,
-                Credential::Cookie(cookie) => {
-                    if changes_something(&request) {
-                        state.site.require_own_page(&request)?;
-                    }
-                    state.guard.check(cookie.value(), &context).await?
-                }
-            };
-            Ok(Self { caller, context })
-        })
+        let (state, context, credential) = match shown(request) {
+            Ok(shown) => shown,
+            Err(problem) => return Either::Left(ready(Err(problem.into()))),
+        };
+        let token = credential.token();
+        let known = state.guard.known(token, &context);
+        let permit = known
+            .as_ref()
+            .and_then(|caller| state.limits.admit_at_once(Subject::of(caller)));
+        if let (Some(caller), Some(permit)) = (known, permit) {
+            return Either::Left(ready(Self::admit(request, caller, context, permit)));
+        }
+        let (request, state, token) = (request.clone(), state.clone(), token.to_owned());
+        Either::Right(Box::pin(async move {
+            let caller = state.guard.check(&token, &context).await?;
+            let permit = state.limits.admit(Subject::of(&caller)).await;
+            Self::admit(&request, caller, context, permit)
+        }))
     }
+}
+
+/// The scope that a machine token needs.
+fn scope(request: &HttpRequest) -> Scope {
+    match request.method().is_safe() {
+        true => Scope::Read,
+        false => Scope::Write,
+    }
+}
+
+/// What a request shows; a cookie counts for the web app's own pages alone.
+fn shown(request: &HttpRequest) -> Result<(&Data<State>, SharedContext, Credential<'_>), Problem> {
+    let (state, context) = surroundings(request)?;
+    let credential = credential(request)?;
+    if matches!(credential, Credential::Cookie(_)) && changes_something(request) {
+        state.site.require_own_page(request)?;
+    }
+    Ok((state, context, credential))
 }
 
 /// What the server puts around every handler.
@@ -80,6 +135,15 @@ pub(super) fn surroundings(
 enum Credential<'a> {
     Header(&'a str),
     Cookie(Cookie<'static>),
+}
+
+impl Credential<'_> {
+    fn token(&self) -> &str {
+        match self {
+            Self::Header(token) => token,
+            Self::Cookie(cookie) => cookie.value(),
+        }
+    }
 }
 
 /// The header counts where both are sent.
@@ -105,7 +169,7 @@ fn credential(request: &HttpRequest) -> Result<Credential<'_>, Problem> {
 fn missing() -> Problem {
     Problem::new(
         Code::Unauthenticated,
-        "Send `Authorization: Bearer <access token>`, or sign in with cookies.",
+        "Send `Authorization: Bearer <access or machine token>`, or sign in with cookies.",
     )
 }
 
@@ -116,7 +180,7 @@ fn changes_something(request: &HttpRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use actix_web::{http::Method, test::TestRequest};
 
     use super::*;
 
@@ -144,6 +208,20 @@ mod tests {
                 "{header}"
             );
             assert_eq!(found.is_ok(), good, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_machine_token_needs_read_to_look_and_write_to_change() {
+        for (method, needed) in [
+            (Method::GET, Scope::Read),
+            (Method::HEAD, Scope::Read),
+            (Method::POST, Scope::Write),
+            (Method::PATCH, Scope::Write),
+            (Method::DELETE, Scope::Write),
+        ] {
+            let request = TestRequest::default().method(method).to_http_request();
+            assert_eq!(scope(&request), needed, "{}", request.method());
         }
     }
 

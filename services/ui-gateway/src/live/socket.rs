@@ -60,13 +60,11 @@ pub(crate) async fn connect(
     let live = state.live.clone();
     let socket = Socket {
         reading: Reading {
-            user_id: signed.caller.user.id,
-            token: Arc::clone(&signed.caller.token),
+            caller: signed.caller.clone(),
+            guard: state.guard.clone(),
             context: (*signed.context).clone(),
         },
-        watched: live
-            .sessions
-            .join(signed.caller.session_id, &signed.caller.token),
+        watched: live.sessions.join(&signed.caller),
         open: live.enter(),
         live,
         session,
@@ -205,7 +203,7 @@ impl Socket {
         let subscribed = Subscribed {
             number,
             interest: Interest::take(&self.live.hub, topic, &self.queue),
-            visit: self.live.seen.visit(self.reading.user_id, topic),
+            visit: self.live.seen.visit(self.reading.caller.user().id, topic),
             target: None,
         };
         self.topics.insert(topic, subscribed);

@@ -146,7 +146,7 @@ impl Owner {
 /// Routes of the caller's own, or for admins, that need a session and name no thing.
 fn own_routes() -> Vec<(String, Vec<Method>)> {
     let routes = [
-        ("/api/me", vec![Method::GET]),
+        ("/api/me", vec![Method::GET, Method::PATCH, Method::DELETE]),
         ("/api/projects", vec![Method::GET, Method::POST]),
         ("/api/ai/chat", vec![Method::POST]),
         ("/api/feedback", vec![Method::POST]),

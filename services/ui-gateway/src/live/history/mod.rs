@@ -8,10 +8,12 @@ use std::{sync::Arc, time::Duration};
 use redis_access::{Backoff, Entry, StreamsPool};
 use redis_contracts::{Position, Topic};
 use rpc::project::project_service_client::ProjectServiceClient;
-use service_kit::{Code, Problem, RequestContext};
+use service_kit::{
+    Code, Problem, RequestContext,
+    identity::{Caller, Guard},
+};
 use tokio::{sync::Semaphore, time::Instant};
 use tonic::transport::Channel;
-use uuid::Uuid;
 
 use self::{people::People, projects::Projects};
 
@@ -37,11 +39,19 @@ pub(super) struct History {
 #[derive(Clone)]
 pub(super) struct Reading {
     /// Who they are.
-    pub(super) user_id: Uuid,
-    /// The access token.
-    pub(super) token: Arc<str>,
+    pub(super) caller: Caller,
+    /// Has a good token of theirs, also when the one they came with has expired.
+    pub(super) guard: Guard,
     /// The request.
     pub(super) context: RequestContext,
+}
+
+impl Reading {
+    /// A call to another service on their behalf.
+    async fn call<T>(&self, message: T) -> Result<tonic::Request<T>, Problem> {
+        let token = self.guard.good_token(&self.caller, &self.context).await?;
+        Ok(self.context.call(Some(&token), message))
+    }
 }
 
 /// Where a reader stands.

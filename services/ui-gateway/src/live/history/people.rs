@@ -27,7 +27,7 @@ impl People {
         after: Option<&str>,
         reading: &Reading,
     ) -> Result<Standing, Problem> {
-        if user_id != reading.user_id {
+        if user_id != reading.caller.user().id {
             let detail = "Only a person's own topic can be subscribed to.";
             return Err(Problem::new(Code::Forbidden, detail));
         }

@@ -37,7 +37,7 @@ impl Projects {
             project_id: project_id.to_string(),
             after: after.unwrap_or_default().to_owned(),
         };
-        let request = reading.context.call(Some(&reading.token), message);
+        let request = reading.call(message).await?;
         let answer = self.service.clone().describe_history(request).await?;
         standing(&answer.into_inner(), after)
     }
@@ -85,7 +85,7 @@ impl Projects {
             limit: BATCH as u32,
             ..ListEventsRequest::default()
         };
-        let request = reading.context.call(Some(&reading.token), message);
+        let request = reading.call(message).await?;
         let answer = self.service.clone().list_events(request).await?;
         let recorded = answer.into_inner().events.into_iter();
         let entries = recorded.map(|recorded| {

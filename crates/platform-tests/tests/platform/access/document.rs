@@ -1,0 +1,98 @@
+//! The routes, as the gateway's OpenAPI document tells them.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use test_kit::Platform;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Anyone,
+    SignedIn,
+    Person,
+    Admin,
+}
+
+/// One method of one path.
+pub(super) struct Operation {
+    pub(super) method: Method,
+    /// With its parameters in braces.
+    pub(super) pattern: String,
+    pub(super) access: Access,
+    /// The schema of its body.
+    pub(super) body: Option<Value>,
+}
+
+/// Every operation of the document.
+pub(super) async fn read(platform: &Platform) -> Vec<Operation> {
+    let url = format!("{}/api/openapi.json", platform.base_url());
+    let answer = reqwest::get(url).await.expect("the gateway answers");
+    let document: Value = answer.json().await.expect("a document");
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.iter().flat_map(|(pattern, methods)| {
+        let methods = methods.as_object().expect("methods").iter();
+        methods.map(|(method, told)| Operation::new(method, pattern, told))
+    });
+    operations.collect()
+}
+
+impl Operation {
+    fn new(method: &str, pattern: &str, told: &Value) -> Self {
+        let schema = told.pointer("/requestBody/content/application~1json/schema");
+        Self {
+            method: method.to_uppercase().parse().expect("a method"),
+            pattern: pattern.to_owned(),
+            access: match told["x-access"].as_str() {
+                Some("anyone") => Access::Anyone,
+                Some("signed_in") => Access::SignedIn,
+                Some("person") => Access::Person,
+                Some("admin") => Access::Admin,
+                other => panic!("{pattern} is for {other:?}"),
+            },
+            body: schema.cloned(),
+        }
+    }
+
+    pub(super) fn is_safe(&self) -> bool {
+        self.method.is_safe()
+    }
+
+    /// Whether its path has the id of something.
+    pub(super) fn names_a_thing(&self) -> bool {
+        self.pattern.contains("{id}")
+    }
+
+    /// Its fields with their schemas.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let properties = self
+            .body
+            .as_ref()
+            .and_then(|body| body["properties"].as_object());
+        properties.cloned().unwrap_or_default()
+    }
+
+    /// The fields that have to be there.
+    pub(super) fn required(&self) -> Vec<String> {
+        let required = self
+            .body
+            .as_ref()
+            .and_then(|body| body["required"].as_array());
+        let names = required.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    }
+
+    /// A body with every field that has to be there, each of its type.
+    pub(super) fn filled(&self) -> Value {
+        let fields = self.fields();
+        let filled = self.required().into_iter().map(|name| {
+            let value = match fields[&name]["type"].as_str() {
+                Some("boolean") => json!(true),
+                Some("integer") => json!(1),
+                Some("array") => json!(["x"]),
+                _ => json!("x"),
+            };
+            (name, value)
+        });
+        Value::Object(filled.collect())
+    }
+}

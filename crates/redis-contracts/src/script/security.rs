@@ -1,0 +1,37 @@
+//! Appending the events of accounts and sessions.
+
+use super::{APPEND, Invocation, oldest_kept, text};
+use crate::{
+    AUTH_EVENTS, Position, Streams, Value,
+    keys::{OUTBOX, OUTBOX_PRODUCER_AUTH},
+};
+
+/// An event on its way to the stream.
+#[derive(Clone, Debug)]
+pub struct SecurityAppend {
+    /// The position SQL gave it.
+    pub position: Position,
+    /// The event's JSON.
+    pub event: String,
+}
+
+/// Appends security events after `held`; see `append.lua`. Reply: `(appended, position held)`.
+pub fn append_security_events(held: Position, events: &[SecurityAppend]) -> Invocation<Streams> {
+    let keys = vec![
+        OUTBOX.key(OUTBOX_PRODUCER_AUTH).name().to_owned(),
+        AUTH_EVENTS.key(()).name().to_owned(),
+    ];
+    let mut args = vec![
+        held.encode(),
+        Vec::new(),
+        oldest_kept(AUTH_EVENTS.max_age()),
+        text(0),
+    ];
+    for event in events {
+        args.push(event.position.encode());
+        args.push(Vec::new());
+        args.push(event.event.clone().into_bytes());
+        args.push(text(0));
+    }
+    Invocation::new(&APPEND, keys, args)
+}

@@ -1,0 +1,227 @@
+//! Passwords: confirmed, changed, and set anew by mail.
+
+use redis_contracts::{Timestamp, event::EventBody};
+use rpc::auth as api;
+use secrecy::SecretString;
+use service_kit::{Code, Problem};
+use tonic::Response;
+
+use super::{
+    Accounts, ended_message,
+    origin::{Origin, Place},
+    sign_in::{changed_meanwhile, limited},
+};
+use crate::{
+    domain::{
+        account::{changed_email, checked_password},
+        password_strength::known_words,
+        secret::sha256,
+    },
+    store::{Account, Happened, MailKind, MailToken, Purpose, SessionRow},
+    tokens::session_ended,
+};
+
+impl Accounts {
+    /// The account of a session whose person gives their password again, and where a lock may stand:
+    /// wrong ones count as at sign-in.
+    async fn confirmed(
+        &self,
+        session: &SessionRow,
+        origin: &Origin,
+        password: String,
+    ) -> Result<(Account, Place), Problem> {
+        let email = &session.user.email;
+        let found = self
+            .store
+            .sign_in_account(email, &origin.device_sha256())
+            .await?
+            .ok_or_else(session_ended)?;
+        let unlocked_at = found.account.unlocked_at;
+        let place = origin.place(email, found.knows_device, unlocked_at);
+        self.admit(origin, &place).await?;
+        let password = SecretString::from(password);
+        let account = self
+            .verified(Some(found.account), &place, origin, password)
+            .await?;
+        Ok((account, place))
+    }
+
+    pub(super) async fn confirm_again(
+        &self,
+        session: &SessionRow,
+        origin: &Origin,
+        asked: api::ReauthenticateRequest,
+    ) -> Result<(), Problem> {
+        let (account, place) = self.confirmed(session, origin, asked.password).await?;
+        if account.totp_secret.is_some() {
+            if asked.code.is_empty() {
+                return Err(Problem::invalid_field(
+                    "code",
+                    "the code of the second factor",
+                ));
+            }
+            let mut change = self.store.change().await?;
+            if !self
+                .take_code(&mut change, &account, &asked.code, origin)
+                .await?
+            {
+                drop(change);
+                let code = asked.code.into();
+                return Err(self.failed(&place, origin, Some(&account), code).await);
+            }
+            change.commit().await?;
+        }
+        self.limiter.forget_failures(&place.lock).await;
+        self.store.authenticated(session.id, Timestamp::now()).await
+    }
+
+    pub(super) async fn new_password(
+        &self,
+        session: &SessionRow,
+        origin: &Origin,
+        asked: api::ChangePasswordRequest,
+    ) -> Result<api::Ended, Problem> {
+        checked_password("new_password", &asked.new_password)?;
+        let (account, _) = self
+            .confirmed(session, origin, asked.current_password)
+            .await?;
+        let words = known_words(&account.user.email, &account.user.handle);
+        let chosen = SecretString::from(asked.new_password);
+        let hash = self
+            .passwords
+            .hash_chosen("new_password", chosen, words)
+            .await?;
+        let telling = self.copies.telling();
+        let user_id = account.user.id;
+        let mut change = self.store.change().await?;
+        let held = change.hold_account(user_id).await?;
+        if held.is_none_or(|held| held.password_hash != account.password_hash) {
+            telling.nothing();
+            return Err(changed_meanwhile());
+        }
+        change.set_password(user_id, &hash).await?;
+        let ended = change.end_sessions(user_id, Some(session.id)).await?;
+        change
+            .drop_mail_tokens(Purpose::PasswordReset, user_id)
+            .await?;
+        change
+            .send_mail(MailKind::PasswordChanged, &account.user.email, None, "")
+            .await?;
+        let who = origin.who(Some(session.id));
+        change.record(&who, Happened::to(user_id, EventBody::PasswordChanged));
+        change.commit().await?;
+        self.mail_waits.notify_one();
+        let heard = telling.tell_all(user_id).await;
+        // Where there is a code, the password alone does not stand in for it.
+        if account.totp_secret.is_none() {
+            self.store
+                .authenticated(session.id, Timestamp::now())
+                .await?;
+        }
+        Ok(ended_message(&ended, heard))
+    }
+
+    /// The same answer and the same work whether there is such an account or not: that is looked at
+    /// when the mail is sent.
+    pub(super) async fn ask_reset(
+        &self,
+        origin: &Origin,
+        email: &str,
+    ) -> Result<Response<api::RequestPasswordResetResponse>, Problem> {
+        let email = changed_email(email)?;
+        let place = origin.place(&email, false, Timestamp::default());
+        let mut asked = origin.sign_in_limits(&place);
+        asked.truncate(2);
+        asked.extend(origin.mail_limits());
+        // No lock is looked at: the way out of one leads through here.
+        let verdict = self.admit_all(&asked).await?;
+        let mut change = self.store.change().await?;
+        change
+            .send_mail(MailKind::PasswordReset, &email, None, "")
+            .await?;
+        change.commit().await?;
+        self.mail_waits.notify_one();
+        Ok(limited(&verdict, api::RequestPasswordResetResponse {}))
+    }
+
+    /// One Argon2id, whether the token is good or not.
+    pub(super) async fn reset(
+        &self,
+        origin: &Origin,
+        asked: api::ConfirmPasswordResetRequest,
+    ) -> Result<Response<api::ConfirmPasswordResetResponse>, Problem> {
+        let verdict = self.admit_all(&origin.address_limit()).await?;
+        let set = self.set_by_mail(origin, asked).await;
+        let ended = set.map_err(|problem| problem.with_limits(verdict.told()))?;
+        let answer = api::ConfirmPasswordResetResponse { ended: Some(ended) };
+        Ok(limited(&verdict, answer))
+    }
+
+    async fn set_by_mail(
+        &self,
+        origin: &Origin,
+        asked: api::ConfirmPasswordResetRequest,
+    ) -> Result<api::Ended, Problem> {
+        checked_password("new_password", &asked.new_password)?;
+        let chosen = SecretString::from(asked.new_password);
+        let hash = self
+            .passwords
+            .hash_chosen("new_password", chosen, Vec::new())
+            .await?;
+        let token = self.reset_token(&asked.token).await?;
+        let user_id = token.subject_id;
+        let telling = self.copies.telling();
+        let mut change = self.store.change().await?;
+        let held = change.hold_account(user_id).await?;
+        let taken = change
+            .take_mail_token(Purpose::PasswordReset, &sha256(asked.token.as_bytes()))
+            .await?;
+        let (Some(held), Some(_)) = (held, taken) else {
+            telling.nothing();
+            return Err(link_is_over());
+        };
+        if !change.verify_email(user_id, &token.email).await? {
+            telling.nothing();
+            return Err(link_is_over());
+        }
+        change.set_password(user_id, &hash).await?;
+        change.unlock(user_id).await?;
+        change.forget_devices(user_id).await?;
+        let mut ended = change.end_sessions(user_id, None).await?;
+        if !held.user.email_verified {
+            // Whoever made the account did not own the mailbox: nothing of theirs stays.
+            change.remove_totp(user_id).await?;
+            let revoked = change.revoke_machine_tokens(user_id, None).await?;
+            ended.extend(revoked.into_iter().map(|(id, _)| id));
+        }
+        change
+            .drop_mail_tokens(Purpose::PasswordReset, user_id)
+            .await?;
+        change
+            .send_mail(MailKind::PasswordChanged, &token.email, None, "")
+            .await?;
+        change.record(
+            &origin.who(None),
+            Happened::to(user_id, EventBody::PasswordReset),
+        );
+        change.commit().await?;
+        self.mail_waits.notify_one();
+        Ok(ended_message(&ended, telling.tell_all(user_id).await))
+    }
+
+    async fn reset_token(&self, text: &str) -> Result<MailToken, Problem> {
+        let sha256 = sha256(text.as_bytes());
+        let found = self
+            .store
+            .mail_token(Purpose::PasswordReset, &sha256)
+            .await?;
+        found.ok_or_else(link_is_over)
+    }
+}
+
+pub(super) fn link_is_over() -> Problem {
+    Problem::new(
+        Code::InvalidCredentials,
+        "The link was used before, or it is too old. Ask for a new one.",
+    )
+}

@@ -1,0 +1,406 @@
+//! The methods, each with who may call it.
+
+use redis_contracts::{event::EventBody, keys::Scope};
+use rpc::auth::{self as api, auth_service_server::AuthService};
+use service_kit::{Code, Problem, config::Registration};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    Accounts,
+    caller::{forbidden, token_of_person},
+    message_of,
+};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl AuthService for Accounts {
+    /// Anyone, unless registration is closed; then admins.
+    async fn register(
+        &self,
+        request: Request<api::RegisterRequest>,
+    ) -> Answer<api::RegisterResponse> {
+        if self.registration == Registration::Closed {
+            let admin = self.admin(request.metadata(), Scope::Write).await;
+            admin.map_err(closed)?;
+        }
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        Ok(self.make_account(&origin, request.into_inner()).await?)
+    }
+
+    /// Anyone.
+    async fn login(&self, request: Request<api::LoginRequest>) -> Answer<api::LoginResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        Ok(self.sign_in(origin, request.into_inner()).await?)
+    }
+
+    /// Anyone with a challenge.
+    async fn complete_second_factor(
+        &self,
+        request: Request<api::CompleteSecondFactorRequest>,
+    ) -> Answer<api::CompleteSecondFactorResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        Ok(self.second_step(origin, request.into_inner()).await?)
+    }
+
+    /// Anyone with a refresh token.
+    async fn refresh(&self, request: Request<api::RefreshRequest>) -> Answer<api::RefreshResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let signed_in = self.refreshed(origin, request.into_inner()).await?;
+        Ok(Response::new(api::RefreshResponse {
+            signed_in: Some(signed_in),
+        }))
+    }
+
+    /// The session's own person. One that has ended is signed out already.
+    async fn logout(&self, request: Request<api::LogoutRequest>) -> Answer<api::LogoutResponse> {
+        let token = token_of_person(request.metadata())?;
+        let claims = self.tokens.verify_expired(token)?;
+        let ended = self
+            .end(claims.sub, claims.sid, EventBody::SignedOut)
+            .await?;
+        Ok(Response::new(api::LogoutResponse {
+            heard: ended.unwrap_or(true),
+        }))
+    }
+
+    /// A person.
+    async fn reauthenticate(
+        &self,
+        request: Request<api::ReauthenticateRequest>,
+    ) -> Answer<api::ReauthenticateResponse> {
+        let session = self.person(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        self.confirm_again(&session, &origin, request.into_inner())
+            .await?;
+        Ok(Response::new(api::ReauthenticateResponse {}))
+    }
+
+    /// Anyone.
+    async fn request_password_reset(
+        &self,
+        request: Request<api::RequestPasswordResetRequest>,
+    ) -> Answer<api::RequestPasswordResetResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        Ok(self.ask_reset(&origin, &request.get_ref().email).await?)
+    }
+
+    /// Anyone with the token of a mail.
+    async fn confirm_password_reset(
+        &self,
+        request: Request<api::ConfirmPasswordResetRequest>,
+    ) -> Answer<api::ConfirmPasswordResetResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        Ok(self.reset(&origin, request.into_inner()).await?)
+    }
+
+    /// A person.
+    async fn change_password(
+        &self,
+        request: Request<api::ChangePasswordRequest>,
+    ) -> Answer<api::ChangePasswordResponse> {
+        let session = self.person(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let ended = self
+            .new_password(&session, &origin, request.into_inner())
+            .await?;
+        Ok(Response::new(api::ChangePasswordResponse {
+            ended: Some(ended),
+        }))
+    }
+
+    /// A person.
+    async fn request_email_verification(
+        &self,
+        request: Request<api::RequestEmailVerificationRequest>,
+    ) -> Answer<api::RequestEmailVerificationResponse> {
+        let session = self.person(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        self.ask_verification(&session, &origin).await?;
+        Ok(Response::new(api::RequestEmailVerificationResponse {}))
+    }
+
+    /// Anyone with the token of a mail.
+    async fn verify_email(
+        &self,
+        request: Request<api::VerifyEmailRequest>,
+    ) -> Answer<api::VerifyEmailResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        self.prove(&origin, &request.get_ref().token).await?;
+        Ok(Response::new(api::VerifyEmailResponse {}))
+    }
+
+    /// Anyone signed in.
+    async fn get_me(&self, request: Request<api::GetMeRequest>) -> Answer<api::GetMeResponse> {
+        let caller = self.caller(request.metadata(), Scope::Read).await?;
+        Ok(Response::new(api::GetMeResponse {
+            session: Some(message_of(caller)),
+        }))
+    }
+
+    /// A person; a new address, recently.
+    async fn update_me(
+        &self,
+        request: Request<api::UpdateMeRequest>,
+    ) -> Answer<api::UpdateMeResponse> {
+        let session = match request.get_ref().email {
+            Some(_) => self.recent(request.metadata()).await?,
+            None => self.person(request.metadata()).await?,
+        };
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let user = self.update(&session, &origin, request.into_inner()).await?;
+        Ok(Response::new(api::UpdateMeResponse {
+            user: Some(user.into()),
+        }))
+    }
+
+    /// A person, recently.
+    async fn delete_me(
+        &self,
+        request: Request<api::DeleteMeRequest>,
+    ) -> Answer<api::DeleteMeResponse> {
+        let session = self.recent(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let ended = self.delete(&session, &origin).await?;
+        Ok(Response::new(api::DeleteMeResponse { ended: Some(ended) }))
+    }
+
+    /// Anyone signed in; when the gateway asks, with an access token that may have expired.
+    async fn check_session(
+        &self,
+        request: Request<api::CheckSessionRequest>,
+    ) -> Answer<api::CheckSessionResponse> {
+        let caller = self.socket_caller(request.metadata()).await?;
+        self.copies.restore(caller.copied()).await;
+        Ok(Response::new(api::CheckSessionResponse {
+            access_token: self.token_to_go_on(request.metadata(), &caller)?,
+            session: Some(message_of(caller)),
+        }))
+    }
+
+    /// Anyone signed in.
+    async fn touch_session(
+        &self,
+        request: Request<api::TouchSessionRequest>,
+    ) -> Answer<api::TouchSessionResponse> {
+        let caller = self.live_caller(request.metadata()).await?;
+        let caller = self.slid(caller).await?;
+        Ok(Response::new(api::TouchSessionResponse {
+            session: Some(message_of(caller)),
+        }))
+    }
+
+    /// Anyone signed in.
+    async fn list_sessions(
+        &self,
+        request: Request<api::ListSessionsRequest>,
+    ) -> Answer<api::ListSessionsResponse> {
+        let caller = self.caller(request.metadata(), Scope::Read).await?;
+        Ok(Response::new(self.list_live(caller.user().id).await?))
+    }
+
+    /// A person.
+    async fn end_session(
+        &self,
+        request: Request<api::EndSessionRequest>,
+    ) -> Answer<api::EndSessionResponse> {
+        let session = self.person(request.metadata()).await?;
+        let id = session_id(&request.get_ref().session_id)?;
+        let ended = self
+            .end(session.user.id, id, EventBody::SessionEnded)
+            .await?;
+        let heard = ended.ok_or_else(|| Problem::not_found("session"))?;
+        Ok(Response::new(api::EndSessionResponse { heard }))
+    }
+
+    /// A person.
+    async fn end_other_sessions(
+        &self,
+        request: Request<api::EndOtherSessionsRequest>,
+    ) -> Answer<api::EndOtherSessionsResponse> {
+        let session = self.person(request.metadata()).await?;
+        Ok(Response::new(self.end_others(&session).await?))
+    }
+
+    /// A person, recently.
+    async fn begin_totp(
+        &self,
+        request: Request<api::BeginTotpRequest>,
+    ) -> Answer<api::BeginTotpResponse> {
+        let session = self.recent(request.metadata()).await?;
+        Ok(Response::new(self.new_totp(&session).await?))
+    }
+
+    /// A person, recently.
+    async fn confirm_totp(
+        &self,
+        request: Request<api::ConfirmTotpRequest>,
+    ) -> Answer<api::ConfirmTotpResponse> {
+        let session = self.recent(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let code = &request.get_ref().code;
+        let confirmed = self.confirm_new_totp(&session, &origin, code).await?;
+        Ok(Response::new(confirmed))
+    }
+
+    /// A person, recently.
+    async fn remove_totp(
+        &self,
+        request: Request<api::RemoveTotpRequest>,
+    ) -> Answer<api::RemoveTotpResponse> {
+        let session = self.recent(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        self.remove_second_factor(&session, &origin).await?;
+        Ok(Response::new(api::RemoveTotpResponse {}))
+    }
+
+    /// Anyone signed in.
+    async fn list_machine_tokens(
+        &self,
+        request: Request<api::ListMachineTokensRequest>,
+    ) -> Answer<api::ListMachineTokensResponse> {
+        let caller = self.caller(request.metadata(), Scope::Read).await?;
+        let listed = self.list_machine_tokens_of(caller.user().id).await?;
+        Ok(Response::new(listed))
+    }
+
+    /// A person, recently: it outlives the session.
+    async fn create_machine_token(
+        &self,
+        request: Request<api::CreateMachineTokenRequest>,
+    ) -> Answer<api::CreateMachineTokenResponse> {
+        let session = self.recent(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let made = self
+            .new_machine_token(&session, &origin, request.into_inner())
+            .await?;
+        Ok(Response::new(made))
+    }
+
+    /// A person.
+    async fn revoke_machine_token(
+        &self,
+        request: Request<api::RevokeMachineTokenRequest>,
+    ) -> Answer<api::RevokeMachineTokenResponse> {
+        let session = self.person(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let heard = self
+            .revoke(&session, &origin, &request.get_ref().id)
+            .await?;
+        Ok(Response::new(api::RevokeMachineTokenResponse { heard }))
+    }
+
+    /// The caller's own: anyone signed in. Those of others: admins.
+    async fn list_security_events(
+        &self,
+        request: Request<api::ListSecurityEventsRequest>,
+    ) -> Answer<api::ListSecurityEventsResponse> {
+        let asked = request.get_ref();
+        let user_id = if !asked.user_id.is_empty() {
+            self.admin(request.metadata(), Scope::Read).await?;
+            let id = Uuid::try_parse(&asked.user_id);
+            Some(id.map_err(|_| Problem::not_found("account"))?)
+        } else if asked.all {
+            self.admin(request.metadata(), Scope::Read).await?;
+            None
+        } else {
+            let caller = self.caller(request.metadata(), Scope::Read).await?;
+            Some(caller.user().id)
+        };
+        let found = self.find_events(request.into_inner(), user_id).await?;
+        Ok(Response::new(found))
+    }
+
+    /// Admins.
+    async fn list_users(
+        &self,
+        request: Request<api::ListUsersRequest>,
+    ) -> Answer<api::ListUsersResponse> {
+        self.admin(request.metadata(), Scope::Read).await?;
+        Ok(Response::new(self.list(request.into_inner()).await?))
+    }
+
+    /// Admins.
+    async fn set_user_roles(
+        &self,
+        request: Request<api::SetUserRolesRequest>,
+    ) -> Answer<api::SetUserRolesResponse> {
+        let admin = self.admin(request.metadata(), Scope::Write).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let asked = request.into_inner();
+        let user = self.change_roles(admin.user(), &origin, asked).await?;
+        Ok(Response::new(api::SetUserRolesResponse {
+            user: Some(user.into()),
+        }))
+    }
+
+    /// Admins.
+    async fn unlock_user(
+        &self,
+        request: Request<api::UnlockUserRequest>,
+    ) -> Answer<api::UnlockUserResponse> {
+        let admin = self.admin(request.metadata(), Scope::Write).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let user_id = &request.get_ref().user_id;
+        self.unlock_account(admin.user(), &origin, user_id).await?;
+        Ok(Response::new(api::UnlockUserResponse {}))
+    }
+
+    /// Admins.
+    async fn end_user_sessions(
+        &self,
+        request: Request<api::EndUserSessionsRequest>,
+    ) -> Answer<api::EndUserSessionsResponse> {
+        let admin = self.admin(request.metadata(), Scope::Write).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let user_id = &request.get_ref().user_id;
+        let ended = self.end_all_of(admin.user(), &origin, user_id).await?;
+        Ok(Response::new(ended))
+    }
+
+    /// Admins.
+    async fn rotate_keys(
+        &self,
+        request: Request<api::RotateKeysRequest>,
+    ) -> Answer<api::RotateKeysResponse> {
+        self.admin(request.metadata(), Scope::Write).await?;
+        let (kid, signs_from) = self.tokens.rotate_keys().await?;
+        Ok(Response::new(api::RotateKeysResponse {
+            kid,
+            signs_from: Some(rpc::timestamp(signs_from)),
+        }))
+    }
+
+    /// Anyone.
+    async fn get_jwks(
+        &self,
+        _request: Request<api::GetJwksRequest>,
+    ) -> Answer<api::GetJwksResponse> {
+        Ok(Response::new(api::GetJwksResponse {
+            jwks: self.tokens.jwks(),
+        }))
+    }
+
+    /// Anyone.
+    async fn get_status(
+        &self,
+        _request: Request<api::GetStatusRequest>,
+    ) -> Answer<api::GetStatusResponse> {
+        Ok(Response::new(api::GetStatusResponse {
+            version: crate::SERVICE.version.to_owned(),
+            database_ok: self.database.is_ok(),
+        }))
+    }
+}
+
+fn session_id(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::not_found("session"))
+}
+
+fn closed(problem: Problem) -> Problem {
+    match problem.code {
+        Code::Unavailable | Code::Internal => problem,
+        _ => forbidden("Registration is closed; ask an admin for an account."),
+    }
+}

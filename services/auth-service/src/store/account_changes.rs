@@ -1,0 +1,249 @@
+//! Changes of accounts.
+
+use redis_contracts::resource::User;
+use service_kit::{Code, Problem, sql::id_bytes};
+use uuid::Uuid;
+
+use super::{
+    Account, Change, sql_problem,
+    users::{account, select_account, user, user_columns},
+};
+use crate::domain::account::ADMIN;
+
+impl Change {
+    /// Holds an account until this change is done, and gives it as it is now; none when it was deleted.
+    /// The first thing that a change of a person does: what they may do is looked at under it, and
+    /// changes of one person come one after the other.
+    pub async fn hold_account(&mut self, id: Uuid) -> Result<Option<Account>, Problem> {
+        // An update, because it waits for whoever holds the row in another replica.
+        let held =
+            sqlx::query("UPDATE users SET roles = roles WHERE id = $1 AND deleted_at IS NULL")
+                .bind(id_bytes(id))
+                .execute(self.sql())
+                .await
+                .map_err(sql_problem)?;
+        if held.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let row = sqlx::query(select_account!("", "WHERE u.id = $1"))
+            .bind(id_bytes(id))
+            .fetch_one(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        account(&row).map(Some)
+    }
+
+    /// Makes an account, or says what is taken.
+    pub async fn create_user(&mut self, user: &User, password_hash: &str) -> Result<(), Problem> {
+        let roles = serde_json::to_string(&user.roles).map_err(Problem::internal)?;
+        let inserted = sqlx::query(
+            "INSERT INTO users (id, email, handle, password_hash, roles, email_verified, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        )
+        .bind(id_bytes(user.id))
+        .bind(user.email.as_str())
+        .bind(user.handle.as_str())
+        .bind(password_hash)
+        .bind(roles)
+        .bind(i64::from(user.email_verified))
+        .bind(user.created_at.unix_ms())
+        .execute(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        if inserted.rows_affected() == 0 {
+            return Err(self.taken(&user.email, user.id).await?);
+        }
+        Ok(())
+    }
+
+    /// Which of the two names is taken.
+    async fn taken(&mut self, email: &str, not_by: Uuid) -> Result<Problem, Problem> {
+        let taken = sqlx::query("SELECT 1 FROM users WHERE email = $1 AND id <> $2")
+            .bind(email)
+            .bind(id_bytes(not_by))
+            .fetch_optional(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        Ok(if taken.is_some() {
+            Problem::new(
+                Code::EmailTaken,
+                "An account with this address exists; sign in.",
+            )
+        } else {
+            Problem::new(Code::HandleTaken, "This handle is taken; choose another.")
+        })
+    }
+
+    /// Changes the names that are given, or says what is taken. A new address is not proven.
+    pub async fn rename_user(
+        &mut self,
+        id: Uuid,
+        email: Option<&str>,
+        handle: Option<&str>,
+    ) -> Result<User, Problem> {
+        let free = sqlx::query(
+            "SELECT 1 FROM users WHERE (email = $1 OR handle = $2) AND id <> $3 LIMIT 1",
+        )
+        .bind(email)
+        .bind(handle)
+        .bind(id_bytes(id))
+        .fetch_optional(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        if free.is_some() {
+            return Err(self.taken(email.unwrap_or_default(), id).await?);
+        }
+        let renamed = sqlx::query(
+            "UPDATE users SET email = COALESCE($1, email), handle = COALESCE($2, handle),
+                email_verified = CASE WHEN COALESCE($1, email) = email THEN email_verified ELSE 0 END
+             WHERE id = $3",
+        )
+        .bind(email)
+        .bind(handle)
+        .bind(id_bytes(id))
+        .execute(self.sql())
+        .await;
+        match renamed {
+            Ok(_) => self.user(id).await,
+            // Another replica was faster.
+            Err(sqlx::Error::Database(fault)) if fault.is_unique_violation() => Err(Problem::new(
+                Code::Conflict,
+                "The address or the handle was taken meanwhile; try again.",
+            )),
+            Err(error) => Err(sql_problem(error)),
+        }
+    }
+
+    /// The address of an account was proven, if it still is this one; answers whether it is.
+    pub async fn verify_email(&mut self, id: Uuid, email: &str) -> Result<bool, Problem> {
+        let verified =
+            sqlx::query("UPDATE users SET email_verified = 1 WHERE id = $1 AND email = $2")
+                .bind(id_bytes(id))
+                .bind(email)
+                .execute(self.sql())
+                .await
+                .map_err(sql_problem)?;
+        Ok(verified.rows_affected() == 1)
+    }
+
+    /// Sets a new password; sign-ins that wait for their second step began with the old one.
+    pub async fn set_password(&mut self, id: Uuid, hash: &str) -> Result<(), Problem> {
+        self.update_user(
+            "UPDATE users SET password_hash = $2 WHERE id = $1",
+            id,
+            hash,
+        )
+        .await?;
+        sqlx::query("DELETE FROM challenges WHERE user_id = $1")
+            .bind(id_bytes(id))
+            .execute(self.sql())
+            .await
+            .map(drop)
+            .map_err(sql_problem)
+    }
+
+    /// Locks and failures from before now are void.
+    pub async fn unlock(&mut self, id: Uuid) -> Result<(), Problem> {
+        let now_ms = self.now.unix_ms();
+        self.update_user(
+            "UPDATE users SET unlocked_at = $2 WHERE id = $1",
+            id,
+            now_ms,
+        )
+        .await
+    }
+
+    /// Takes an account's name and password away; the rest goes with [`Store::forget_deleted_users`].
+    pub async fn delete_user(&mut self, id: Uuid) -> Result<(), Problem> {
+        let now_ms = self.now.unix_ms();
+        let nameless = format!("deleted-{}", id.simple());
+        sqlx::query(
+            "UPDATE users SET deleted_at = $2, email = $3, handle = $3, password_hash = '', roles = '[]',
+                totp_secret = NULL, totp_pending = NULL WHERE id = $1",
+        )
+        .bind(id_bytes(id))
+        .bind(now_ms)
+        .bind(nameless)
+        .execute(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        for statement in [
+            "DELETE FROM mail_tokens WHERE subject_id = $1",
+            "DELETE FROM devices WHERE user_id = $1",
+            "DELETE FROM challenges WHERE user_id = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(id_bytes(id))
+                .execute(self.sql())
+                .await
+                .map_err(sql_problem)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces an account's roles.
+    pub async fn set_roles(&mut self, id: Uuid, roles: &[String]) -> Result<User, Problem> {
+        let encoded = serde_json::to_string(roles).map_err(Problem::internal)?;
+        self.update_user("UPDATE users SET roles = $2 WHERE id = $1", id, encoded)
+            .await?;
+        self.user(id).await
+    }
+
+    /// An account as this change leaves it.
+    pub async fn user(&mut self, id: Uuid) -> Result<User, Problem> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL"
+        ))
+        .bind(id_bytes(id))
+        .fetch_optional(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        row.as_ref()
+            .map(user)
+            .transpose()?
+            .ok_or_else(|| Problem::not_found("account"))
+    }
+
+    /// There has to be an admin when a change is done. Those who take one away wait for each other, and
+    /// ask last: whoever records an event waits for them.
+    pub async fn require_admin(&mut self) -> Result<(), Problem> {
+        sqlx::query("UPDATE event_head SET position = position WHERE only_row = 1")
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        let admin = sqlx::query("SELECT 1 FROM users WHERE roles LIKE $1 LIMIT 1")
+            .bind(format!("%\"{ADMIN}\"%"))
+            .fetch_optional(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        admin.map(drop).ok_or_else(|| {
+            Problem::new(
+                Code::Conflict,
+                "The platform needs an admin; make another one first.",
+            )
+        })
+    }
+
+    async fn update_user<'q, V>(
+        &mut self,
+        statement: &'static str,
+        id: Uuid,
+        value: V,
+    ) -> Result<(), Problem>
+    where
+        V: sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any> + 'q,
+    {
+        let updated = sqlx::query(statement)
+            .bind(id_bytes(id))
+            .bind(value)
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        match updated.rows_affected() {
+            0 => Err(Problem::not_found("account")),
+            _ => Ok(()),
+        }
+    }
+}

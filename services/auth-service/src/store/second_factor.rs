@@ -1,0 +1,160 @@
+//! Second factors: sealed secrets, recovery codes, and sign-ins that wait for their second step.
+
+use redis_contracts::Timestamp;
+use service_kit::{
+    Problem,
+    sql::{id_bytes, id_of},
+};
+use uuid::Uuid;
+
+use super::{Change, Store, sql_problem};
+
+/// Sign-ins of an account that wait for their second step at most; older ones are dropped.
+const MOST_CHALLENGES: i64 = 20;
+
+impl Store {
+    /// Whose sign-in waits under this challenge, if it has not expired.
+    pub async fn challenged(&self, sha256: &[u8]) -> Result<Option<Uuid>, Problem> {
+        let row =
+            sqlx::query("SELECT user_id FROM challenges WHERE sha256 = $1 AND expires_at > $2")
+                .bind(sha256)
+                .bind(Timestamp::now().unix_ms())
+                .fetch_optional(&self.read)
+                .await
+                .map_err(sql_problem)?;
+        row.map(|row| id_of(&row, "user_id")).transpose()
+    }
+
+    /// Begins to wait for the second step of a sign-in.
+    pub async fn challenge(
+        &self,
+        user_id: Uuid,
+        sha256: &[u8],
+        expires_at: Timestamp,
+    ) -> Result<(), Problem> {
+        let mut change = self.change().await?;
+        change.hold_account(user_id).await?;
+        sqlx::query(
+            "DELETE FROM challenges WHERE expires_at < $2 OR (user_id = $1 AND sha256 NOT IN
+                (SELECT sha256 FROM challenges WHERE user_id = $1 ORDER BY expires_at DESC LIMIT $3))",
+        )
+        .bind(id_bytes(user_id))
+        .bind(Timestamp::now().unix_ms())
+        .bind(MOST_CHALLENGES - 1)
+        .execute(change.sql())
+        .await
+        .map_err(sql_problem)?;
+        sqlx::query("INSERT INTO challenges (sha256, user_id, expires_at) VALUES ($1, $2, $3)")
+            .bind(sha256)
+            .bind(id_bytes(user_id))
+            .bind(expires_at.unix_ms())
+            .execute(change.sql())
+            .await
+            .map_err(sql_problem)?;
+        change.commit().await
+    }
+
+    /// Keeps a sealed secret until its first code comes.
+    pub async fn begin_totp(&self, user_id: Uuid, sealed: &[u8]) -> Result<(), Problem> {
+        sqlx::query("UPDATE users SET totp_pending = $2 WHERE id = $1 AND totp_secret IS NULL")
+            .bind(id_bytes(user_id))
+            .bind(sealed)
+            .execute(&self.write)
+            .await
+            .map(drop)
+            .map_err(sql_problem)
+    }
+}
+
+impl Change {
+    /// Takes a challenge; `false` when another request was faster.
+    pub async fn take_challenge(&mut self, sha256: &[u8]) -> Result<bool, Problem> {
+        let taken = sqlx::query("DELETE FROM challenges WHERE sha256 = $1")
+            .bind(sha256)
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    /// Takes the code of a time step; `false` when it, or a later one, was taken before.
+    pub async fn take_totp_step(&mut self, user_id: Uuid, step: i64) -> Result<bool, Problem> {
+        let taken = sqlx::query("UPDATE users SET totp_step = $2 WHERE id = $1 AND totp_step < $2")
+            .bind(id_bytes(user_id))
+            .bind(step)
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    /// Takes a recovery code; `false` when there is no such one any more.
+    pub async fn take_recovery_code(
+        &mut self,
+        user_id: Uuid,
+        sha256: &[u8],
+    ) -> Result<bool, Problem> {
+        let taken = sqlx::query("DELETE FROM recovery_codes WHERE user_id = $1 AND sha256 = $2")
+            .bind(id_bytes(user_id))
+            .bind(sha256)
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    /// The waiting secret counts from now on; `false` when it is not `sealed` any more.
+    pub async fn confirm_totp(
+        &mut self,
+        user_id: Uuid,
+        sealed: &[u8],
+        step: i64,
+        recovery_codes: &[[u8; 32]],
+    ) -> Result<bool, Problem> {
+        let confirmed = sqlx::query(
+            "UPDATE users SET totp_secret = totp_pending, totp_pending = NULL, totp_step = $3
+             WHERE id = $1 AND totp_pending = $2 AND totp_secret IS NULL",
+        )
+        .bind(id_bytes(user_id))
+        .bind(sealed)
+        .bind(step)
+        .execute(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        if confirmed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.forget_recovery_codes(user_id).await?;
+        for sha256 in recovery_codes {
+            sqlx::query("INSERT INTO recovery_codes (user_id, sha256) VALUES ($1, $2)")
+                .bind(id_bytes(user_id))
+                .bind(sha256.to_vec())
+                .execute(self.sql())
+                .await
+                .map_err(sql_problem)?;
+        }
+        Ok(true)
+    }
+
+    /// Removes the second factor; `false` when there was none.
+    pub async fn remove_totp(&mut self, user_id: Uuid) -> Result<bool, Problem> {
+        let removed = sqlx::query(
+            "UPDATE users SET totp_secret = NULL, totp_pending = NULL WHERE id = $1 AND totp_secret IS NOT NULL",
+        )
+        .bind(id_bytes(user_id))
+        .execute(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        self.forget_recovery_codes(user_id).await?;
+        Ok(removed.rows_affected() == 1)
+    }
+
+    async fn forget_recovery_codes(&mut self, user_id: Uuid) -> Result<(), Problem> {
+        sqlx::query("DELETE FROM recovery_codes WHERE user_id = $1")
+            .bind(id_bytes(user_id))
+            .execute(self.sql())
+            .await
+            .map(drop)
+            .map_err(sql_problem)
+    }
+}

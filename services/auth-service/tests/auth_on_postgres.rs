@@ -1,0 +1,4 @@
+//! The tests of `auth`, on PostgreSQL.
+
+#[path = "auth/main.rs"]
+mod auth;

@@ -1,0 +1,72 @@
+//! What the caller used of the limits, and what is left.
+
+use actix_web::{HttpMessage, HttpResponse};
+use redis_contracts::limits::{
+    API, AUTH_ADDRESS, Counts, MAIL_DAY, MAIL_MONTH, Policy, REGISTER_DAY,
+};
+use serde::Serialize;
+use service_kit::limits::{Asked, Standing, Told, address_subject};
+use tonic::metadata::MetadataMap;
+
+use super::{Signed, call::Call, reply::Answer};
+use crate::limits::Subject;
+
+/// What concerns whoever calls: by who they are, and by where they call from.
+const SHOWN: [&Policy; 5] = [API, AUTH_ADDRESS, MAIL_DAY, MAIL_MONTH, REGISTER_DAY];
+
+#[derive(Serialize)]
+struct Limits {
+    items: Vec<Item>,
+}
+
+#[derive(Serialize)]
+struct Item {
+    policy: &'static str,
+    description: &'static str,
+    limit: u64,
+    window_seconds: u64,
+    remaining: u64,
+    reset_seconds: u64,
+}
+
+/// Signed in. Only looks.
+pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+    let subject = Subject::of(&signed.caller);
+    let address = call.state.site.address(&call.request);
+    let asked = SHOWN.iter().filter_map(|policy| match policy.counts {
+        Counts::Person => Some(Asked::of(policy, subject.to_string())),
+        Counts::Address => Some(Asked::of(policy, address_subject(address?))),
+        // How an account is counted is auth-service's own.
+        Counts::AccountFromOrigin | Counts::Account => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    let verdict = call.state.limits.limiter().admit(None, &asked, 0).await;
+    let mut items: Vec<_> = verdict.standings.iter().map(Item::of).collect();
+    for item in items.iter_mut().filter(|item| item.policy == API.name) {
+        item.remaining = call.state.limits.left(subject, item.remaining);
+    }
+    Ok(HttpResponse::Ok().json(Limits { items }))
+}
+
+impl Item {
+    fn of(standing: &Standing) -> Self {
+        let reset = standing.reset();
+        Self {
+            policy: standing.policy.name,
+            description: standing.policy.limits,
+            limit: standing.allowed,
+            window_seconds: standing.window.as_secs(),
+            remaining: standing.left,
+            reset_seconds: reset.as_secs() + u64::from(reset.subsec_nanos() > 0),
+        }
+    }
+}
+
+impl Call {
+    /// Passes on how auth-service says that the limits of this request stand.
+    pub(super) fn note_limits(&self, metadata: &MetadataMap) {
+        if let Some(told) = Told::read_from(metadata) {
+            self.request.extensions_mut().insert(told);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Machine tokens: a person's keys for their scripts.
+
+use actix_web::{HttpResponse, http::header::LOCATION};
+use redis_contracts::Timestamp;
+use rpc::{
+    Malformed,
+    auth::{self, CreateMachineTokenRequest, ListMachineTokensRequest, RevokeMachineTokenRequest},
+};
+use serde::Serialize;
+
+use super::{
+    Failure, Signed,
+    call::Call,
+    fields::Fields,
+    reply::{Answer, done, given, items_page},
+    sessions::tell,
+};
+
+/// A machine token without its secret.
+#[derive(Serialize)]
+pub(super) struct MachineToken {
+    id: String,
+    name: String,
+    scopes: Vec<String>,
+    created_at: Timestamp,
+    expires_on: Option<String>,
+    last_used_at: Option<Timestamp>,
+}
+
+/// A new one, with its secret, which is told once.
+#[derive(Serialize)]
+struct Created {
+    #[serde(flatten)]
+    machine_token: MachineToken,
+    token: String,
+}
+
+/// A person: their own, newest first.
+pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+    let tokens = all(&signed, &call).await?;
+    Ok(items_page(tokens, String::new()))
+}
+
+/// All machine tokens of the caller, whose number auth-service bounds.
+pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<MachineToken>, Failure> {
+    let request = signed.call(ListMachineTokensRequest {});
+    let mut auth = call.state.upstream.auth.clone();
+    let answer = auth.list_machine_tokens(request).await?.into_inner();
+    let tokens = answer.machine_tokens.into_iter();
+    let tokens = tokens.map(MachineToken::try_from);
+    Ok(tokens.collect::<Result<_, _>>()?)
+}
+
+/// A person.
+pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
+    let client = call.client();
+    let message = call
+        .json(|body| CreateMachineTokenRequest {
+            name: body.text("name"),
+            scopes: body.texts("scopes"),
+            expires_on: expires_on(body),
+            client,
+        })
+        .await?;
+    let request = call.vouched(signed.call(message));
+    let mut auth = call.state.upstream.auth.clone();
+    let answer = auth.create_machine_token(request).await?.into_inner();
+    let made = answer.machine_token.ok_or(Malformed("machine_token"))?;
+    let machine_token = MachineToken::try_from(made)?;
+    let mut created = HttpResponse::Created();
+    created.insert_header((LOCATION, format!("/api/me/tokens/{}", machine_token.id)));
+    Ok(created.json(Created {
+        machine_token,
+        token: answer.token,
+    }))
+}
+
+/// A person: one of their own. It is dead everywhere at once.
+pub(super) async fn revoke(signed: Signed, call: Call) -> Answer {
+    let id = call.id("machine token")?;
+    let request = call.vouched(signed.call(RevokeMachineTokenRequest {
+        id: id.clone(),
+        client: call.client(),
+    }));
+    let mut auth = call.state.upstream.auth.clone();
+    let heard = auth.revoke_machine_token(request).await?.into_inner().heard;
+    // A machine token is a session to those who check it.
+    tell(&call.state, &[id], heard).await;
+    done()
+}
+
+/// An empty text means never in the service; here null does, and an empty text is no day.
+fn expires_on(body: &mut Fields) -> String {
+    let day = body.text_or_null("expires_on");
+    if day.as_deref() == Some("") {
+        body.refuse("expires_on", "expected a day such as 2026-01-31, or null");
+    }
+    day.unwrap_or_default()
+}
+
+impl TryFrom<auth::MachineToken> for MachineToken {
+    type Error = Malformed;
+
+    fn try_from(of: auth::MachineToken) -> Result<Self, Malformed> {
+        let created_at = of.created_at.as_ref().map(rpc::timestamp_from);
+        Ok(Self {
+            id: of.id,
+            name: of.name,
+            scopes: of.scopes,
+            created_at: created_at.ok_or(Malformed("created_at"))?,
+            expires_on: given(of.expires_on),
+            last_used_at: of.last_used_at.as_ref().map(rpc::timestamp_from),
+        })
+    }
+}

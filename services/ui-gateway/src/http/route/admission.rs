@@ -1,0 +1,68 @@
+//! Lets in who may call a handler, before it runs.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, Handler};
+use futures_util::future::Either;
+use service_kit::{Problem, identity::ADMIN};
+
+use super::Access;
+use crate::http::{Signed, reply::Answer};
+
+/// A handler's arguments that say first who calls.
+pub(in crate::http) trait ByCaller: FromRequest + 'static {
+    /// Who calls.
+    fn caller(&self) -> &Signed;
+}
+
+macro_rules! by_caller {
+    ($(($($other:ident),*))+) => {$(
+        impl<$($other: FromRequest + 'static),*> ByCaller for (Signed, $($other,)*)
+        where
+            Self: FromRequest,
+        {
+            fn caller(&self) -> &Signed {
+                &self.0
+            }
+        }
+    )+};
+}
+
+by_caller! { () (A) (A, B) (A, B, C) }
+
+/// A handler behind its access.
+#[derive(Clone)]
+pub(super) struct Admission<F> {
+    access: Access,
+    handler: F,
+}
+
+impl<F> Admission<F> {
+    pub(super) const fn new(access: Access, handler: F) -> Self {
+        Self { access, handler }
+    }
+}
+
+impl<F, Args> Handler<Args> for Admission<F>
+where
+    F: Handler<Args, Output = Answer>,
+    Args: ByCaller,
+{
+    type Output = Answer;
+    type Future = Either<F::Future, Ready<Answer>>;
+
+    fn call(&self, args: Args) -> Self::Future {
+        match admit(self.access, args.caller()) {
+            Ok(()) => Either::Left(self.handler.call(args)),
+            Err(problem) => Either::Right(ready(Err(problem.into()))),
+        }
+    }
+}
+
+fn admit(access: Access, signed: &Signed) -> Result<(), Problem> {
+    match access {
+        Access::Anyone | Access::SignedIn => Ok(()),
+        Access::Person => signed.require_person(),
+        Access::Admin => signed.require_role(ADMIN),
+    }
+}

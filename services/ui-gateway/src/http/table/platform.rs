@@ -1,0 +1,57 @@
+//! The platform itself: live updates, health, documents, and what admins see and do.
+
+use super::PAGE;
+use crate::http::{
+    admin as accounts, docs, health, jwks, openapi,
+    route::{Path, admin, anyone, path, signed_in},
+    security_events, streams,
+};
+
+pub(super) fn platform() -> Vec<Path> {
+    vec![
+        path("/api/realtime/ws")
+            .get(signed_in("Live updates: a WebSocket", crate::live::connect).answers(&[101])),
+        path("/api/health").get(anyone("The platform's health", health::read)),
+        path("/.well-known/jwks.json")
+            .get(anyone("The keys of access tokens, RFC 7517", jwks::read)),
+        path("/api/openapi.json").get(anyone("This document", openapi::read)),
+        path("/api/docs").get(anyone("This document as a page", docs::routes)),
+        path("/api/docs/errors").get(anyone("The codes of problems, as a page", docs::errors)),
+        path("/api/docs/style.css").get(anyone("How these pages look", docs::style)),
+    ]
+}
+
+pub(super) fn admins() -> Vec<Path> {
+    vec![
+        path("/api/admin/users").get(
+            admin("Accounts, newest first", accounts::list_users)
+                .asks(&["limit", "cursor", "email"]),
+        ),
+        path("/api/admin/users/{id}").patch(
+            admin("Replaces an account's roles", accounts::change_user).takes(&["roles:texts"]),
+        ),
+        path("/api/admin/users/{id}/unlock")
+            .post(admin("Lifts all locks of an account", accounts::unlock).answers(&[204])),
+        path("/api/admin/users/{id}/sessions").delete(admin(
+            "Ends all sessions and machine tokens of an account",
+            accounts::end_sessions,
+        )),
+        path("/api/admin/security-events").get(
+            admin(
+                "What happened to accounts, newest first",
+                security_events::list,
+            )
+            .asks(&["limit", "cursor", "user_id", "type", "from", "to"]),
+        ),
+        path("/api/admin/keys/rotate").post(
+            admin(
+                "Makes the key that signs access tokens from then on",
+                accounts::rotate_keys,
+            )
+            .answers(&[200]),
+        ),
+        path("/api/admin/streams").get(admin("Streams and their groups", streams::list)),
+        path("/api/admin/dlq/{stream}")
+            .get(admin("Dead letters, newest first", streams::dead_letters).asks(PAGE)),
+    ]
+}
