@@ -64,6 +64,21 @@ export async function signUp(page: Page, url: string, person: Person): Promise<v
   await page.getByTestId('new-project').waitFor()
 }
 
+/** Wrong passwords until the form asks to wait. */
+export async function guessUntilAskedToWait(page: Page, email: string): Promise<void> {
+  const wait = page.getByTestId('wait')
+  for (let i = 0; i < 7 && !(await wait.isVisible()); i += 1) {
+    await page.getByLabel('Email').fill(email)
+    await page.getByLabel('Password').fill(`a guess, and not the first: ${i}`)
+    const answered = page.waitForResponse((response) => response.url().endsWith('/api/auth/login'))
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await answered
+    await page.getByRole('alert').waitFor()
+    await page.getByRole('button', { name: 'Sign in' }).waitFor()
+  }
+  await wait.waitFor()
+}
+
 export async function createProject(page: Page, name: string, key: string): Promise<string> {
   await page.getByTestId('new-project').click()
   const form = page.getByTestId('project-form')

@@ -37,7 +37,7 @@ beforeAll(async () => {
   page = await context.newPage()
   page.setDefaultTimeout(SOON_MS)
   complaints.watch(page, 'page')
-  complaints.expect(/401 \(Unauthorized\).*\/api\/me\)$/)
+  complaints.expect(/401 \(Unauthorized\).*\/api\/(me|auth\/refresh)\)$/)
   await signUp(page, platform.url, person)
   projectId = await createProject(page, 'The loop', 'LOOP')
 })

@@ -39,7 +39,7 @@ describe('two windows', () => {
     contextA = await browser.newContext()
     a = await openWindow('A', contextA)
     // The browser itself reports that nobody is signed in yet.
-    complaints.expect(/401 \(Unauthorized\).*\/api\/me\)$/)
+    complaints.expect(/401 \(Unauthorized\).*\/api\/(me|auth\/refresh)\)$/)
     const answer = await a.goto(`${platform.url}/`)
     const policy = answer?.headers()['content-security-policy'] ?? ''
     expect(policy).toContain("default-src 'self'")

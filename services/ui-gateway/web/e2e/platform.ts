@@ -15,21 +15,27 @@ const STOPPED_WITHIN_MS = 30_000
 /** A whole platform of its own: real processes, real Redis, ports and data nobody else uses. */
 export interface Platform {
   url: string
+  /** Where mail goes, one file a message. */
+  mailDir: string
   /** Kills the gateway as a crash would; `devmentor up` starts it again. */
   killGateway(): void
   stop(): Promise<void>
 }
 
-export async function startPlatform(): Promise<Platform> {
+/** Tests sign in more often from one address than people do. */
+const SETTINGS = { DEVMENTOR__LIMITS__AUTH_PER_MINUTE: '1000000' }
+
+export async function startPlatform(settings: Record<string, string> = {}): Promise<Platform> {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with cargo build --release`)
   const dir = await mkdtemp(join(tmpdir(), 'devmentor-e2e-'))
+  const dataDir = join(dir, 'data')
   const offset = await freeOffset()
   const logFile = join(dir, 'up.log')
   const log = openSync(logFile, 'w')
   const up = spawn(
     BINARY,
-    ['up', '--data-dir', join(dir, 'data'), '--port-offset', String(offset), '--no-build'],
-    { cwd: REPO, stdio: ['ignore', log, log] },
+    ['up', '--data-dir', dataDir, '--port-offset', String(offset), '--no-build'],
+    { cwd: REPO, stdio: ['ignore', log, log], env: { ...process.env, ...SETTINGS, ...settings } },
   )
   const url = `http://127.0.0.1:${8080 + offset}`
   const stop = async () => {
@@ -51,6 +57,7 @@ export async function startPlatform(): Promise<Platform> {
   }
   return {
     url,
+    mailDir: join(dataDir, 'mail'),
     killGateway() {
       const gateway = descendants(up.pid ?? 0).find((process) => process.name === 'ui-gateway')
       if (!gateway) throw new Error('no ui-gateway runs under devmentor')

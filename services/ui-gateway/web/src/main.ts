@@ -5,10 +5,12 @@ import { mount } from 'svelte'
 import App from './App.svelte'
 import { watchBrowser } from './lib/connection.svelte'
 import { startRouter } from './lib/router.svelte'
+import { watchSession } from './lib/session.svelte'
 
 const target = document.getElementById('app')
 if (!target) throw new Error('The page has no #app.')
 
 startRouter()
 watchBrowser()
+watchSession()
 mount(App, { target })

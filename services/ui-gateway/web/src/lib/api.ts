@@ -1,18 +1,21 @@
 import type { InteractionKind, Profile, Recorded, Suggestion, Summary } from './mentor-types'
-import type { Comment, FieldError, Health, Page, Placement, Problem, Project, Task, User } from './types'
+import type { Comment, FieldError, Health, Page, Placement, Problem, Project, Task } from './types'
 
 /** A refusal of the server, or its silence: then the status is 0 and the code `network`. */
 export class ApiError extends Error {
   readonly status: number
   readonly code: string
   readonly fields: FieldError[]
+  /** How long the server asks to wait before the next try. */
+  readonly retryAfterSeconds: number | null
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, retryAfterSeconds: number | null = null) {
     super(problem.detail || problem.title)
     this.name = 'ApiError'
     this.status = problem.status
     this.code = problem.code
     this.fields = problem.errors ?? []
+    this.retryAfterSeconds = retryAfterSeconds
   }
 
   /** Whether the same request may well succeed a little later. */
@@ -37,16 +40,54 @@ interface Options {
   /** Lets the server recognise a repetition of the same wish. */
   idempotencyKey?: string
   signal?: AbortSignal
+  /** Sent as it is, whatever becomes of the tokens: for who need not be signed in, and where that is seen to. */
+  once?: boolean
 }
 
-let signedOut: (code: string) => void = () => {}
-
-/** Called when the server no longer knows the session of a request. */
-export function onSignedOut(listener: (code: string) => void): void {
-  signedOut = listener
+/** Keeps who is signed in signed in, while the tokens that prove it come and go. */
+export interface Tokens {
+  /** Nothing, or a promise of new tokens where those of now are known to be over. */
+  ready(): Promise<void> | null
+  /** Waits for tokens newer than that moment. */
+  renew(since: number): Promise<void>
+  /** New tokens are refused as well. */
+  giveUp(code: string): void
 }
 
-export async function send(path: string, init: RequestInit): Promise<Response> {
+let tokens: Tokens | null = null
+
+export function useTokens(keeper: Tokens): void {
+  tokens = keeper
+}
+
+/** As of `Tokens`, for what is not sent from here. */
+export const tokensReady = () => tokens?.ready() ?? null
+
+/** Does it as who is signed in. Tokens that ended are renewed once, and nobody notices. */
+export async function withTokens<T>(action: () => Promise<T>): Promise<T> {
+  const renewing = tokensReady()
+  if (renewing) await renewing
+  const sentAt = Date.now()
+  try {
+    return await action()
+  } catch (error) {
+    if (tokens === null || !isSignedOut(error)) throw error
+    await tokens.renew(sentAt)
+  }
+  try {
+    return await action()
+  } catch (error) {
+    if (isSignedOut(error)) tokens.giveUp(error.code)
+    throw error
+  }
+}
+
+export const send = (path: string, init: RequestInit) => withTokens(() => request(path, init))
+
+const isSignedOut = (error: unknown): error is ApiError =>
+  error instanceof ApiError && (error.code === 'unauthenticated' || error.code === 'session_ended')
+
+async function request(path: string, init: RequestInit): Promise<Response> {
   let response: Response
   try {
     response = await fetch(path, { credentials: 'same-origin', ...init })
@@ -55,9 +96,12 @@ export async function send(path: string, init: RequestInit): Promise<Response> {
     throw new ApiError({ title: 'The server cannot be reached right now', status: 0, code: 'network' })
   }
   if (response.ok) return response
-  const error = new ApiError(await readProblem(response))
-  if (error.code === 'unauthenticated' || error.code === 'session_ended') signedOut(error.code)
-  throw error
+  throw new ApiError(await readProblem(response), retryAfterSeconds(response))
+}
+
+function retryAfterSeconds(response: Response): number | null {
+  const text = response.headers.get('retry-after')
+  return text !== null && /^\d+$/.test(text) ? Number(text) : null
 }
 
 async function readProblem(response: Response): Promise<Problem> {
@@ -67,7 +111,7 @@ async function readProblem(response: Response): Promise<Problem> {
   return typeof body === 'object' && body !== null ? { ...fallback, ...body } : fallback
 }
 
-async function call<T>(path: string, options: Options = {}): Promise<T> {
+export async function call<T>(path: string, options: Options = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' }
   const init: RequestInit = { method: options.method ?? 'GET', headers }
   if (options.body !== undefined) {
@@ -77,12 +121,12 @@ async function call<T>(path: string, options: Options = {}): Promise<T> {
   if (options.version !== undefined) headers['if-match'] = `"${options.version}"`
   if (options.idempotencyKey !== undefined) headers['idempotency-key'] = options.idempotencyKey
   if (options.signal) init.signal = options.signal
-  const response = await send(path, init)
-  if (response.status === 204) return undefined as T
-  return (await response.json()) as T
+  const response = await (options.once ? request : send)(path, init)
+  const text = await response.text()
+  return (text === '' ? undefined : JSON.parse(text)) as T
 }
 
-function query(parameters: Record<string, string | number | null | undefined>): string {
+export function query(parameters: Record<string, string | number | null | undefined>): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== null && value !== undefined) search.set(name, String(value))
@@ -98,14 +142,7 @@ export interface TaskChange extends Placement {
 }
 
 export const api = {
-  register: (body: { email: string; handle: string; password: string }) =>
-    call<{ user: User }>('/api/auth/register', { method: 'POST', body }),
-  // Cookies keep the tokens away from scripts; the answer then only says who it is.
-  login: (email: string, password: string) =>
-    call<{ user?: User }>('/api/auth/login', { method: 'POST', body: { email, password, cookies: true } }),
-  logout: () => call<void>('/api/auth/logout', { method: 'POST' }),
-  me: () => call<{ user: User }>('/api/me'),
-  health: () => call<Health>('/api/health'),
+  health: () => call<Health>('/api/health', { once: true }),
 
   projects: (cursor?: string | null) => call<Page<Project>>(`/api/projects${query({ limit: 50, cursor })}`),
   project: (id: string) => call<Project>(`/api/projects/${id}`),

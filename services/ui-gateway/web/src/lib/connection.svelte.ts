@@ -1,4 +1,5 @@
-import { api, ApiError } from './api'
+import { account } from './account-api'
+import { api, ApiError, tokensReady } from './api'
 import { LiveClient, type LiveState, type Socket, type TopicListener } from './live'
 
 // The live connection of this window, and what is known about the server when it is not well.
@@ -9,7 +10,7 @@ const ECHO_WITHIN_MS = 3_000
 
 let state = $state<LiveState>('reconnecting')
 let note = $state('')
-let ended = () => {}
+let ended: () => unknown = () => {}
 let askedAt = -Infinity
 let lastEventAt = 0
 let again: ReturnType<typeof setTimeout> | undefined
@@ -20,6 +21,7 @@ function open(): Socket {
 }
 
 const client = new LiveClient({
+  ready: tokensReady,
   connect: open,
   after(delayMs, action) {
     const timer = setTimeout(action, delayMs)
@@ -28,7 +30,7 @@ const client = new LiveClient({
   random: Math.random,
   async stillSignedIn() {
     try {
-      await api.me()
+      await account.me()
       return true
     } catch (error) {
       return !(error instanceof ApiError && error.status === 401)
@@ -43,7 +45,7 @@ const client = new LiveClient({
     note = delayed ? DELAYED : ''
     if (delayed) remindHealth()
   },
-  onEnded: () => ended(),
+  onEnded: () => void ended(),
 })
 
 /** Asks only when something looks wrong, and again only for as long as it is. */
@@ -85,7 +87,7 @@ export const connection = {
     clearTimeout(again)
     note = ''
   },
-  onEnded(listener: () => void) {
+  onEnded(listener: () => unknown) {
     ended = listener
   },
   subscribe(topic: string, listener: TopicListener): () => void {

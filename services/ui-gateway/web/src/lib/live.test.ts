@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { LiveClient, type LiveState, type Socket } from './live'
 import { retryDelayMs } from './retry'
+import { FakeClock } from './testing/fake-clock'
 import type { LiveEvent } from './types'
 
 /** A socket whose other end is the test. */
@@ -33,38 +34,15 @@ class FakeSocket implements Socket {
   }
 }
 
-/** Time that passes only when told to. */
-class FakeClock {
-  now = 0
-  #timers: { at: number; action: () => void }[] = []
-
-  after = (delayMs: number, action: () => void) => {
-    const timer = { at: this.now + delayMs, action }
-    this.#timers.push(timer)
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer)
-    }
-  }
-  pass(ms: number) {
-    const end = this.now + ms
-    for (;;) {
-      const next = this.#timers.filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0]
-      if (!next) break
-      this.#timers = this.#timers.filter((timer) => timer !== next)
-      this.now = next.at
-      next.action()
-    }
-    this.now = end
-  }
-}
-
+const settled = () => new Promise((resolve) => setTimeout(resolve))
 const TOPIC = 'project:p1'
 
-function setUp() {
+function setUp(ready: () => Promise<void> | null = () => null) {
   const sockets: FakeSocket[] = []
   const clock = new FakeClock()
   const seen = { states: [] as LiveState[], log: [] as string[], ended: 0, trouble: 0, signedIn: true }
   const client = new LiveClient({
+    ready,
     connect: () => {
       const socket = new FakeSocket()
       sockets.push(socket)
@@ -196,6 +174,34 @@ describe('LiveClient', () => {
     expect(t.socket().take('subscribe')).toHaveLength(1)
   })
 
+  it.each(['unauthenticated', 'session_ended'])('comes back with new cookies on %s, and misses nothing', (code) => {
+    const t = setUp()
+    t.goLive()
+    t.client.subscribe('project:p2', t.listener)
+    t.socket().say({ type: 'error', code, topic: 'project:p2' })
+    expect(t.sockets[0]?.closed).toBe(true)
+    t.clock.pass(0)
+    expect(t.sockets).toHaveLength(2)
+    t.socket().open()
+    expect(t.socket().take('subscribe')).toEqual([
+      { type: 'subscribe', topic: TOPIC, after: '10-0' },
+      { type: 'subscribe', topic: 'project:p2' },
+    ])
+    expect(t.seen.log).toEqual(['snapshot'])
+  })
+
+  it('is in no hurry when it is told so again and again', () => {
+    const t = setUp()
+    t.client.start()
+    t.client.subscribe(TOPIC, t.listener)
+    for (let i = 0; i < 100; i += 1) {
+      t.socket().open()
+      t.socket().say({ type: 'error', code: 'unauthenticated', topic: TOPIC })
+      t.clock.pass(100)
+    }
+    expect(t.sockets.length).toBeLessThan(10)
+  })
+
   it('ends on 4401 and stays ended', () => {
     const t = setUp()
     t.goLive()
@@ -214,6 +220,37 @@ describe('LiveClient', () => {
     await Promise.resolve()
     expect(t.seen.ended).toBe(1)
     t.clock.pass(60_000)
+    expect(t.sockets).toHaveLength(1)
+  })
+
+  it('waits with a handshake until it can succeed, whatever came of that', async () => {
+    const waits: { done: () => void; fail: () => void }[] = []
+    const t = setUp(() => new Promise((done, fail) => waits.push({ done, fail })))
+    t.client.start()
+    expect(t.sockets).toHaveLength(0)
+    waits.shift()?.done()
+    await settled()
+    expect(t.sockets).toHaveLength(1)
+    t.socket().break()
+    t.clock.pass(0)
+    waits.shift()?.fail()
+    await settled()
+    expect(t.sockets).toHaveLength(2)
+  })
+
+  it('makes no handshake that it waited for once it is stopped, nor two', async () => {
+    const waits: (() => void)[] = []
+    const t = setUp(() => new Promise((done) => waits.push(done)))
+    t.client.start()
+    t.client.check()
+    for (const done of waits.splice(0)) done()
+    await settled()
+    expect(t.sockets).toHaveLength(1)
+    t.socket().break()
+    t.clock.pass(0)
+    t.client.stop()
+    for (const done of waits.splice(0)) done()
+    await settled()
     expect(t.sockets).toHaveLength(1)
   })
 

@@ -26,6 +26,8 @@ export interface Socket {
 }
 
 export interface LiveOptions {
+  /** Nothing, or what has to be waited for before a handshake can succeed. It never lasts for long. */
+  ready(): Promise<void> | null
   connect(): Socket
   after(delayMs: number, action: () => void): () => void
   random(): number
@@ -57,6 +59,10 @@ const OFFLINE_AFTER_ATTEMPTS = 10
 
 const CLOSE_SIGNED_OUT = 4401
 const CLOSE_RESTART = 1012
+const CLOSE_BROKEN = 1006
+
+/** What a new handshake, with the cookies of now, may cure. */
+const SIGN_IN_AGAIN = ['unauthenticated', 'session_ended']
 
 export class LiveClient {
   #options: LiveOptions
@@ -66,7 +72,7 @@ export class LiveClient {
   #attempt = 0
   #state: LiveState | null = null
   #socket: Socket | null = null
-  #open = false
+  #isOpen = false
   // Questions about a topic that this socket has not answered: only the last answer is about now.
   #unanswered = new Map<string, number>()
   #cancelRetry = () => {}
@@ -104,7 +110,7 @@ export class LiveClient {
       if (this.#topics.get(name) !== topic) return
       topic.cancel()
       this.#topics.delete(name)
-      if (this.#open && topic.phase !== 'refused') this.#send({ type: 'unsubscribe', topic: name })
+      if (this.#isOpen && topic.phase !== 'refused') this.#send({ type: 'unsubscribe', topic: name })
       this.#report()
     }
   }
@@ -120,18 +126,30 @@ export class LiveClient {
   /** Find out now rather than at the next ping, as when a sleeping window is opened again. */
   check(): void {
     if (!this.#running) return
-    if (this.#open) this.#ping()
+    if (this.#isOpen) this.#ping()
     else if (this.#socket === null) this.#connect()
   }
 
   #connect(): void {
     this.#cancelRetry()
     this.#report()
+    const waiting = this.#options.ready()
+    if (waiting === null) return this.#open()
+    let wanted = true
+    this.#cancelRetry = () => (wanted = false)
+    const goOn = () => {
+      if (wanted) this.#open()
+    }
+    // Whatever it failed with, the handshake shows.
+    void waiting.then(goOn, goOn)
+  }
+
+  #open(): void {
     const socket = this.#options.connect()
     this.#socket = socket
     this.#expectAnswer()
     socket.onopen = () => {
-      this.#open = true
+      this.#isOpen = true
       this.#heard()
       this.#schedulePing()
       this.#cancelSteady = this.#options.after(STEADY_AFTER_MS, () => (this.#attempt = 0))
@@ -146,7 +164,7 @@ export class LiveClient {
   }
 
   #closed(code: number, reason: string): void {
-    const opened = this.#open
+    const opened = this.#isOpen
     this.#drop()
     if (!this.#running) return
     if (code === CLOSE_SIGNED_OUT) return this.#end()
@@ -175,7 +193,7 @@ export class LiveClient {
     for (const cancel of [this.#cancelPing, this.#cancelDeadline, this.#cancelSteady]) cancel()
     const socket = this.#socket
     this.#socket = null
-    this.#open = false
+    this.#isOpen = false
     this.#unanswered.clear()
     for (const topic of this.#topics.values()) {
       topic.cancel()
@@ -187,9 +205,9 @@ export class LiveClient {
   }
 
   #ask(topic: Topic): void {
-    if (!this.#open) return
+    if (!this.#isOpen) return
     topic.phase = 'asked'
-    topic.cancel = this.#options.after(ANSWER_WITHIN_MS, () => this.#closed(1006, ''))
+    topic.cancel = this.#options.after(ANSWER_WITHIN_MS, () => this.#closed(CLOSE_BROKEN, ''))
     this.#unanswered.set(topic.name, (this.#unanswered.get(topic.name) ?? 0) + 1)
     const after = topic.fresh || topic.position === null ? {} : { after: topic.position }
     this.#send({ type: 'subscribe', topic: topic.name, ...after })
@@ -227,6 +245,8 @@ export class LiveClient {
   }
 
   #refused(topic: Topic, code: string): void {
+    // It is about who opened the socket, not about the topic.
+    if (SIGN_IN_AGAIN.includes(code)) return this.#closed(CLOSE_BROKEN, '')
     if (topic.phase === 'asked' && !this.#isLastAnswer(topic)) return
     topic.cancel()
     if (code === 'unavailable') {
@@ -264,7 +284,7 @@ export class LiveClient {
 
   #expectAnswer(): void {
     this.#cancelDeadline()
-    this.#cancelDeadline = this.#options.after(ANSWER_WITHIN_MS, () => this.#closed(1006, ''))
+    this.#cancelDeadline = this.#options.after(ANSWER_WITHIN_MS, () => this.#closed(CLOSE_BROKEN, ''))
   }
 
   #heard(): void {
@@ -286,7 +306,7 @@ export class LiveClient {
 
   #currentState(): LiveState {
     const settled = [...this.#topics.values()].every((t) => t.phase === 'live' || t.phase === 'refused')
-    if (this.#open && settled) return 'live'
+    if (this.#isOpen && settled) return 'live'
     if (!this.#online || this.#attempt >= OFFLINE_AFTER_ATTEMPTS) return 'offline'
     return 'reconnecting'
   }

@@ -4,10 +4,10 @@ const RETRY_MIN_MS = 200
 const RETRY_MAX_MS = 3_000
 const RESTART_MAX_MS = 30_000
 
-/** At once, then 0.2 s doubling to 3 s, with up to half of it left to chance. */
-export function retryDelayMs(attempt: number, random: () => number): number {
+/** At once, then 0.4 s doubling to 3 s or what is named, with up to half of it left to chance. */
+export function retryDelayMs(attempt: number, random: () => number, maxMs = RETRY_MAX_MS): number {
   if (attempt === 0) return 0
-  const full = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt)
+  const full = Math.min(maxMs, RETRY_MIN_MS * 2 ** attempt)
   return Math.round(full * (0.5 + random() / 2))
 }
 

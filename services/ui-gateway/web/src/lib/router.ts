@@ -1,9 +1,17 @@
 // The addresses of this app. The server answers the page for exactly these and for no other.
 
+/** The pages before somebody is signed in. */
+const ENTRANCES = ['sign-in', 'sign-up', 'forgot-password', 'reset-password', 'verify-email'] as const
+export type Entrance = (typeof ENTRANCES)[number]
+
+/** The pages of an account after its first. */
+const SECTIONS = ['devices', 'security', 'tokens', 'history'] as const
+export type Section = 'profile' | (typeof SECTIONS)[number]
+
 export type Route =
   | { name: 'projects' }
-  | { name: 'sign-in' }
-  | { name: 'sign-up' }
+  | { name: Entrance }
+  | { name: 'account'; section: Section }
   | { name: 'project'; projectId: string; taskId: string | null }
   | { name: 'unknown' }
 
@@ -11,7 +19,9 @@ export function parseRoute(path: string): Route {
   const parts = path.split('/').filter((part) => part !== '')
   const [first, second, third, fourth] = parts
   if (parts.length === 0) return { name: 'projects' }
-  if (parts.length === 1 && (first === 'sign-in' || first === 'sign-up')) return { name: first }
+  const entrance = ENTRANCES.find((name) => name === first)
+  if (parts.length === 1 && entrance) return { name: entrance }
+  if (first === 'account') return parseSection(parts.slice(1))
   if (first !== 'projects' || second === undefined) return { name: 'unknown' }
   if (parts.length === 2) return { name: 'project', projectId: second, taskId: null }
   if (parts.length === 4 && third === 'tasks' && fourth !== undefined) {
@@ -20,6 +30,18 @@ export function parseRoute(path: string): Route {
   return { name: 'unknown' }
 }
 
+function parseSection(parts: string[]): Route {
+  if (parts.length === 0) return { name: 'account', section: 'profile' }
+  const section = SECTIONS.find((name) => name === parts[0])
+  return parts.length === 1 && section ? { name: 'account', section } : { name: 'unknown' }
+}
+
+/** Pages that need nobody signed in. */
+export function isPublic(route: Route): boolean {
+  return route.name === 'unknown' || ENTRANCES.some((name) => name === route.name)
+}
+
+export const accountPath = (section: Section) => (section === 'profile' ? '/account' : `/account/${section}`)
 export const projectPath = (projectId: string) => `/projects/${projectId}`
 export const taskPath = (projectId: string, taskId: string) => `/projects/${projectId}/tasks/${taskId}`
 

@@ -15,6 +15,9 @@ export interface User {
   email: string
   handle: string
   roles: string[]
+  email_verified: boolean
+  second_factor: boolean
+  created_at: string
 }
 
 export interface Project {
