@@ -16,15 +16,30 @@ need_compose() {
 
 compose() { "${COMPOSE[@]}" "$@"; }
 
+new_password() { od -An -tx1 -N24 /dev/urandom | tr -d ' \n'; }
+
 # .env from its example, with a password wherever that leaves one out.
 write_env() {
     say "writing .env with new passwords"
     (umask 077 && while IFS= read -r line; do
         case $line in
-        [A-Z]*=) printf '%s%s\n' "$line" "$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')" ;;
+        [A-Z]*=) printf '%s%s\n' "$line" "$(new_password)" ;;
         *) printf '%s\n' "$line" ;;
         esac
     done <.env.example >.env)
+}
+
+# What an .env of an earlier version lacks.
+complete_env() {
+    local name
+    for name in $(sed -n 's/^\([A-Z_]*\)=$/\1/p' .env.example); do
+        if ! grep -q "^$name=" .env; then
+            say "writing a new $name into .env"
+            # The last line may have no end.
+            [ -z "$(tail -c1 .env)" ] || echo >>.env
+            printf '%s=%s\n' "$name" "$(new_password)" >>.env
+        fi
+    done
 }
 
 wait_for() { # a service; two minutes at most

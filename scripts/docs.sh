@@ -5,3 +5,4 @@ into=$(realpath "${1:?the folder to write to}")
 cd "$(dirname "$0")/.."
 cargo run --release -q -p redis-contracts --example redis-reference >"$into/redis.md"
 cargo run --release -q -p service-kit --example settings-reference >"$into/configuration.md"
+cargo run --release -q -p ui-gateway --example openapi >"$into/openapi.json"

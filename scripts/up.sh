@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . scripts/compose.sh
 
 need_compose
-[ -e .env ] || write_env
+if [ -e .env ]; then complete_env; else write_env; fi
 # Without it, podman leaves the health checks out of the images.
 export BUILDAH_FORMAT=docker
 say "building the images (the first time takes some minutes)"
