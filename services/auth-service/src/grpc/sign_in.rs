@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Open sessions of a person at most; the oldest end.
-const MOST_SESSIONS: i64 = 500;
+const MOST_SESSIONS: i64 = 5000;
 
 /// Seconds in which the second step has to be taken.
 const CHALLENGE_S: u32 = 300;
