@@ -21,6 +21,8 @@ pub enum Allows {
     AuthPerMinute(u64),
     /// `limits.api_per_minute`.
     ApiPerMinute,
+    /// So many, whatever the settings.
+    Fixed(u64),
 }
 
 /// Whom a policy counts for.
@@ -28,8 +30,12 @@ pub enum Allows {
 pub enum Counts {
     /// A client's address; an IPv6 one by its /64.
     Address,
+    /// All addresses of a network: a /24, or an IPv6 /48.
+    Network,
     /// An account, from one origin: a known device, else a network.
     AccountFromOrigin,
+    /// An account, from one network: a /24, or an IPv6 /48.
+    AccountFromNetwork,
     /// An account, from all unknown origins together.
     Account,
     /// A person, in all their sessions; apart from these, all their machine tokens, so that one that has
@@ -85,16 +91,24 @@ macro_rules! policies {
     };
 }
 
-use Allows::{ApiPerMinute, AuthPerMinute};
+use Allows::{ApiPerMinute, AuthPerMinute, Fixed};
 use Window::{Day, Month};
 
 policies! {
     AUTH_ADDRESS = "auth_address", Address, AuthPerMinute(1), MINUTE, CountLocally,
         "sign-ins, registrations and password resets of an address";
+    AUTH_NETWORK = "auth_network", Network, AuthPerMinute(10), MINUTE, CountLocally,
+        "sign-ins, registrations and password resets of a network";
     AUTH_ACCOUNT = "auth_account", AccountFromOrigin, AuthPerMinute(1), MINUTE, CountLocally,
         "sign-ins and password resets of an account from one device or network";
     AUTH_UNKNOWN = "auth_unknown", Account, AuthPerMinute(12), HOUR, CountLocally,
         "sign-ins to an account from devices it does not know";
+    AUTH_SPARE = "auth_spare", AccountFromNetwork, Fixed(1), HOUR, CountLocally,
+        "sign-ins to an account from unknown devices of one network, once the limit of all is used up";
+    AUTH_SPARE_ALL = "auth_spare_all", Account, AuthPerMinute(120), HOUR, CountLocally,
+        "sign-ins to an account from unknown devices of all networks, once their own limit is used up";
+    CODE_DAY = "code_day", Account, Fixed(30), Day, CountLocally,
+        "wrong codes to an account in a day from devices it does not know";
     REGISTER_DAY = "register_day", Address, AuthPerMinute(20), Day, CountLocally,
         "accounts made from an address in a day";
     MAIL_DAY = "mail_day", Address, AuthPerMinute(20), Day, CountLocally,
@@ -111,6 +125,7 @@ impl Policy {
         match self.allows {
             Allows::AuthPerMinute(times) => auth_per_minute.saturating_mul(times),
             Allows::ApiPerMinute => api_per_minute,
+            Allows::Fixed(most) => most,
         }
     }
 }

@@ -14,6 +14,9 @@ pub struct User {
     pub id: Uuid,
     /// Address they sign in with.
     pub email: String,
+    /// A new address that is not proven yet; until then the other one counts.
+    #[serde(default)]
+    pub pending_email: Option<String>,
     /// Public short name.
     pub handle: String,
     /// `user`, `admin`.

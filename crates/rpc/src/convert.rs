@@ -53,6 +53,7 @@ impl From<User> for auth::User {
             handle: user.handle,
             roles: user.roles,
             email_verified: user.email_verified,
+            pending_email: user.pending_email,
             second_factor: user.second_factor,
             created_at: Some(timestamp(user.created_at)),
         }
@@ -69,6 +70,7 @@ impl TryFrom<auth::User> for User {
             handle: user.handle,
             roles: user.roles,
             email_verified: user.email_verified,
+            pending_email: user.pending_email,
             second_factor: user.second_factor,
             created_at: moment(user.created_at, "created_at")?,
         })

@@ -11,7 +11,7 @@ use crate::{
         account::{ADMIN, NewAccount, USER},
         secret::{encode, random},
     },
-    passwords::Passwords,
+    passwords::{Line, Passwords},
     store::{Happened, Store, Who},
 };
 
@@ -48,7 +48,7 @@ pub async fn first_admin(
             (generated(&file)?, account)
         }
     };
-    let hash = passwords.hash(password.clone()).await?;
+    let hash = passwords.hash(password.clone(), Line::own()).await?;
     let mut change = store.change().await?;
     let admin = account.into_user(change.now, vec![USER.to_owned(), ADMIN.to_owned()]);
     match change.create_user(&admin, &hash).await {
@@ -85,7 +85,7 @@ async fn another_was_faster(
 ) -> anyhow::Result<()> {
     let found = store.sign_in_account(email, &[]).await?;
     let hash = found.map(|found| found.account.password_hash);
-    if !passwords.verify(password, hash).await?.matches {
+    if !passwords.verify(password, hash, Line::own()).await?.matches {
         std::fs::remove_file(file)?;
     }
     Ok(())

@@ -22,11 +22,12 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        email_change::{PENDING_S, UNDO_DAYS, UNDO_S},
         letters::{self, Letter},
         secret::{new_secret, sha256},
     },
     mail::{MailFault, Mailer},
-    store::{DueMail, Happened, MailKind, MailToken, Purpose, Store, Who},
+    store::{Account, DueMail, Happened, MailKind, MailToken, Purpose, Store, Who},
 };
 
 /// How long the link to a new password is good.
@@ -248,6 +249,10 @@ impl Postman {
             MailKind::PasswordChanged => Ok(plain(letters::password_changed(url))),
             MailKind::SecondFactorEnabled => Ok(plain(letters::second_factor_changed(url, true))),
             MailKind::SecondFactorDisabled => Ok(plain(letters::second_factor_changed(url, false))),
+            MailKind::ConfirmAddress => self.write_confirm_address(mail).await,
+            MailKind::AddressChanges => self.write_address_changes(mail).await,
+            MailKind::MachineTokenMade => Ok(plain(letters::machine_token_made(url))),
+            MailKind::PasswordKnown => Ok(plain(letters::password_known(url))),
         }
     }
 
@@ -284,6 +289,47 @@ impl Postman {
         };
         let letter = letters::verify_email(&self.public_url, &token, VERIFY_HOURS);
         Ok(Some(Written::with(letter, &token)))
+    }
+
+    /// Only the mailbox learns whether the address is taken.
+    async fn write_confirm_address(&self, mail: &DueMail) -> Result<Option<Written>, Problem> {
+        let user_id = mail.subject_id.unwrap_or_default();
+        let account = self.store.account(user_id).await?;
+        let waits = |account: &Account| account.user.pending_email.as_ref() == Some(&mail.email);
+        if !account.as_ref().is_some_and(waits) {
+            return Ok(None);
+        }
+        if self.store.user_by_email(&mail.email).await?.is_some() {
+            return Ok(Some(Written {
+                letter: letters::account_exists(&self.public_url),
+                token_sha256: None,
+            }));
+        }
+        let purpose = Purpose::ChangeEmail;
+        let token = self
+            .token(purpose, user_id, mail, VERIFY_HOURS * 3600)
+            .await?;
+        Ok(token.map(|token| {
+            let letter = letters::confirm_address(&self.public_url, &token, VERIFY_HOURS);
+            Written::with(letter, &token)
+        }))
+    }
+
+    /// Its link is good for as long as what it undoes can be undone.
+    async fn write_address_changes(&self, mail: &DueMail) -> Result<Option<Written>, Problem> {
+        let undo_id = mail.subject_id.unwrap_or_default();
+        if self.store.email_undo(undo_id).await?.is_none() {
+            return Ok(None);
+        }
+        let purpose = Purpose::UndoEmailChange;
+        let token = self
+            .token(purpose, undo_id, mail, PENDING_S + UNDO_S)
+            .await?;
+        Ok(token.map(|token| {
+            let letter =
+                letters::address_changes(&self.public_url, &token, &mail.handle, UNDO_DAYS);
+            Written::with(letter, &token)
+        }))
     }
 
     /// Only the mailbox learns whether the address or the handle is taken.

@@ -44,6 +44,8 @@ async fn sweep(store: &Store, absolute_s: u64) -> Result<(), Problem> {
     store.forget_old_mail_tokens().await?;
     store.forget_old_pending().await?;
     store.forget_old_devices().await?;
+    store.forget_old_email_changes().await?;
+    while store.settle_failures(BATCH).await? == BATCH.unsigned_abs() {}
     // A Redis that comes back with older data is told again of what has ended, for as long as it can hold it.
     let deleted = Timestamp::from_unix_ms(now_ms - DELETED_KEPT_MS);
     store.forget_deleted_users(deleted).await?;

@@ -44,6 +44,7 @@ impl Sessions {
                 handle: "reader".to_owned(),
                 roles: vec!["user".to_owned()],
                 email_verified: false,
+                pending_email: None,
                 second_factor: false,
                 created_at: now,
             },

@@ -173,7 +173,10 @@ event_types! {
     SignedOut(Security) = "devmentor.security.signed_out.v1",
     /// A session was ended from elsewhere.
     SessionEnded(Security) = "devmentor.security.session_ended.v1",
-    /// A refresh token was used again, later: it was stolen.
+    /// A refresh token was used again after its grace, and got another successor: an answer was lost, or
+    /// somebody else has it.
+    RefreshRepeated(Security) = "devmentor.security.refresh_repeated.v1",
+    /// Of two who hold the same refresh token, both used it: it was stolen.
     TokenReused(Security) = "devmentor.security.token_reused.v1",
     /// The password was changed.
     PasswordChanged(Security) = "devmentor.security.password_changed.v1",
@@ -183,7 +186,13 @@ event_types! {
     PasswordReset(Security) = "devmentor.security.password_reset.v1",
     /// The address was proven.
     EmailVerified(Security) = "devmentor.security.email_verified.v1",
-    /// Address or handle changed.
+    /// Another address was asked for; it counts once it is proven.
+    EmailChangeRequested(Security) = "devmentor.security.email_change_requested.v1",
+    /// The account has another address.
+    EmailChanged(Security) = "devmentor.security.email_changed.v1",
+    /// An old address came back, and all that opened the account ended.
+    EmailChangeUndone(Security) = "devmentor.security.email_change_undone.v1",
+    /// The handle changed.
     ProfileChanged(Security) = "devmentor.security.profile_changed.v1",
     /// Sign-in asks for a second factor from now on.
     SecondFactorEnabled(Security) = "devmentor.security.second_factor_enabled.v1",
@@ -213,11 +222,15 @@ impl EventBody {
             | Self::AccountUnlocked(data)
             | Self::SignedOut(data)
             | Self::SessionEnded(data)
+            | Self::RefreshRepeated(data)
             | Self::TokenReused(data)
             | Self::PasswordChanged(data)
             | Self::PasswordResetRequested(data)
             | Self::PasswordReset(data)
             | Self::EmailVerified(data)
+            | Self::EmailChangeRequested(data)
+            | Self::EmailChanged(data)
+            | Self::EmailChangeUndone(data)
             | Self::ProfileChanged(data)
             | Self::SecondFactorEnabled(data)
             | Self::SecondFactorDisabled(data)

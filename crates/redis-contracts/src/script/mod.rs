@@ -15,7 +15,7 @@ pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, re
 pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
-pub use sign_in::{Limit, Lock, Measure, admit, record_failure};
+pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
 pub use worker::{dead_letter, tidy_stream};
 
 use crate::{RedisInstance, Timestamp};
@@ -48,6 +48,8 @@ scripts! {
     PUT_SESSION = "put_session";
     /// Decides over a request by its lock and all its limits at once.
     ADMIT = "admit";
+    /// Gives back what was taken from limits.
+    GIVE_BACK = "give_back";
     /// Counts a wrong password, and locks after too many.
     RECORD_FAILURE = "record_failure";
     /// Records a reply of the mentor and its events at once.

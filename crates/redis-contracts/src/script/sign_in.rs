@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ADMIT, Invocation, RECORD_FAILURE, millis, text};
+use super::{ADMIT, GIVE_BACK, Invocation, RECORD_FAILURE, millis, text};
 use crate::{
     Cache, Timestamp,
     keys::{LOCKED, LOGIN_FAILURES, RATE_LIMIT},
@@ -28,6 +28,21 @@ pub struct Limit {
     pub allows: u64,
     /// Over what.
     pub measure: Measure,
+}
+
+impl Limit {
+    fn key(&self) -> String {
+        let key = RATE_LIMIT.key((self.policy, self.subject.clone()));
+        key.name().to_owned()
+    }
+
+    fn arguments(&self) -> [Vec<u8>; 3] {
+        let (kind, window) = match self.measure {
+            Measure::Rate(window) => ("rate", millis(window)),
+            Measure::Quota(ends) => ("quota", ends.unix_ms()),
+        };
+        [text(kind), text(self.allows), text(window)]
+    }
 }
 
 /// Where a lock may be.
@@ -65,15 +80,17 @@ pub fn admit(lock: Option<&Lock>, limits: &[Limit], cost: u64) -> Invocation<Cac
         text(cost),
     ];
     for limit in limits {
-        let key = RATE_LIMIT.key((limit.policy, limit.subject.clone()));
-        keys.push(key.name().to_owned());
-        let (kind, window) = match limit.measure {
-            Measure::Rate(window) => ("rate", millis(window)),
-            Measure::Quota(ends) => ("quota", ends.unix_ms()),
-        };
-        args.extend([text(kind), text(limit.allows), text(window)]);
+        keys.push(limit.key());
+        args.extend(limit.arguments());
     }
     Invocation::new(&ADMIT, keys, args)
+}
+
+/// Gives back one of each of these limits; see `give_back.lua`. Reply: how many had anything taken.
+pub fn give_back(limits: &[Limit]) -> Invocation<Cache> {
+    let keys = limits.iter().map(Limit::key).collect();
+    let args = limits.iter().flat_map(Limit::arguments).collect();
+    Invocation::new(&GIVE_BACK, keys, args)
 }
 
 /// Counts a wrong password by its truncated keyed hash; see `record_failure.lua`. Reply: 1 when this

@@ -34,6 +34,7 @@ fn record() -> SessionRecord {
             handle: "reader".to_owned(),
             roles: vec!["user".to_owned()],
             email_verified: false,
+            pending_email: None,
             second_factor: false,
             created_at: time("2026-01-01T00:00:00Z"),
         },

@@ -179,6 +179,7 @@ mod tests {
                 handle: "reader".to_owned(),
                 roles: vec!["user".to_owned(), ADMIN.to_owned()],
                 email_verified: true,
+                pending_email: None,
                 second_factor: false,
                 created_at: now,
             },

@@ -32,7 +32,7 @@ use verdict::Decision;
 
 pub use local::quota;
 pub use metrics::decisions;
-pub use subject::{address_subject, network_origin};
+pub use subject::{address_subject, network_origin, wide_network};
 pub use told::{RATE_LIMIT, RATE_LIMIT_POLICY, Told};
 pub use verdict::{By, Standing, Verdict};
 
@@ -121,6 +121,19 @@ impl Limiter {
         let limits: Vec<_> = asked.iter().map(|asked| self.limit(asked, now)).collect();
         let (by, decision) = self.decide(lock, asked, &limits, cost, now).await;
         Verdict::new(by, decision, asked, &limits, now)
+    }
+
+    /// Gives back one of each of what was taken: the request did what it was let in for.
+    pub async fn give_back(&self, asked: &[Asked]) {
+        if asked.is_empty() {
+            return;
+        }
+        let now = Timestamp::now();
+        let limits: Vec<_> = asked.iter().map(|asked| self.limit(asked, now)).collect();
+        self.local().give_back(&limits);
+        // Away: it was not taken there.
+        self.in_time(self.inner.cache.invoke::<i64>(&script::give_back(&limits)))
+            .await;
     }
 
     /// Counts a wrong password by its truncated keyed hash; the same one again counts once. Whether

@@ -22,6 +22,18 @@ pub fn network_origin(address: IpAddr) -> String {
     }
 }
 
+/// The network that a stranger can have whole: /24, or /48.
+pub fn wide_network(address: IpAddr) -> String {
+    const FIRST_48: u128 = !(u128::MAX >> 48);
+    match address.to_canonical() {
+        address @ IpAddr::V4(_) => network_origin(address),
+        IpAddr::V6(address) => {
+            let network = Ipv6Addr::from_bits(address.to_bits() & FIRST_48);
+            format!("{network}/48")
+        }
+    }
+}
+
 fn first_half(address: Ipv6Addr) -> Ipv6Addr {
     Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))
 }
@@ -36,23 +48,18 @@ mod tests {
 
     #[test]
     fn one_client_is_one_subject_however_it_is_written() {
-        for (text, subject, origin) in [
-            ("192.0.2.7", "192.0.2.7", "192.0.2.0/24"),
-            ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.0/24"),
-            (
-                "2001:db8:1:2:3:4:5:6",
-                "2001:db8:1:2::/64",
-                "2001:db8:1:2::/64",
-            ),
-            (
-                "2001:db8:1:2:ffff::1",
-                "2001:db8:1:2::/64",
-                "2001:db8:1:2::/64",
-            ),
-            ("::1", "::/64", "::/64"),
+        let four = ["192.0.2.7", "192.0.2.0/24", "192.0.2.0/24"];
+        let six = ["2001:db8:1:2::/64", "2001:db8:1:2::/64", "2001:db8:1::/48"];
+        for (text, [subject, origin, wide]) in [
+            ("192.0.2.7", four),
+            ("::ffff:192.0.2.7", four),
+            ("2001:db8:1:2:3:4:5:6", six),
+            ("2001:db8:1:2:ffff::1", six),
+            ("::1", ["::/64", "::/64", "::/48"]),
         ] {
             assert_eq!(address_subject(address(text)), subject, "{text}");
             assert_eq!(network_origin(address(text)), origin, "{text}");
+            assert_eq!(wide_network(address(text)), wide, "{text}");
         }
     }
 }

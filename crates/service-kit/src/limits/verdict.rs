@@ -101,6 +101,13 @@ impl Verdict {
         self.locked.is_none() && self.standings.iter().all(|standing| standing.admitted)
     }
 
+    /// Whether this policy refuses, and nothing else.
+    pub fn refuses_only(&self, policy: &Policy) -> bool {
+        let refuses = |standing: &Standing| !standing.admitted;
+        let others = self.standings.iter().filter(|of| of.policy != policy);
+        !self.is_admitted() && self.locked.is_none() && !others.into_iter().any(refuses)
+    }
+
     /// What the caller is told when the request is not admitted: a lock before a limit.
     pub fn refusal(&self) -> Option<Problem> {
         if let Some(left) = self.locked {

@@ -56,6 +56,7 @@ impl NewAccount {
             handle: self.handle,
             roles,
             email_verified: false,
+            pending_email: None,
             second_factor: false,
             created_at: now,
         }

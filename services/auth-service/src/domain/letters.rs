@@ -114,6 +114,63 @@ pub fn second_factor_changed(public_url: &str, enabled: bool) -> Letter {
         .finish()
 }
 
+/// A link that proves the address an account waits for.
+pub fn confirm_address(public_url: &str, token: &str, hours: u64) -> Letter {
+    Draft::new("Confirm your new address")
+        .says("Your account is to use this address from now on. Please confirm that it is yours.")
+        .links(
+            "Confirm the address",
+            public_url,
+            &with_token("confirm-address", token),
+        )
+        .says(&format!(
+            "Open the link where you are signed in, or have your password ready. It works once, within {}.",
+            amount(hours, "hour")
+        ))
+        .says("If you did not ask for this, there is nothing to do: the link does nothing by itself.")
+        .finish()
+}
+
+/// To the old address of an account: another one was asked for.
+pub fn address_changes(public_url: &str, token: &str, address: &str, days: u64) -> Letter {
+    Draft::new("Your address is being changed")
+        .says(&format!(
+            "Somebody, hopefully you, asked to change the address of your account to {address}."
+        ))
+        .says("If it was you, there is nothing to do. If it was not, bring this address back:")
+        .links(
+            "Bring back my address",
+            public_url,
+            &with_token("undo-address", token),
+        )
+        .says(&format!(
+            "That signs out everybody, and you set a new password. The link works until {} after the change.",
+            amount(days, "day")
+        ))
+        .finish()
+}
+
+/// A machine token of an account was made.
+pub fn machine_token_made(public_url: &str) -> Letter {
+    Draft::new("A machine token was made")
+        .says(
+            "A machine token was made for your account: programs can use it without your password.",
+        )
+        .links("See your machine tokens", public_url, "account")
+        .says("If it was not you, set a new password now. That revokes every machine token.")
+        .links("Set a new password", public_url, "forgot-password")
+        .finish()
+}
+
+/// Somebody gave the password of an account, and a wrong code.
+pub fn password_known(public_url: &str) -> Letter {
+    Draft::new("Somebody has your password")
+        .says("Somebody signed in with your password and then gave a wrong code. Without a code they cannot get in.")
+        .says("If it was you, there is nothing to do. If it was not, set a new password now.")
+        .links("Set a new password", public_url, "forgot-password")
+        .finish()
+}
+
 /// A letter that is being written.
 struct Draft {
     subject: &'static str,
@@ -192,7 +249,7 @@ mod tests {
     const URL: &str = "https://dev.example.com/";
     const TOKEN: &str = "Zm9yLXRlc3RzLW9ubHktZm9yLXRlc3RzLW9ubHktMTI";
 
-    fn letters() -> [(&'static str, Letter); 8] {
+    fn letters() -> [(&'static str, Letter); 12] {
         [
             ("password_reset", password_reset(URL, TOKEN, 30)),
             ("verify_email", verify_email(URL, TOKEN, 24)),
@@ -202,6 +259,13 @@ mod tests {
             ("password_changed", password_changed(URL)),
             ("second_factor_on", second_factor_changed(URL, true)),
             ("second_factor_off", second_factor_changed(URL, false)),
+            ("confirm_address", confirm_address(URL, TOKEN, 72)),
+            (
+                "address_changes",
+                address_changes(URL, TOKEN, "reader@example.com", 7),
+            ),
+            ("machine_token_made", machine_token_made(URL)),
+            ("password_known", password_known(URL)),
         ]
     }
 

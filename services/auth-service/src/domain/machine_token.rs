@@ -9,6 +9,9 @@ use super::secret::{decode, encode, random};
 /// What the text of a machine token begins with.
 pub const PREFIX: &str = "dmp_";
 
+/// How long a token is good unless something else is said.
+const USUAL_DAYS: u64 = 90;
+
 /// The last day a token can be given.
 const FOR_EVER: &str = "9999-12-31";
 
@@ -40,13 +43,15 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Checks all fields; what is wrong is told at once.
+    /// Checks all fields; what is wrong is told at once. `expires_on` empty: for ever; none: as usual.
     pub fn check(
         name: &str,
         scopes: &[String],
-        expires_on: &str,
+        expires_on: Option<&str>,
         now: Timestamp,
     ) -> Result<Self, Problem> {
+        let usual = day_of(now.plus_seconds(USUAL_DAYS * 86_400));
+        let expires_on = expires_on.unwrap_or(&usual);
         let mut checker = Checker::default();
         let name = checker.text("name", name.trim(), 1, 64);
         let mut known = Vec::new();
@@ -79,6 +84,11 @@ impl Wanted {
     }
 }
 
+/// The day of a moment, UTC.
+fn day_of(moment: Timestamp) -> String {
+    moment.to_string()[..FOR_EVER.len()].to_owned()
+}
+
 /// The end of a day, UTC.
 fn end_of(day: &str) -> Option<Timestamp> {
     if day.len() != FOR_EVER.len() {
@@ -107,19 +117,27 @@ mod tests {
     }
 
     #[test]
+    fn it_is_good_for_ninety_days_unless_something_else_is_said() {
+        let now: Timestamp = "2026-01-31T12:00:00.000Z".parse().expect("a time");
+        let usual = Wanted::check("ci", &scopes(&["read"]), None, now).expect("good");
+        assert_eq!(usual.expires_on, "2026-05-01");
+        assert_eq!(usual.expires_at.to_string(), "2026-05-01T23:59:59.999Z");
+    }
+
+    #[test]
     fn what_is_wanted_is_checked() {
         let now: Timestamp = "2026-01-31T12:00:00.000Z".parse().expect("a moment");
         let asked = Wanted::check(
             " ci ",
             &scopes(&["write", "read", "read"]),
-            "2026-01-31",
+            Some("2026-01-31"),
             now,
         );
         let wanted = asked.expect("good");
         assert_eq!(wanted.name, "ci");
         assert_eq!(wanted.scopes, [Scope::Read, Scope::Write]);
         assert_eq!(wanted.expires_at.to_string(), "2026-01-31T23:59:59.999Z");
-        let ever = Wanted::check("ci", &scopes(&["admin"]), "", now).expect("good");
+        let ever = Wanted::check("ci", &scopes(&["admin"]), Some(""), now).expect("good");
         assert_eq!(ever.expires_at.to_string(), "9999-12-31T23:59:59.999Z");
         for (name, asked, day, field) in [
             ("", &["read"][..], "", "name"),
@@ -130,7 +148,7 @@ mod tests {
             ("x", &["read"], "2026-02-30", "expires_on"),
             ("x", &["read"], "tomorrow", "expires_on"),
         ] {
-            let problem = Wanted::check(name, &scopes(asked), day, now).expect_err("refused");
+            let problem = Wanted::check(name, &scopes(asked), Some(day), now).expect_err("refused");
             assert_eq!(problem.errors[0].field, field);
         }
     }

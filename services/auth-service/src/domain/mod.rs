@@ -1,6 +1,7 @@
 //! Types and rules of accounts and sessions. No I/O.
 
 pub mod account;
+pub mod email_change;
 pub mod letters;
 pub mod lifetime;
 pub mod machine_token;

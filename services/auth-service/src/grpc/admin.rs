@@ -1,6 +1,6 @@
 //! What admins do to the accounts of others.
 
-use redis_contracts::{event::EventBody, resource::User};
+use redis_contracts::{event::EventBody, keys::Scope, resource::User};
 use rpc::auth as api;
 use service_kit::{
     Problem,
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::{Accounts, origin::Origin};
 use crate::{
-    domain::account::{checked_roles, looked_up_email},
-    store::{Happened, Who},
+    domain::account::{ADMIN, checked_roles, looked_up_email},
+    store::{Happened, MailKind, Who},
 };
 
 impl Accounts {
@@ -50,6 +50,13 @@ impl Accounts {
         let mut change = self.store.change().await?;
         change.hold_account(id).await?;
         let user = change.set_roles(id, &roles).await?;
+        // What a role allowed ends with it, also where it comes back one day.
+        if !roles.iter().any(|role| role == ADMIN) {
+            for (_, name) in change.withdraw_scope(id, Scope::Admin).await? {
+                let revoked = Happened::to(id, EventBody::MachineTokenRevoked).saying(name);
+                change.record(&by(admin, origin), revoked);
+            }
+        }
         change.touch_copies(id).await?;
         change.require_admin().await?;
         let happened = Happened::to(id, EventBody::RolesChanged).saying(roles.join(", "));
@@ -73,6 +80,33 @@ impl Accounts {
             Happened::to(id, EventBody::AccountUnlocked),
         );
         change.commit().await
+    }
+
+    /// For somebody who has lost their codes.
+    pub(super) async fn remove_totp_of(
+        &self,
+        admin: &User,
+        origin: &Origin,
+        id: &str,
+    ) -> Result<(), Problem> {
+        let id = account_id(id)?;
+        let telling = self.copies.telling();
+        let mut change = self.store.change().await?;
+        let held = change.hold_account(id).await?;
+        let held = held.ok_or_else(|| Problem::not_found("account"))?;
+        if !change.remove_totp(id).await? {
+            telling.nothing();
+            return Ok(());
+        }
+        change.touch_copies(id).await?;
+        let letter = MailKind::SecondFactorDisabled;
+        change.send_mail(letter, &held.user.email, None, "").await?;
+        let happened = Happened::to(id, EventBody::SecondFactorDisabled);
+        change.record(&by(admin, origin), happened);
+        change.commit().await?;
+        self.mail_waits.notify_one();
+        telling.tell_all(id).await;
+        Ok(())
     }
 
     pub(super) async fn end_all_of(

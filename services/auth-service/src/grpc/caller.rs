@@ -132,6 +132,16 @@ impl Accounts {
         Ok(caller)
     }
 
+    /// An admin who gave their password within five minutes; no machine token.
+    pub(super) async fn admin_in_person(
+        &self,
+        metadata: &MetadataMap,
+    ) -> Result<SessionRow, Problem> {
+        token_of_person(metadata)?;
+        self.admin(metadata, Scope::Write).await?;
+        self.recent(metadata).await
+    }
+
     async fn session_of(&self, metadata: &MetadataMap) -> Result<SessionRow, Problem> {
         let claims = self.tokens.verify(bearer(metadata)?)?;
         self.live_session(claims.sid, claims.sub).await

@@ -1,17 +1,18 @@
 //! Machine tokens are made, listed and revoked.
 
-use redis_contracts::{Timestamp, event::EventBody};
+use redis_contracts::{Timestamp, event::EventBody, keys::Scope};
 use rpc::auth as api;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use super::{Accounts, origin::Origin};
+use super::{Accounts, caller::forbidden, origin::Origin};
 use crate::{
     domain::{
+        account::ADMIN,
         machine_token::{Wanted, new_text},
         secret::sha256,
     },
-    store::{Happened, MachineRow, NewMachineToken, SessionRow},
+    store::{Happened, MachineRow, MailKind, NewMachineToken, SessionRow},
     tokens::session_ended,
 };
 
@@ -33,9 +34,15 @@ impl Accounts {
         } = Wanted::check(
             &asked.name,
             &asked.scopes,
-            &asked.expires_on,
+            asked.expires_on.as_deref(),
             Timestamp::now(),
         )?;
+        let roles = &session.user.roles;
+        if scopes.contains(&Scope::Admin) && !roles.iter().any(|role| role == ADMIN) {
+            return Err(forbidden(
+                "Only admins can make a token with the scope admin.",
+            ));
+        }
         let id = Uuid::now_v7();
         let token = new_text(id)?;
         let new = NewMachineToken {
@@ -49,9 +56,10 @@ impl Accounts {
         let user_id = session.user.id;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
-        // A session that ends meanwhile makes no token that outlives it.
-        change.hold_account(user_id).await?;
-        if !change.is_open(session.id).await? {
+        // A session, or a role, that ends meanwhile makes no token that outlives it.
+        let held = change.hold_account(user_id).await?;
+        let as_it_was = held.is_some_and(|held| held.user.roles == *roles);
+        if !as_it_was || !change.is_open(session.id).await? {
             telling.nothing();
             return Err(session_ended());
         }
@@ -64,7 +72,11 @@ impl Accounts {
         }
         let happened = Happened::to(user_id, EventBody::MachineTokenCreated).saying(new.name);
         change.record(&origin.who(Some(session.id)), happened);
+        change
+            .send_mail(MailKind::MachineTokenMade, &session.user.email, None, "")
+            .await?;
         change.commit().await?;
+        self.mail_waits.notify_one();
         telling.tell_all(user_id).await;
         let row = self.store.machine_token(id).await?;
         Ok(api::CreateMachineTokenResponse {

@@ -7,6 +7,7 @@ mod machine_tokens;
 mod me;
 mod origin;
 mod passwords;
+mod proofs;
 mod refresh;
 mod registration;
 mod second_factor;

@@ -5,13 +5,16 @@ use std::net::IpAddr;
 
 use redis_contracts::{
     Timestamp,
-    limits::{AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_UNKNOWN, MAIL_DAY, MAIL_MONTH, REGISTER_DAY},
+    limits::{
+        AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_NETWORK, AUTH_SPARE, AUTH_SPARE_ALL, AUTH_UNKNOWN,
+        CODE_DAY, MAIL_DAY, MAIL_MONTH, REGISTER_DAY,
+    },
     script::Lock,
 };
 use rpc::auth::Client;
 use service_kit::{
     RequestContext,
-    limits::{Asked, address_subject, network_origin},
+    limits::{Asked, address_subject, network_origin, wide_network},
 };
 use tonic::Request;
 use uuid::Uuid;
@@ -19,6 +22,7 @@ use uuid::Uuid;
 use super::gateway::GatewayCredential;
 use crate::{
     domain::secret::{decode, hex, sha256},
+    passwords::Line,
     store::Who,
 };
 
@@ -79,7 +83,8 @@ impl Origin {
         }
     }
 
-    /// What may lock and limit a sign-in to the account of an address.
+    /// What may lock and limit a sign-in to the account of an address. What was counted before
+    /// `valid_from` is void.
     pub(super) fn place(&self, email: &str, knows_device: bool, valid_from: Timestamp) -> Place {
         let origin = match (knows_device, self.address) {
             (true, _) => format!("d-{}", &hex(&self.device_sha256())[..32]),
@@ -96,34 +101,68 @@ impl Origin {
         }
     }
 
+    /// All addresses that a stranger may have at once.
+    pub(super) fn network(&self) -> String {
+        self.address
+            .map_or_else(|| "unknown".to_owned(), wide_network)
+    }
+
+    /// Where who comes from here waits for a check of a password.
+    pub(super) fn line(&self, is_known: bool) -> Line {
+        Line {
+            is_known,
+            network: self.network(),
+        }
+    }
+
     fn subject(&self) -> String {
         self.address
             .map_or_else(|| "unknown".to_owned(), address_subject)
     }
 
-    /// The limits of a sign-in.
-    pub(super) fn sign_in_limits(&self, place: &Place) -> Vec<Asked> {
-        let Lock {
-            account, origin, ..
-        } = &place.lock;
-        let mut asked = vec![
+    /// The limits of a request that needs no account.
+    pub(super) fn address_limits(&self) -> Vec<Asked> {
+        vec![
             Asked::of(AUTH_ADDRESS, self.subject()),
-            Asked::of(AUTH_ACCOUNT, format!("{account}:{origin}")),
-        ];
-        if !place.is_known {
-            asked.push(Asked::of(AUTH_UNKNOWN, account.clone()));
-        }
+            Asked::of(AUTH_NETWORK, self.network()),
+        ]
+    }
+
+    /// The limits of whatever is tried at an account.
+    pub(super) fn account_limits(&self, place: &Place) -> Vec<Asked> {
+        let mut asked = self.address_limits();
+        let from_here = format!("{}:{}", place.subject(), place.lock.origin);
+        asked.push(Asked::of(AUTH_ACCOUNT, from_here));
         asked
     }
 
-    /// The limit of a request that needs no account.
-    pub(super) fn address_limit(&self) -> Vec<Asked> {
-        vec![Asked::of(AUTH_ADDRESS, self.subject())]
+    /// The limits of a sign-in.
+    pub(super) fn sign_in_limits(&self, place: &Place) -> Vec<Asked> {
+        let mut asked = self.account_limits(place);
+        asked.extend(place.unknown_limit());
+        asked
+    }
+
+    /// The limits of a sign-in from an unknown device once those before it have used up
+    /// [`AUTH_UNKNOWN`]: one permit that no other network can take.
+    pub(super) fn spare_limits(&self, place: &Place) -> Vec<Asked> {
+        let mut asked = self.account_limits(place);
+        let from_network = format!("{}:{}", place.subject(), self.network());
+        asked.push(Asked::of(AUTH_SPARE, from_network));
+        asked.push(Asked::of(AUTH_SPARE_ALL, place.subject()));
+        asked
+    }
+
+    /// The limits of a second step.
+    pub(super) fn code_limits(&self, place: &Place) -> Vec<Asked> {
+        let mut asked = self.account_limits(place);
+        asked.extend(place.code_limit());
+        asked
     }
 
     /// The limits of a registration.
     pub(super) fn register_limits(&self) -> Vec<Asked> {
-        let mut asked = self.address_limit();
+        let mut asked = self.address_limits();
         asked.push(Asked::of(REGISTER_DAY, self.subject()));
         asked
     }
@@ -141,7 +180,28 @@ impl Origin {
 pub(super) struct Place {
     /// The lock.
     pub(super) lock: Lock,
-    is_known: bool,
+    /// Whether the account knows the device.
+    pub(super) is_known: bool,
+}
+
+impl Place {
+    /// The account, as limits count for it: anew since they were lifted.
+    fn subject(&self) -> String {
+        match self.lock.valid_from.unix_ms() {
+            0 => self.lock.account.clone(),
+            since_ms => format!("{}:{since_ms}", self.lock.account),
+        }
+    }
+
+    /// The limit of all unknown devices together.
+    pub(super) fn unknown_limit(&self) -> Option<Asked> {
+        (!self.is_known).then(|| Asked::of(AUTH_UNKNOWN, self.subject()))
+    }
+
+    /// The limit of wrong codes from unknown devices.
+    pub(super) fn code_limit(&self) -> Option<Asked> {
+        (!self.is_known).then(|| Asked::of(CODE_DAY, self.subject()))
+    }
 }
 
 fn plain(text: &str, most: usize) -> String {

@@ -9,7 +9,7 @@ use tonic::Response;
 use super::{
     Accounts, ended_message,
     origin::{Origin, Place},
-    sign_in::{changed_meanwhile, limited},
+    sign_in::{Admitted, changed_meanwhile, limited},
 };
 use crate::{
     domain::{
@@ -22,15 +22,14 @@ use crate::{
 };
 
 impl Accounts {
-    /// The account of a session whose person gives their password again, and where a lock may stand:
-    /// wrong ones count as at sign-in.
-    async fn confirmed(
+    /// The account of an address whose person gives their password, and where a lock may stand: wrong
+    /// ones count as at sign-in.
+    pub(super) async fn confirmed(
         &self,
-        session: &SessionRow,
+        email: &str,
         origin: &Origin,
         password: String,
     ) -> Result<(Account, Place), Problem> {
-        let email = &session.user.email;
         let found = self
             .store
             .sign_in_account(email, &origin.device_sha256())
@@ -38,12 +37,41 @@ impl Accounts {
             .ok_or_else(session_ended)?;
         let unlocked_at = found.account.unlocked_at;
         let place = origin.place(email, found.knows_device, unlocked_at);
-        self.admit(origin, &place).await?;
+        let Admitted { lent, .. } = self.admit(origin, &place).await?;
         let password = SecretString::from(password);
         let account = self
             .verified(Some(found.account), &place, origin, password)
             .await?;
+        self.limiter.give_back(&lent).await;
         Ok((account, place))
+    }
+
+    /// As [`Self::confirmed`], with a code where there is a second factor.
+    pub(super) async fn confirmed_twice(
+        &self,
+        email: &str,
+        origin: &Origin,
+        password: String,
+        code: String,
+    ) -> Result<Account, Problem> {
+        let (account, place) = self.confirmed(email, origin, password).await?;
+        if account.totp_secret.is_some() {
+            if code.is_empty() {
+                return Err(Problem::invalid_field(
+                    "code",
+                    "the code of the second factor",
+                ));
+            }
+            let mut change = self.store.change().await?;
+            if !self.take_code(&mut change, &account, &code, origin).await? {
+                drop(change);
+                let code = code.into();
+                return Err(self.failed_code(&place, origin, &account, code).await);
+            }
+            change.commit().await?;
+        }
+        self.limiter.forget_failures(&place.lock).await;
+        Ok(account)
     }
 
     pub(super) async fn confirm_again(
@@ -52,26 +80,9 @@ impl Accounts {
         origin: &Origin,
         asked: api::ReauthenticateRequest,
     ) -> Result<(), Problem> {
-        let (account, place) = self.confirmed(session, origin, asked.password).await?;
-        if account.totp_secret.is_some() {
-            if asked.code.is_empty() {
-                return Err(Problem::invalid_field(
-                    "code",
-                    "the code of the second factor",
-                ));
-            }
-            let mut change = self.store.change().await?;
-            if !self
-                .take_code(&mut change, &account, &asked.code, origin)
-                .await?
-            {
-                drop(change);
-                let code = asked.code.into();
-                return Err(self.failed(&place, origin, Some(&account), code).await);
-            }
-            change.commit().await?;
-        }
-        self.limiter.forget_failures(&place.lock).await;
+        let email = &session.user.email;
+        self.confirmed_twice(email, origin, asked.password, asked.code)
+            .await?;
         self.store.authenticated(session.id, Timestamp::now()).await
     }
 
@@ -82,14 +93,15 @@ impl Accounts {
         asked: api::ChangePasswordRequest,
     ) -> Result<api::Ended, Problem> {
         checked_password("new_password", &asked.new_password)?;
-        let (account, _) = self
-            .confirmed(session, origin, asked.current_password)
+        let email = &session.user.email;
+        let (account, place) = self
+            .confirmed(email, origin, asked.current_password)
             .await?;
         let words = known_words(&account.user.email, &account.user.handle);
         let chosen = SecretString::from(asked.new_password);
         let hash = self
             .passwords
-            .hash_chosen("new_password", chosen, words)
+            .hash_chosen("new_password", chosen, words, origin.line(place.is_known))
             .await?;
         let telling = self.copies.telling();
         let user_id = account.user.id;
@@ -100,7 +112,11 @@ impl Accounts {
             return Err(changed_meanwhile());
         }
         change.set_password(user_id, &hash).await?;
-        let ended = change.end_sessions(user_id, Some(session.id)).await?;
+        let mut ended = change.end_sessions(user_id, Some(session.id)).await?;
+        if !asked.keep_tokens {
+            let revoked = change.revoke_machine_tokens(user_id, None).await?;
+            ended.extend(revoked.into_iter().map(|(id, _)| id));
+        }
         change
             .drop_mail_tokens(Purpose::PasswordReset, user_id)
             .await?;
@@ -130,8 +146,7 @@ impl Accounts {
     ) -> Result<Response<api::RequestPasswordResetResponse>, Problem> {
         let email = changed_email(email)?;
         let place = origin.place(&email, false, Timestamp::default());
-        let mut asked = origin.sign_in_limits(&place);
-        asked.truncate(2);
+        let mut asked = origin.account_limits(&place);
         asked.extend(origin.mail_limits());
         // No lock is looked at: the way out of one leads through here.
         let verdict = self.admit_all(&asked).await?;
@@ -150,25 +165,29 @@ impl Accounts {
         origin: &Origin,
         asked: api::ConfirmPasswordResetRequest,
     ) -> Result<Response<api::ConfirmPasswordResetResponse>, Problem> {
-        let verdict = self.admit_all(&origin.address_limit()).await?;
+        let verdict = self.admit_all(&origin.address_limits()).await?;
         let set = self.set_by_mail(origin, asked).await;
-        let ended = set.map_err(|problem| problem.with_limits(verdict.told()))?;
-        let answer = api::ConfirmPasswordResetResponse { ended: Some(ended) };
+        let answer = set.map_err(|problem| problem.with_limits(verdict.told()))?;
         Ok(limited(&verdict, answer))
     }
 
+    /// Where the address was not proven before, it is now, and nothing stays of what was there: whoever made
+    /// the account did not own the mailbox. Else the second factor stays.
     async fn set_by_mail(
         &self,
         origin: &Origin,
         asked: api::ConfirmPasswordResetRequest,
-    ) -> Result<api::Ended, Problem> {
+    ) -> Result<api::ConfirmPasswordResetResponse, Problem> {
         checked_password("new_password", &asked.new_password)?;
         let chosen = SecretString::from(asked.new_password);
+        let token = self.reset_token(&asked.token).await?;
+        // Who has a link waits apart from strangers.
+        let line = origin.line(token.is_some());
         let hash = self
             .passwords
-            .hash_chosen("new_password", chosen, Vec::new())
+            .hash_chosen("new_password", chosen, Vec::new(), line)
             .await?;
-        let token = self.reset_token(&asked.token).await?;
+        let token = token.ok_or_else(link_is_over)?;
         let user_id = token.subject_id;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
@@ -184,44 +203,39 @@ impl Accounts {
             telling.nothing();
             return Err(link_is_over());
         }
-        change.set_password(user_id, &hash).await?;
-        change.unlock(user_id).await?;
-        change.forget_devices(user_id).await?;
-        let mut ended = change.end_sessions(user_id, None).await?;
-        if !held.user.email_verified {
-            // Whoever made the account did not own the mailbox: nothing of theirs stays.
-            change.remove_totp(user_id).await?;
-            let revoked = change.revoke_machine_tokens(user_id, None).await?;
-            ended.extend(revoked.into_iter().map(|(id, _)| id));
-        }
-        change
-            .drop_mail_tokens(Purpose::PasswordReset, user_id)
-            .await?;
+        let is_first_proof = !held.user.email_verified;
+        let ended = match is_first_proof {
+            true => change.take_over(user_id, Some(&hash)).await?,
+            false => change.close_doors(user_id, Some(&hash)).await?,
+        };
+        let device = change.know(user_id, origin.device.as_deref()).await?;
         change
             .send_mail(MailKind::PasswordChanged, &token.email, None, "")
             .await?;
-        change.record(
-            &origin.who(None),
-            Happened::to(user_id, EventBody::PasswordReset),
-        );
+        let who = origin.who(None);
+        change.record(&who, Happened::to(user_id, EventBody::PasswordReset));
+        if is_first_proof {
+            change.touch_copies(user_id).await?;
+            change.record(&who, Happened::to(user_id, EventBody::EmailVerified));
+        }
         change.commit().await?;
         self.mail_waits.notify_one();
-        Ok(ended_message(&ended, telling.tell_all(user_id).await))
+        let heard = telling.tell_all(user_id).await;
+        Ok(api::ConfirmPasswordResetResponse {
+            ended: Some(ended_message(&ended, heard)),
+            device,
+        })
     }
 
-    async fn reset_token(&self, text: &str) -> Result<MailToken, Problem> {
+    async fn reset_token(&self, text: &str) -> Result<Option<MailToken>, Problem> {
         let sha256 = sha256(text.as_bytes());
-        let found = self
-            .store
-            .mail_token(Purpose::PasswordReset, &sha256)
-            .await?;
-        found.ok_or_else(link_is_over)
+        self.store.mail_token(Purpose::PasswordReset, &sha256).await
     }
 }
 
 pub(super) fn link_is_over() -> Problem {
     Problem::new(
         Code::InvalidCredentials,
-        "The link was used before, or it is too old. Ask for a new one.",
+        "The link was used before, is too old, or what it was for has changed. Ask for a new one.",
     )
 }

@@ -11,15 +11,18 @@ use crate::{
     copies::Copied,
     domain::{
         lifetime::{expires_at, is_slide_due},
-        refresh::{Family, Presented, RefreshToken},
+        refresh::{Presented, RefreshToken},
         secret::random,
     },
-    store::{Happened, SessionRow},
+    store::{Happened, Rotation, SessionRow},
     tokens::session_ended,
 };
 
 /// How often a refresh that another one overtook is looked at again.
 const ATTEMPTS: usize = 8;
+
+/// Repeats of a session's tokens are one event in this time.
+const REPEATS_APART_MS: i64 = 3_600_000;
 
 impl Accounts {
     pub(super) async fn refreshed(
@@ -35,17 +38,25 @@ impl Accounts {
             if !self.may_go_on(&row, now) {
                 return Err(session_ended());
             }
-            let (successor, next) = match family.present(&token, random()?, now) {
-                Presented::Rotated(successor, next) => (successor, next),
+            let (successor, next, repeats) = match family.present(&token, random()?, now) {
+                Presented::Rotated(successor, next) => (successor, next, false),
+                Presented::Beside(successor, next) => (successor, next, true),
                 Presented::Again(successor) if row.is_live() => {
                     return self.signed_in(row, &successor, String::new());
                 }
                 // Its idle time passed while the answer was on its way.
-                Presented::Again(successor) => (successor, family.clone()),
+                Presented::Again(successor) => (successor, family.clone(), false),
                 Presented::TooOften => return Err(too_often()),
                 Presented::Stolen => return Err(self.stolen(&row, &origin).await?),
             };
-            if let Some(row) = self.move_on(row, &family, &next, &origin, now).await? {
+            let (slides, row) = self.slid_by(row, &origin, now);
+            let rotation = Rotation {
+                row: &row,
+                held: &family,
+                next: &next,
+                slides,
+            };
+            if self.move_on(&rotation, &origin, repeats).await? {
                 return self.signed_in(row, &successor, String::new());
             }
         }
@@ -60,17 +71,9 @@ impl Accounts {
         row.ended_at.is_none() && ends > now
     }
 
-    /// Stores the rotation; nothing when another refresh was faster.
-    async fn move_on(
-        &self,
-        held: SessionRow,
-        family: &Family,
-        next: &Family,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<Option<SessionRow>, Problem> {
-        let slides = is_slide_due(held.last_seen, now) || !held.is_live();
-        let mut row = held;
+    /// The session as a refresh leaves it, and whether it is slid.
+    fn slid_by(&self, mut row: SessionRow, origin: &Origin, now: Timestamp) -> (bool, SessionRow) {
+        let slides = is_slide_due(row.last_seen, now) || !row.is_live();
         if slides {
             row.version += 1;
             row.last_seen = now;
@@ -78,17 +81,44 @@ impl Accounts {
             row.agent.clone_from(&origin.agent);
             row.address = origin.address();
         }
+        (slides, row)
+    }
+
+    /// Stores a rotation; `false` when another refresh was faster.
+    async fn move_on(
+        &self,
+        rotation: &Rotation<'_>,
+        origin: &Origin,
+        repeats: bool,
+    ) -> Result<bool, Problem> {
         let telling = self.copies.telling();
-        if !self.store.rotate(&row, family, next, slides).await? {
-            telling.nothing();
-            return Ok(None);
-        }
-        if slides {
-            telling.tell(&[Copied::Session(&row)]).await;
+        let stored = match repeats {
+            true => self.store_repeat(rotation, origin).await?,
+            false => self.store.rotate(rotation).await?,
+        };
+        if stored && rotation.slides {
+            telling.tell(&[Copied::Session(rotation.row)]).await;
         } else {
             telling.nothing();
         }
-        Ok(Some(row))
+        Ok(stored)
+    }
+
+    /// Mostly an answer was lost; that it may be a thief is for the person to judge.
+    async fn store_repeat(
+        &self,
+        rotation: &Rotation<'_>,
+        origin: &Origin,
+    ) -> Result<bool, Problem> {
+        let row = rotation.row;
+        let mut change = self.store.change().await?;
+        let stored = change.rotate(rotation).await?;
+        if stored && change.note_repeat(row.id, REPEATS_APART_MS).await? {
+            let repeated = Happened::to(row.user.id, EventBody::RefreshRepeated);
+            change.record(&origin.who(Some(row.id)), repeated);
+        }
+        change.commit().await?;
+        Ok(stored)
     }
 
     /// Ends the session of a token that was used before; answers the refusal.

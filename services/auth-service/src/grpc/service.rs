@@ -127,8 +127,23 @@ impl AuthService for Accounts {
         request: Request<api::VerifyEmailRequest>,
     ) -> Answer<api::VerifyEmailResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.prove(&origin, &request.get_ref().token).await?;
-        Ok(Response::new(api::VerifyEmailResponse {}))
+        let metadata = request.metadata().clone();
+        let proven = self.prove(&origin, &metadata, request.into_inner());
+        Ok(Response::new(proven.await?))
+    }
+
+    /// Anyone with the token of a mail.
+    async fn undo_email_change(
+        &self,
+        request: Request<api::UndoEmailChangeRequest>,
+    ) -> Answer<api::UndoEmailChangeResponse> {
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let ended = self
+            .bring_address_back(&origin, &request.get_ref().token)
+            .await?;
+        Ok(Response::new(api::UndoEmailChangeResponse {
+            ended: Some(ended),
+        }))
     }
 
     /// Anyone signed in.
@@ -139,15 +154,12 @@ impl AuthService for Accounts {
         }))
     }
 
-    /// A person; a new address, recently.
+    /// A person; an address with their password.
     async fn update_me(
         &self,
         request: Request<api::UpdateMeRequest>,
     ) -> Answer<api::UpdateMeResponse> {
-        let session = match request.get_ref().email {
-            Some(_) => self.recent(request.metadata()).await?,
-            None => self.person(request.metadata()).await?,
-        };
+        let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let user = self.update(&session, &origin, request.into_inner()).await?;
         Ok(Response::new(api::UpdateMeResponse {
@@ -345,6 +357,18 @@ impl AuthService for Accounts {
         let user_id = &request.get_ref().user_id;
         self.unlock_account(admin.user(), &origin, user_id).await?;
         Ok(Response::new(api::UnlockUserResponse {}))
+    }
+
+    /// Admins in person, recently.
+    async fn remove_user_totp(
+        &self,
+        request: Request<api::RemoveUserTotpRequest>,
+    ) -> Answer<api::RemoveUserTotpResponse> {
+        let admin = self.admin_in_person(request.metadata()).await?;
+        let origin = self.origin(&request, request.get_ref().client.clone());
+        let user_id = &request.get_ref().user_id;
+        self.remove_totp_of(&admin.user, &origin, user_id).await?;
+        Ok(Response::new(api::RemoveUserTotpResponse {}))
     }
 
     /// Admins.

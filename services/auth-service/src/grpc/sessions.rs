@@ -89,13 +89,18 @@ impl Accounts {
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
         change.hold_account(user_id).await?;
-        let ended = change.end_sessions(user_id, Some(session.id)).await?;
+        let mut ended = change.end_sessions(user_id, Some(session.id)).await?;
         for id in &ended {
             let who = Who {
                 session_id: Some(*id),
                 ..place_of(session)
             };
             change.record(&who, Happened::to(user_id, EventBody::SessionEnded));
+        }
+        for (token_id, name) in change.revoke_machine_tokens(user_id, None).await? {
+            ended.push(token_id);
+            let revoked = Happened::to(user_id, EventBody::MachineTokenRevoked).saying(name);
+            change.record(&place_of(session), revoked);
         }
         change.commit().await?;
         Ok(api::EndOtherSessionsResponse {

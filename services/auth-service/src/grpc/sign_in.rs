@@ -3,10 +3,17 @@
 //! Known and unknown addresses are answered the same after the same work: one look into SQL, one
 //! round trip for lock and limits, one Argon2id, and for what is wrong one commit.
 
-use redis_contracts::{Timestamp, event::EventBody};
+use redis_contracts::{
+    Timestamp,
+    event::EventBody,
+    limits::{AUTH_SPARE, AUTH_SPARE_ALL, AUTH_UNKNOWN},
+};
 use rpc::auth as api;
-use secrecy::SecretString;
-use service_kit::{Code, Problem, limits::Verdict};
+use secrecy::{ExposeSecret, SecretString};
+use service_kit::{
+    Code, Problem,
+    limits::{Asked, Verdict},
+};
 use tonic::Response;
 
 use super::{
@@ -22,9 +29,11 @@ use crate::{
         refresh::RefreshToken,
         secret::{new_secret, sha256},
     },
-    passwords::failure_hash,
+    passwords::{Line, failure_hash},
     second_factor,
-    store::{Account, Change, Happened, NewSession, SessionRow, SignInAccount},
+    store::{
+        Account, Change, FailedSignIn, Happened, MailKind, NewSession, SessionRow, SignInAccount,
+    },
 };
 
 /// Open sessions of a person at most; the oldest end.
@@ -32,6 +41,22 @@ const MOST_SESSIONS: i64 = 5000;
 
 /// Seconds in which the second step has to be taken.
 const CHALLENGE_S: u32 = 300;
+
+/// A sign-in that was let in.
+pub(super) struct Admitted {
+    pub(super) verdict: Verdict,
+    /// What is given back once it has succeeded.
+    pub(super) lent: Vec<Asked>,
+}
+
+/// A sign-in that failed.
+struct Failed<'a> {
+    account: Option<&'a Account>,
+    /// Whether this one locked.
+    locked: bool,
+    /// Whether a device that the account does not know gave the right password, and a wrong code.
+    knew_password: bool,
+}
 
 /// What stood in for the second factor.
 enum Proof {
@@ -51,23 +76,63 @@ impl Accounts {
             .sign_in_account(&email, &origin.device_sha256())
             .await?;
         let place = place_of(&origin, &email, found.as_ref());
-        let verdict = self.admit(&origin, &place).await?;
         let account = found.map(|found| found.account);
         let password = SecretString::from(asked.password);
-        let verified = self.verified(account, &place, &origin, password).await;
-        let account = verified.map_err(|problem| problem.with_limits(verdict.told()))?;
-        let outcome = if account.totp_secret.is_some() {
-            api::login_response::Outcome::SecondFactor(self.ask_second_step(&account).await?)
-        } else {
-            let signed_in = self.begin_session(&account, &place, &origin, None).await?;
-            api::login_response::Outcome::SignedIn(signed_in)
-        };
+        if !is_password(password.expose_secret()) {
+            return Err(self.no_password(&origin, &place, account.as_ref()).await);
+        }
+        let Admitted { verdict, lent } = self.admit(&origin, &place).await?;
+        let signed_in = self.first_step(account, &place, &origin, password, &lent);
+        let outcome = signed_in.await;
+        let outcome = outcome.map_err(|problem| problem.with_limits(verdict.told()))?;
         Ok(limited(
             &verdict,
             api::LoginResponse {
                 outcome: Some(outcome),
             },
         ))
+    }
+
+    /// With a second factor, what was lent is given back after the second step.
+    async fn first_step(
+        &self,
+        account: Option<Account>,
+        place: &Place,
+        origin: &Origin,
+        password: SecretString,
+        lent: &[Asked],
+    ) -> Result<api::login_response::Outcome, Problem> {
+        let account = self.verified(account, place, origin, password).await?;
+        if account.totp_secret.is_some() {
+            let challenge = self.ask_second_step(&account).await?;
+            return Ok(api::login_response::Outcome::SecondFactor(challenge));
+        }
+        let signed_in = self.begin_session(&account, place, origin, None).await?;
+        self.limiter.give_back(lent).await;
+        Ok(api::login_response::Outcome::SignedIn(signed_in))
+    }
+
+    /// What no account can have as a password, whoever is asked for: it takes nothing from the limits of
+    /// the account, so that it keeps nobody out.
+    async fn no_password(
+        &self,
+        origin: &Origin,
+        place: &Place,
+        account: Option<&Account>,
+    ) -> Problem {
+        let asked = origin.address_limits();
+        let verdict = self.limiter.admit(Some(&place.lock), &asked, 1).await;
+        if let Some(refusal) = verdict.refusal() {
+            return refusal;
+        }
+        let failed = Failed {
+            account,
+            locked: false,
+            knew_password: false,
+        };
+        let recorded = self.record_failure(place, origin, failed).await;
+        let problem = recorded.err().unwrap_or_else(refused);
+        problem.with_limits(verdict.told())
     }
 
     pub(super) async fn second_step(
@@ -82,11 +147,8 @@ impl Accounts {
         };
         let Some(account) = account else {
             // Nobody can guess a challenge; trying is limited all the same.
-            self.admit_all(&origin.address_limit()).await?;
-            return Err(Problem::new(
-                Code::InvalidCredentials,
-                "The sign-in has to begin anew: its first step was too long ago.",
-            ));
+            self.admit_all(&origin.address_limits()).await?;
+            return Err(begin_anew());
         };
         let email = account.user.email.clone();
         let found = self
@@ -94,15 +156,27 @@ impl Accounts {
             .sign_in_account(&email, &origin.device_sha256())
             .await?;
         let place = place_of(&origin, &email, found.as_ref());
-        let verdict = self.admit(&origin, &place).await?;
+        let limits = origin.code_limits(&place);
+        let verdict = self.limiter.admit(Some(&place.lock), &limits, 1).await;
+        if let Some(refusal) = verdict.refusal() {
+            return Err(refusal);
+        }
+        let told = |problem: Problem| problem.with_limits(verdict.told());
+        if !self.store.try_challenge(&challenge).await? {
+            return Err(told(begin_anew()));
+        }
         let Some(proof) = self.proof(&account, &asked.code)? else {
             let code = asked.code.into();
-            let problem = self.failed(&place, &origin, Some(&account), code).await;
-            return Err(problem.with_limits(verdict.told()));
+            return Err(told(
+                self.failed_code(&place, &origin, &account, code).await,
+            ));
         };
         let second = Some((challenge, proof, asked.code.into()));
         let signed_in = self.begin_session(&account, &place, &origin, second).await;
-        let signed_in = signed_in.map_err(|problem| problem.with_limits(verdict.told()))?;
+        let signed_in = signed_in.map_err(told)?;
+        // Both steps did what they were let in for.
+        let lent = place.unknown_limit().into_iter().chain(place.code_limit());
+        self.limiter.give_back(&lent.collect::<Vec<_>>()).await;
         Ok(limited(
             &verdict,
             api::CompleteSecondFactorResponse {
@@ -111,14 +185,31 @@ impl Accounts {
         ))
     }
 
-    /// Refuses when a lock stands or a limit is used up: a lock first.
-    pub(super) async fn admit(&self, origin: &Origin, place: &Place) -> Result<Verdict, Problem> {
-        let asked = origin.sign_in_limits(place);
-        let verdict = self.limiter.admit(Some(&place.lock), &asked, 1).await;
-        match verdict.refusal() {
-            Some(refusal) => Err(refusal),
-            None => Ok(verdict),
+    /// Refuses when a lock stands or a limit is used up: a lock first. Once strangers have used up what
+    /// unknown devices may do, each network has a permit of its own.
+    pub(super) async fn admit(&self, origin: &Origin, place: &Place) -> Result<Admitted, Problem> {
+        let lock = Some(&place.lock);
+        let verdict = self
+            .limiter
+            .admit(lock, &origin.sign_in_limits(place), 1)
+            .await;
+        let Some(refusal) = verdict.refusal() else {
+            let lent = place.unknown_limit().into_iter().collect();
+            return Ok(Admitted { verdict, lent });
+        };
+        if !verdict.refuses_only(AUTH_UNKNOWN) {
+            return Err(refusal);
         }
+        let spare = origin.spare_limits(place);
+        let verdict = self.limiter.admit(lock, &spare, 1).await;
+        if !verdict.is_admitted() {
+            return Err(refusal);
+        }
+        let is_lent = |asked: &Asked| [AUTH_SPARE, AUTH_SPARE_ALL].contains(&asked.policy);
+        Ok(Admitted {
+            verdict,
+            lent: spare.into_iter().filter(is_lent).collect(),
+        })
     }
 
     /// The account, when this is its password: one Argon2id, whether there is an account or not.
@@ -129,15 +220,16 @@ impl Accounts {
         origin: &Origin,
         password: SecretString,
     ) -> Result<Account, Problem> {
-        use secrecy::ExposeSecret;
         // No account has such a password; hashing megabytes would be work for nothing.
         if !is_password(password.expose_secret()) {
             return Err(refused());
         }
-        let hash = account
-            .as_ref()
-            .map(|account| account.password_hash.clone());
-        let verified = self.passwords.verify(password.clone(), hash).await?;
+        let held = account.as_ref().and_then(Account::password);
+        let line = origin.line(place.is_known);
+        let verified = self
+            .passwords
+            .verify(password.clone(), held.map(str::to_owned), line);
+        let verified = verified.await?;
         let Some(account) = account.as_ref().filter(|_| verified.matches) else {
             return Err(self.failed(place, origin, account.as_ref(), password).await);
         };
@@ -151,7 +243,8 @@ impl Accounts {
             return Err(locked);
         }
         if verified.outdated {
-            return self.rehashed(account, password).await;
+            let line = origin.line(place.is_known);
+            return self.rehashed(account, password, line).await;
         }
         Ok(account.clone())
     }
@@ -161,8 +254,9 @@ impl Accounts {
         &self,
         account: &Account,
         password: SecretString,
+        line: Line,
     ) -> Result<Account, Problem> {
-        let hash = self.passwords.hash(password.clone()).await?;
+        let hash = self.passwords.hash(password.clone(), line.clone()).await?;
         let user_id = account.user.id;
         let held = &account.password_hash;
         if self.store.rehash(user_id, held, &hash).await? {
@@ -173,13 +267,13 @@ impl Accounts {
         }
         let now = self.store.account(user_id).await?.ok_or_else(refused)?;
         let hash = Some(now.password_hash.clone());
-        match self.passwords.verify(password, hash).await?.matches {
+        match self.passwords.verify(password, hash, line).await?.matches {
             true => Ok(now),
             false => Err(changed_meanwhile()),
         }
     }
 
-    /// Counts a wrong password or code, and tells of it; answers the refusal.
+    /// Counts a wrong password, and records it; answers the refusal.
     pub(super) async fn failed(
         &self,
         place: &Place,
@@ -187,31 +281,69 @@ impl Accounts {
         account: Option<&Account>,
         given: SecretString,
     ) -> Problem {
-        let hash = failure_hash(&self.failures_key, &place.lock.account, &given);
-        let locked = self.limiter.record_failure(&place.lock, &hash).await;
-        let user_id = account.map(|account| account.user.id);
-        if let Err(problem) = self.record_failure(origin, user_id, locked).await {
-            return problem;
-        }
-        refused()
+        let failed = Failed {
+            account,
+            locked: self.count_failure(place, &given).await,
+            knew_password: false,
+        };
+        let recorded = self.record_failure(place, origin, failed).await;
+        recorded.err().unwrap_or_else(refused)
+    }
+
+    /// As [`Self::failed`], of a wrong code that came with the right password.
+    pub(super) async fn failed_code(
+        &self,
+        place: &Place,
+        origin: &Origin,
+        account: &Account,
+        code: SecretString,
+    ) -> Problem {
+        let failed = Failed {
+            account: Some(account),
+            locked: self.count_failure(place, &code).await,
+            knew_password: !place.is_known,
+        };
+        let recorded = self.record_failure(place, origin, failed).await;
+        recorded.err().unwrap_or_else(refused)
+    }
+
+    /// Whether this one locked.
+    async fn count_failure(&self, place: &Place, given: &SecretString) -> bool {
+        let hash = failure_hash(&self.failures_key, &place.lock.account, given);
+        self.limiter.record_failure(&place.lock, &hash).await
     }
 
     async fn record_failure(
         &self,
+        place: &Place,
         origin: &Origin,
-        user_id: Option<uuid::Uuid>,
-        locked: bool,
+        failed: Failed<'_>,
     ) -> Result<(), Problem> {
         let who = origin.who(None);
-        let happened = |body| Happened {
-            body,
-            user_id,
-            detail: None,
-        };
+        let user_id = failed.account.map(|account| account.user.id);
         let mut change = self.store.change().await?;
-        change.record(&who, happened(EventBody::SignInFailed));
-        if locked {
-            change.record(&who, happened(EventBody::AccountLocked));
+        let counted = FailedSignIn {
+            account: place.lock.account.as_bytes(),
+            network: &origin.network(),
+            user_id,
+        };
+        change.count_failure(&counted, &who).await?;
+        if failed.locked {
+            let locked = Happened {
+                body: EventBody::AccountLocked,
+                user_id,
+                detail: None,
+            };
+            change.record(&who, locked);
+        }
+        if let Some(account) = failed.account.filter(|_| failed.knew_password)
+            && change.note_password_known(account.user.id).await?
+        {
+            let letter = MailKind::PasswordKnown;
+            change
+                .send_mail(letter, &account.user.email, None, "")
+                .await?;
+            self.mail_waits.notify_one();
         }
         change.commit().await
     }
@@ -283,14 +415,11 @@ impl Accounts {
         {
             drop(change);
             telling.nothing();
-            return Err(self.failed(place, origin, Some(account), code).await);
+            return Err(self.failed_code(place, origin, account, code).await);
         }
-        let device = match &origin.device {
-            Some(device) if change.is_known_device(&origin.device_sha256()).await? => {
-                device.clone()
-            }
-            _ => new_secret()?,
-        };
+        let device = change
+            .know(account.user.id, origin.device.as_deref())
+            .await?;
         let token = RefreshToken::new()?;
         let new = NewSession {
             user: held.user,
@@ -300,9 +429,6 @@ impl Accounts {
         };
         let row = change.create_session(new, &token).await?;
         change.end_oldest(account.user.id, MOST_SESSIONS).await?;
-        change
-            .know_device(account.user.id, &sha256(device.as_bytes()))
-            .await?;
         let who = origin.who(Some(row.id));
         change.record(&who, Happened::to(account.user.id, EventBody::SignedIn));
         change.commit().await?;
@@ -376,8 +502,15 @@ pub(super) fn changed_meanwhile() -> Problem {
     )
 }
 
+fn begin_anew() -> Problem {
+    Problem::new(
+        Code::InvalidCredentials,
+        "The sign-in has to begin anew: its first step was too long ago, or too many codes were wrong.",
+    )
+}
+
 /// The same words for whatever was wrong.
-fn refused() -> Problem {
+pub(super) fn refused() -> Problem {
     Problem::new(
         Code::InvalidCredentials,
         "Address, password or code is wrong.",

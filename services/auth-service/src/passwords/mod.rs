@@ -4,6 +4,7 @@
 mod argon;
 mod failure;
 mod threads;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use service_kit::Problem;
 use crate::domain::password_strength::check_strength;
 
 pub use failure::failure_hash;
+pub use waiting::Line;
 
 /// Hashes and checks passwords. Cheap to clone; the threads end with the last clone.
 #[derive(Clone)]
@@ -49,8 +51,9 @@ impl Passwords {
         field: &str,
         password: SecretString,
         known_words: Vec<String>,
+        line: Line,
     ) -> Result<String, Problem> {
-        let hashed = self.threads.run(move |memory| {
+        let hashed = self.threads.run(line, move |memory| {
             check_strength(password.expose_secret(), &known_words)
                 .map(|()| argon::hash(&password, memory))
         });
@@ -61,10 +64,10 @@ impl Passwords {
     }
 
     /// The PHC string of a password: one run of Argon2id.
-    pub async fn hash(&self, password: SecretString) -> Result<String, Problem> {
+    pub async fn hash(&self, password: SecretString, line: Line) -> Result<String, Problem> {
         let hashed = self
             .threads
-            .run(move |memory| argon::hash(&password, memory))
+            .run(line, move |memory| argon::hash(&password, memory))
             .await?;
         hashed.map_err(Problem::internal)
     }
@@ -75,9 +78,10 @@ impl Passwords {
         &self,
         password: SecretString,
         hash: Option<String>,
+        line: Line,
     ) -> Result<Verified, Problem> {
         let nobody = Arc::clone(&self.nobody);
-        let verified = self.threads.run(move |memory| {
+        let verified = self.threads.run(line, move |memory| {
             let held = hash.as_deref().unwrap_or(&nobody);
             let verified = argon::verify(&password, held, memory)?;
             anyhow::Ok(Verified {
@@ -96,14 +100,16 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_known_by_its_hash() {
         let passwords = Passwords::start().expect("threads");
-        let hash = passwords.hash("correct horse".into()).await;
+        let hash = passwords.hash("correct horse".into(), Line::own()).await;
         let hash = hash.expect("a hash");
         for (password, held, matches) in [
             ("correct horse", Some(&hash), true),
             ("wrong horse", Some(&hash), false),
             ("correct horse", None, false),
         ] {
-            let verified = passwords.verify(password.into(), held.cloned()).await;
+            let verified = passwords
+                .verify(password.into(), held.cloned(), Line::own())
+                .await;
             let expected = Verified {
                 matches,
                 outdated: false,
@@ -116,7 +122,12 @@ mod tests {
     async fn a_password_that_is_easy_to_guess_is_refused_under_its_field() {
         let passwords = Passwords::start().expect("threads");
         let choose = |password: &str| {
-            passwords.hash_chosen("new_password", password.into(), vec!["reader".to_owned()])
+            passwords.hash_chosen(
+                "new_password",
+                password.into(),
+                vec!["reader".to_owned()],
+                Line::own(),
+            )
         };
         let refused = choose("Reader2024").await.expect_err("weak");
         assert_eq!(refused.code.name(), "invalid");
@@ -127,7 +138,9 @@ mod tests {
     #[tokio::test]
     async fn a_hash_that_cannot_be_read_is_a_fault_of_ours() {
         let passwords = Passwords::start().expect("threads");
-        let fault = passwords.verify("x".into(), Some("junk".to_owned())).await;
+        let fault = passwords
+            .verify("x".into(), Some("junk".to_owned()), Line::own())
+            .await;
         assert_eq!(fault.expect_err("a fault").code.http_status(), 500);
     }
 }

@@ -5,7 +5,9 @@ use service_kit::{Code, Problem, sql::id_bytes};
 use uuid::Uuid;
 
 use super::{
-    Account, Change, sql_problem,
+    Account, Change, Purpose,
+    email_changes::email_taken,
+    sql_problem,
     users::{account, select_account, user, user_columns},
 };
 use crate::domain::account::ADMIN;
@@ -36,6 +38,7 @@ impl Change {
     /// Makes an account, or says what is taken.
     pub async fn create_user(&mut self, user: &User, password_hash: &str) -> Result<(), Problem> {
         let roles = serde_json::to_string(&user.roles).map_err(Problem::internal)?;
+        self.require_free(&user.email, user.id).await?;
         let inserted = sqlx::query(
             "INSERT INTO users (id, email, handle, password_hash, roles, email_verified, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
@@ -58,58 +61,32 @@ impl Change {
 
     /// Which of the two names is taken.
     async fn taken(&mut self, email: &str, not_by: Uuid) -> Result<Problem, Problem> {
-        let taken = sqlx::query("SELECT 1 FROM users WHERE email = $1 AND id <> $2")
-            .bind(email)
-            .bind(id_bytes(not_by))
-            .fetch_optional(self.sql())
-            .await
-            .map_err(sql_problem)?;
-        Ok(if taken.is_some() {
-            Problem::new(
-                Code::EmailTaken,
-                "An account with this address exists; sign in.",
-            )
-        } else {
-            Problem::new(Code::HandleTaken, "This handle is taken; choose another.")
+        Ok(match self.is_email_taken(email, not_by).await? {
+            true => email_taken(),
+            false => handle_taken(),
         })
     }
 
-    /// Changes the names that are given, or says what is taken. A new address is not proven.
-    pub async fn rename_user(
-        &mut self,
-        id: Uuid,
-        email: Option<&str>,
-        handle: Option<&str>,
-    ) -> Result<User, Problem> {
-        let free = sqlx::query(
-            "SELECT 1 FROM users WHERE (email = $1 OR handle = $2) AND id <> $3 LIMIT 1",
-        )
-        .bind(email)
-        .bind(handle)
-        .bind(id_bytes(id))
-        .fetch_optional(self.sql())
-        .await
-        .map_err(sql_problem)?;
-        if free.is_some() {
-            return Err(self.taken(email.unwrap_or_default(), id).await?);
+    /// Changes the handle, or says that it is taken.
+    pub async fn change_handle(&mut self, id: Uuid, handle: &str) -> Result<(), Problem> {
+        let taken = sqlx::query("SELECT 1 FROM users WHERE handle = $1 AND id <> $2")
+            .bind(handle)
+            .bind(id_bytes(id))
+            .fetch_optional(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        if taken.is_some() {
+            return Err(handle_taken());
         }
-        let renamed = sqlx::query(
-            "UPDATE users SET email = COALESCE($1, email), handle = COALESCE($2, handle),
-                email_verified = CASE WHEN COALESCE($1, email) = email THEN email_verified ELSE 0 END
-             WHERE id = $3",
-        )
-        .bind(email)
-        .bind(handle)
-        .bind(id_bytes(id))
-        .execute(self.sql())
-        .await;
+        let renamed = sqlx::query("UPDATE users SET handle = $2 WHERE id = $1")
+            .bind(id_bytes(id))
+            .bind(handle)
+            .execute(self.sql())
+            .await;
         match renamed {
-            Ok(_) => self.user(id).await,
+            Ok(_) => Ok(()),
             // Another replica was faster.
-            Err(sqlx::Error::Database(fault)) if fault.is_unique_violation() => Err(Problem::new(
-                Code::Conflict,
-                "The address or the handle was taken meanwhile; try again.",
-            )),
+            Err(sqlx::Error::Database(fault)) if fault.is_unique_violation() => Err(handle_taken()),
             Err(error) => Err(sql_problem(error)),
         }
     }
@@ -126,7 +103,7 @@ impl Change {
         Ok(verified.rows_affected() == 1)
     }
 
-    /// Sets a new password; sign-ins that wait for their second step began with the old one.
+    /// Sets a new password, by its hash; empty: nobody knows one. Sign-ins that wait for their second step began with the old one.
     pub async fn set_password(&mut self, id: Uuid, hash: &str) -> Result<(), Problem> {
         self.update_user(
             "UPDATE users SET password_hash = $2 WHERE id = $1",
@@ -226,6 +203,30 @@ impl Change {
         })
     }
 
+    /// Nothing that opens an account but its second factor stays: this is its password from now on, by its
+    /// hash, or nobody knows one. Answers the sessions and machine tokens that ended.
+    pub async fn close_doors(
+        &mut self,
+        id: Uuid,
+        hash: Option<&str>,
+    ) -> Result<Vec<Uuid>, Problem> {
+        self.set_password(id, hash.unwrap_or_default()).await?;
+        self.unlock(id).await?;
+        self.forget_devices(id).await?;
+        self.drop_mail_tokens(Purpose::PasswordReset, id).await?;
+        let mut ended = self.end_sessions(id, None).await?;
+        let revoked = self.revoke_machine_tokens(id, None).await?;
+        ended.extend(revoked.into_iter().map(|(token_id, _)| token_id));
+        Ok(ended)
+    }
+
+    /// Nothing that whoever had an account set up stays. Answers as [`Self::close_doors`].
+    pub async fn take_over(&mut self, id: Uuid, hash: Option<&str>) -> Result<Vec<Uuid>, Problem> {
+        self.remove_totp(id).await?;
+        self.set_pending_email(id, None).await?;
+        self.close_doors(id, hash).await
+    }
+
     async fn update_user<'q, V>(
         &mut self,
         statement: &'static str,
@@ -246,4 +247,8 @@ impl Change {
             _ => Ok(()),
         }
     }
+}
+
+fn handle_taken() -> Problem {
+    Problem::new(Code::HandleTaken, "This handle is taken; choose another.")
 }

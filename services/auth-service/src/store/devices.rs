@@ -5,6 +5,7 @@ use service_kit::{Problem, sql::id_bytes};
 use uuid::Uuid;
 
 use super::{Change, Store, sql_problem};
+use crate::domain::secret::{new_secret, sha256};
 
 /// A device that was not signed in from for this long is not known any more.
 const KEPT_MS: i64 = 400 * 86_400_000;
@@ -13,8 +14,21 @@ const KEPT_MS: i64 = 400 * 86_400_000;
 const MOST: i64 = 50;
 
 impl Change {
+    /// An account knows a device from now on; answers its secret, a new one unless it is one of ours.
+    pub async fn know(&mut self, user_id: Uuid, device: Option<&str>) -> Result<String, Problem> {
+        let device = match device {
+            Some(device) if self.is_known_device(&sha256(device.as_bytes())).await? => {
+                device.to_owned()
+            }
+            _ => new_secret()?,
+        };
+        self.know_device(user_id, &sha256(device.as_bytes()))
+            .await?;
+        Ok(device)
+    }
+
     /// Whether any account knows a device: nobody else makes up what is known.
-    pub async fn is_known_device(&mut self, sha256: &[u8; 32]) -> Result<bool, Problem> {
+    async fn is_known_device(&mut self, sha256: &[u8; 32]) -> Result<bool, Problem> {
         let row = sqlx::query("SELECT 1 FROM devices WHERE sha256 = $1 LIMIT 1")
             .bind(sha256.to_vec())
             .fetch_optional(self.sql())
@@ -34,7 +48,7 @@ impl Change {
     }
 
     /// An account was signed in to from a device.
-    pub async fn know_device(&mut self, user_id: Uuid, sha256: &[u8; 32]) -> Result<(), Problem> {
+    async fn know_device(&mut self, user_id: Uuid, sha256: &[u8; 32]) -> Result<(), Problem> {
         let now_ms = self.now.unix_ms();
         sqlx::query(
             "INSERT INTO devices (sha256, user_id, created_at, last_used_at) VALUES ($1, $2, $3, $3)

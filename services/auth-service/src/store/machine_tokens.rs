@@ -253,4 +253,43 @@ impl Change {
             .map(|row| Ok((id_of(row, "id")?, row.get("name"))));
         revoked.collect()
     }
+
+    /// Machine tokens of a person lose a scope, and are revoked where it was their only one; answers which
+    /// were. Redis has to hear of it.
+    pub async fn withdraw_scope(
+        &mut self,
+        user_id: Uuid,
+        scope: Scope,
+    ) -> Result<Vec<(Uuid, String)>, Problem> {
+        let rows = sqlx::query(
+            "SELECT id, scopes FROM machine_tokens WHERE user_id = $1 AND revoked_at IS NULL",
+        )
+        .bind(id_bytes(user_id))
+        .fetch_all(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        let mut revoked = Vec::new();
+        for row in rows {
+            let id = id_of(&row, "id")?;
+            let mut scopes: Vec<Scope> =
+                serde_json::from_str(row.get("scopes")).map_err(Problem::internal)?;
+            if !scopes.contains(&scope) {
+                continue;
+            }
+            scopes.retain(|held| *held != scope);
+            if scopes.is_empty() {
+                revoked.extend(self.revoke_machine_tokens(user_id, Some(id)).await?);
+                continue;
+            }
+            sqlx::query(
+                "UPDATE machine_tokens SET scopes = $1, version = version + 1, unheard = 1 WHERE id = $2",
+            )
+            .bind(serde_json::to_string(&scopes).map_err(Problem::internal)?)
+            .bind(id_bytes(id))
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        }
+        Ok(revoked)
+    }
 }

@@ -19,6 +19,10 @@ pub enum Purpose {
     VerifyEmail,
     /// The making of an account whose address is proven.
     ConfirmAccount,
+    /// The proof of the address that an account waits for.
+    ChangeEmail,
+    /// The return of an old address. Its subject is what undoes the change.
+    UndoEmailChange,
 }
 
 impl Purpose {
@@ -27,6 +31,8 @@ impl Purpose {
             Self::PasswordReset => "password_reset",
             Self::VerifyEmail => "verify_email",
             Self::ConfirmAccount => "confirm_account",
+            Self::ChangeEmail => "change_email",
+            Self::UndoEmailChange => "undo_email_change",
         }
     }
 }

@@ -26,16 +26,28 @@ pub enum MailKind {
     SecondFactorEnabled,
     /// The second factor was turned off.
     SecondFactorDisabled,
+    /// A link to prove the address that an account waits for.
+    ConfirmAddress,
+    /// To the old address: another one was asked for, and how to undo it.
+    AddressChanges,
+    /// A machine token was made.
+    MachineTokenMade,
+    /// Somebody gave the right password, and a wrong code.
+    PasswordKnown,
 }
 
 impl MailKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 10] = [
         Self::PasswordReset,
         Self::VerifyEmail,
         Self::ConfirmAccount,
         Self::PasswordChanged,
         Self::SecondFactorEnabled,
         Self::SecondFactorDisabled,
+        Self::ConfirmAddress,
+        Self::AddressChanges,
+        Self::MachineTokenMade,
+        Self::PasswordKnown,
     ];
 
     const fn name(self) -> &'static str {
@@ -46,6 +58,10 @@ impl MailKind {
             Self::PasswordChanged => "password_changed",
             Self::SecondFactorEnabled => "second_factor_enabled",
             Self::SecondFactorDisabled => "second_factor_disabled",
+            Self::ConfirmAddress => "confirm_address",
+            Self::AddressChanges => "address_changes",
+            Self::MachineTokenMade => "machine_token_made",
+            Self::PasswordKnown => "password_known",
         }
     }
 }
@@ -58,9 +74,9 @@ pub struct DueMail {
     pub kind: MailKind,
     /// To whom.
     pub email: String,
-    /// The registration it is about.
+    /// The registration, account or change of an address it is about.
     pub subject_id: Option<Uuid>,
-    /// The handle it is about.
+    /// The handle, or the new address, it is about.
     pub handle: String,
     /// When it was asked for.
     pub created_at: Timestamp,

@@ -3,7 +3,9 @@
 mod account_changes;
 mod change;
 mod devices;
+mod email_changes;
 mod events;
+mod failures;
 mod heard;
 mod machine_tokens;
 mod mail_tokens;
@@ -26,12 +28,13 @@ use service_kit::{
 
 pub use change::{Change, Happened, Who};
 pub use events::EventFilter;
+pub use failures::FailedSignIn;
 pub use heard::Heard;
 pub use machine_tokens::{MachineRow, NewMachineToken};
 pub use mail_tokens::{MailToken, Purpose};
 pub use mails::{DueMail, MailKind};
 pub use pending::PendingAccount;
-pub use sessions::{NewSession, SessionRow};
+pub use sessions::{NewSession, Rotation, SessionRow};
 pub use shared::SharedSecret;
 pub use signing_keys::PublicKey;
 pub use users::{Account, SignInAccount};
@@ -45,6 +48,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0002_auth",
         sql: include_str!("../../migrations/0002_auth.sql"),
+    },
+    Migration {
+        name: "0003_guards",
+        sql: include_str!("../../migrations/0003_guards.sql"),
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use redis_contracts::Timestamp;
 use service_kit::{Problem, sql::id_bytes};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 
 use super::{Change, Store, sql_problem};
@@ -17,6 +17,15 @@ pub struct PendingAccount {
     pub handle: String,
     /// Argon2id, PHC string format.
     pub password_hash: String,
+}
+
+fn pending(id: Uuid, row: &AnyRow) -> PendingAccount {
+    PendingAccount {
+        id,
+        email: row.get("email"),
+        handle: row.get("handle"),
+        password_hash: row.get("password_hash"),
+    }
 }
 
 impl Change {
@@ -49,16 +58,22 @@ impl Change {
         .fetch_optional(self.sql())
         .await
         .map_err(sql_problem)?;
-        Ok(row.map(|row| PendingAccount {
-            id,
-            email: row.get("email"),
-            handle: row.get("handle"),
-            password_hash: row.get("password_hash"),
-        }))
+        Ok(row.map(|row| pending(id, &row)))
     }
 }
 
 impl Store {
+    /// A registration that waits.
+    pub async fn pending(&self, id: Uuid) -> Result<Option<PendingAccount>, Problem> {
+        let row =
+            sqlx::query("SELECT email, handle, password_hash FROM pending_accounts WHERE id = $1")
+                .bind(id_bytes(id))
+                .fetch_optional(&self.read)
+                .await
+                .map_err(sql_problem)?;
+        Ok(row.map(|row| pending(id, &row)))
+    }
+
     /// Deletes registrations that nobody confirmed.
     pub async fn forget_old_pending(&self) -> Result<u64, Problem> {
         sqlx::query("DELETE FROM pending_accounts WHERE expires_at < $1")

@@ -7,7 +7,10 @@ use service_kit::{
 };
 use uuid::Uuid;
 
-use super::{Change, Store, sql_problem};
+use super::{Account, Change, Store, sql_problem};
+
+/// Codes that may be tried for one challenge.
+const MOST_TRIES: i64 = 5;
 
 /// Sign-ins of an account that wait for their second step at most; older ones are dropped.
 const MOST_CHALLENGES: i64 = 20;
@@ -23,6 +26,18 @@ impl Store {
                 .await
                 .map_err(sql_problem)?;
         row.map(|row| id_of(&row, "user_id")).transpose()
+    }
+
+    /// Counts a code that is tried for a challenge; `false` when it was the last.
+    pub async fn try_challenge(&self, sha256: &[u8]) -> Result<bool, Problem> {
+        let tried =
+            sqlx::query("UPDATE challenges SET tries = tries + 1 WHERE sha256 = $1 AND tries < $2")
+                .bind(sha256)
+                .bind(MOST_TRIES)
+                .execute(&self.write)
+                .await
+                .map_err(sql_problem)?;
+        Ok(tried.rows_affected() == 1)
     }
 
     /// Begins to wait for the second step of a sign-in.
@@ -124,8 +139,49 @@ impl Change {
         if confirmed.rows_affected() == 0 {
             return Ok(false);
         }
+        let codes = recovery_codes.iter().map(<[u8; 32]>::as_slice);
+        self.replace_recovery_codes(user_id, codes).await?;
+        Ok(true)
+    }
+
+    /// The second factor is what it was, codes included, unless it still is.
+    pub(super) async fn put_totp_back(
+        &mut self,
+        held: &Account,
+        secret: Option<Vec<u8>>,
+        recovery_codes: &[u8],
+    ) -> Result<(), Problem> {
+        let user_id = held.user.id;
+        let is_same = held.totp_secret == secret;
+        sqlx::query("UPDATE users SET totp_secret = $2, totp_pending = NULL WHERE id = $1")
+            .bind(id_bytes(user_id))
+            .bind(secret)
+            .execute(self.sql())
+            .await
+            .map_err(sql_problem)?;
+        if is_same {
+            return Ok(());
+        }
+        self.replace_recovery_codes(user_id, recovery_codes.chunks_exact(32))
+            .await
+    }
+
+    /// SHA-256 of each recovery code that is left.
+    pub(super) async fn recovery_codes(&mut self, user_id: Uuid) -> Result<Vec<Vec<u8>>, Problem> {
+        sqlx::query_scalar("SELECT sha256 FROM recovery_codes WHERE user_id = $1")
+            .bind(id_bytes(user_id))
+            .fetch_all(self.sql())
+            .await
+            .map_err(sql_problem)
+    }
+
+    async fn replace_recovery_codes<'a>(
+        &mut self,
+        user_id: Uuid,
+        codes: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), Problem> {
         self.forget_recovery_codes(user_id).await?;
-        for sha256 in recovery_codes {
+        for sha256 in codes {
             sqlx::query("INSERT INTO recovery_codes (user_id, sha256) VALUES ($1, $2)")
                 .bind(id_bytes(user_id))
                 .bind(sha256.to_vec())
@@ -133,13 +189,14 @@ impl Change {
                 .await
                 .map_err(sql_problem)?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Removes the second factor; `false` when there was none.
+    /// Removes the second factor, and one that waits for its first code; `false` when there was neither.
     pub async fn remove_totp(&mut self, user_id: Uuid) -> Result<bool, Problem> {
         let removed = sqlx::query(
-            "UPDATE users SET totp_secret = NULL, totp_pending = NULL WHERE id = $1 AND totp_secret IS NOT NULL",
+            "UPDATE users SET totp_secret = NULL, totp_pending = NULL
+             WHERE id = $1 AND (totp_secret IS NOT NULL OR totp_pending IS NOT NULL)",
         )
         .bind(id_bytes(user_id))
         .execute(self.sql())

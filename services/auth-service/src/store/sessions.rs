@@ -5,7 +5,11 @@ use service_kit::{
     Problem,
     sql::{id_bytes, id_of},
 };
-use sqlx::{Row, any::AnyRow};
+use sqlx::{
+    Any, Row,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 use uuid::Uuid;
 
 use super::{
@@ -54,6 +58,44 @@ pub struct NewSession {
     pub expires_at: Timestamp,
 }
 
+/// A family that moves on, and its session with it.
+pub struct Rotation<'a> {
+    /// The session; slid where `slides`, with a newer version then.
+    pub row: &'a SessionRow,
+    /// The family as it was read.
+    pub held: &'a Family,
+    /// The family as it is from now on.
+    pub next: &'a Family,
+    /// Whether the session is slid.
+    pub slides: bool,
+}
+
+impl Rotation<'_> {
+    fn statement(&self) -> Query<'static, Any, AnyArguments> {
+        let Self {
+            row,
+            held,
+            next,
+            slides,
+        } = self;
+        sqlx::query(
+            "UPDATE sessions SET refresh_sha256 = $1, refresh_made = $2, last_seen = $3, expires_at = $4,
+                version = version + $5, unheard = CASE WHEN $5 = 1 THEN 1 ELSE unheard END, agent = $6, address = $7
+             WHERE id = $8 AND refresh_sha256 = $9 AND ended_at IS NULL AND version = $10",
+        )
+        .bind(next.newest.to_vec())
+        .bind(next.made_json())
+        .bind(row.last_seen.unix_ms())
+        .bind(row.expires_at.unix_ms())
+        .bind(i64::from(*slides))
+        .bind(row.agent.clone())
+        .bind(row.address.clone())
+        .bind(id_bytes(row.id))
+        .bind(held.newest.to_vec())
+        .bind(row.version.cast_signed() - i64::from(*slides))
+    }
+}
+
 impl SessionRow {
     /// Neither ended nor expired.
     pub fn is_live(&self) -> bool {
@@ -98,7 +140,7 @@ macro_rules! select_session {
     ($rest:literal) => {
         concat!(
             "SELECT s.id, s.created_at, s.expires_at, s.last_seen, s.authenticated_at, s.ended_at, s.agent, s.address, \
-             s.version, s.refresh_sha256, s.refresh_used, ",
+             s.version, s.refresh_sha256, s.refresh_made, ",
             user_columns!(),
             " FROM sessions s JOIN users u ON u.id = s.user_id ",
             $rest
@@ -129,40 +171,17 @@ impl Store {
             .map_err(sql_problem)?;
         row.map(|row| {
             let newest: Vec<u8> = row.get("refresh_sha256");
-            let family = Family::stored(&newest, row.get("refresh_used"));
+            let family = Family::stored(&newest, row.get("refresh_made"));
             Ok((session(&row)?, family.map_err(Problem::internal)?))
         })
         .transpose()
     }
 
-    /// Moves a family on from `held` to `next`, and its session to `row` where that has a newer version;
-    /// `false` when another request was faster, or the session has ended. One statement, and so one commit.
-    pub async fn rotate(
-        &self,
-        row: &SessionRow,
-        held: &Family,
-        next: &Family,
-        changed: bool,
-    ) -> Result<bool, Problem> {
-        let rotated = sqlx::query(
-            "UPDATE sessions SET refresh_sha256 = $1, refresh_used = $2, last_seen = $3, expires_at = $4,
-                version = version + $5, unheard = CASE WHEN $5 = 1 THEN 1 ELSE unheard END, agent = $6, address = $7
-             WHERE id = $8 AND refresh_sha256 = $9 AND ended_at IS NULL AND version = $10",
-        )
-        .bind(next.newest.to_vec())
-        .bind(next.used_json())
-        .bind(row.last_seen.unix_ms())
-        .bind(row.expires_at.unix_ms())
-        .bind(i64::from(changed))
-        .bind(row.agent.as_str())
-        .bind(row.address.as_str())
-        .bind(id_bytes(row.id))
-        .bind(held.newest.to_vec())
-        .bind(row.version.cast_signed() - i64::from(changed))
-        .execute(&self.write)
-        .await
-        .map_err(sql_problem)?;
-        Ok(rotated.rows_affected() == 1)
+    /// Stores a rotation; `false` when another request was faster, or the session has ended. One
+    /// statement, and so one commit.
+    pub async fn rotate(&self, rotation: &Rotation<'_>) -> Result<bool, Problem> {
+        let rotated = rotation.statement().execute(&self.write).await;
+        Ok(rotated.map_err(sql_problem)?.rows_affected() == 1)
     }
 
     /// Slides a live session, unless another request just did. Redis has to hear of it.
@@ -282,6 +301,27 @@ impl Change {
         .await
         .map_err(sql_problem)?;
         Ok(row)
+    }
+
+    /// As [`Store::rotate`].
+    pub async fn rotate(&mut self, rotation: &Rotation<'_>) -> Result<bool, Problem> {
+        let rotated = rotation.statement().execute(self.sql()).await;
+        Ok(rotated.map_err(sql_problem)?.rows_affected() == 1)
+    }
+
+    /// Whether a repeat of a refresh token is to be recorded: none was within `apart_ms`.
+    pub async fn note_repeat(&mut self, id: Uuid, apart_ms: i64) -> Result<bool, Problem> {
+        let now_ms = self.now.unix_ms();
+        let noted = sqlx::query(
+            "UPDATE sessions SET refresh_repeated_at = $1 WHERE id = $2 AND refresh_repeated_at <= $3",
+        )
+        .bind(now_ms)
+        .bind(id_bytes(id))
+        .bind(now_ms - apart_ms)
+        .execute(self.sql())
+        .await
+        .map_err(sql_problem)?;
+        Ok(noted.rows_affected() == 1)
     }
 
     /// Ends one of a person's sessions. Redis has to hear of it. Answers whether it had not ended.

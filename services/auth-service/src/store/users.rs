@@ -15,7 +15,7 @@ use super::{Store, sql_problem};
 pub struct Account {
     /// What others may know.
     pub user: User,
-    /// Argon2id, PHC string format.
+    /// Argon2id, PHC string format; empty while the account has no password.
     pub password_hash: String,
     /// Locks and failures from before are void.
     pub unlocked_at: Timestamp,
@@ -25,6 +25,13 @@ pub struct Account {
     pub totp_pending: Option<Vec<u8>>,
     /// The last time step whose code was taken.
     pub totp_step: i64,
+}
+
+impl Account {
+    /// The hash of its password, where it has one.
+    pub fn password(&self) -> Option<&str> {
+        Some(self.password_hash.as_str()).filter(|hash| !hash.is_empty())
+    }
 }
 
 /// What a sign-in looks at first.
@@ -40,6 +47,7 @@ pub(super) fn user(row: &AnyRow) -> Result<User, Problem> {
     Ok(User {
         id: id_of(row, "user_id")?,
         email: row.get("email"),
+        pending_email: row.get("pending_email"),
         handle: row.get("handle"),
         roles: serde_json::from_str(row.get("roles")).map_err(Problem::internal)?,
         email_verified: row.get::<i64, _>("email_verified") != 0,
@@ -51,7 +59,7 @@ pub(super) fn user(row: &AnyRow) -> Result<User, Problem> {
 /// The account columns under names that a session's columns do not have.
 macro_rules! user_columns {
     () => {
-        "u.id AS user_id, u.email, u.handle, u.roles, u.email_verified, u.created_at AS user_created_at, \
+        "u.id AS user_id, u.email, u.pending_email, u.handle, u.roles, u.email_verified, u.created_at AS user_created_at, \
          CASE WHEN u.totp_secret IS NULL THEN 0 ELSE 1 END AS second_factor"
     };
 }

@@ -151,11 +151,17 @@ async fn guessing_from_everywhere_is_slowed_and_never_touches_a_known_device() {
         .login_from(ADMIN_EMAIL, PASSWORD, address("192.0.2.1"))
         .await;
     let owner: Signed = owner.expect("signed in").into();
-    for network in 1..12 {
+    for network in 1..13 {
         let from = address(&format!("198.51.{network}.1"));
         let guessed = auth.login_from(ADMIN_EMAIL, "not the password", from).await;
         assert_eq!(refused(guessed), "invalid_credentials", "{network}");
     }
+    let spare = auth.login_from(ADMIN_EMAIL, "not the password", address("203.0.113.3"));
+    assert_eq!(
+        refused(spare.await),
+        "invalid_credentials",
+        "its network's own"
+    );
     let from = || address("203.0.113.1");
     let guessed = auth
         .login_from(ADMIN_EMAIL, "not the password", from())

@@ -24,7 +24,7 @@ async fn how_limits_stand_is_told_with_every_answer() {
     let (policy, limit) = told(good.expect("signed in").metadata());
     assert_eq!(
         policy,
-        "\"auth_address\";q=5;w=60, \"auth_account\";q=5;w=60, \"auth_unknown\";q=60;w=3600"
+        "\"auth_address\";q=5;w=60, \"auth_network\";q=50;w=60, \"auth_account\";q=5;w=60, \"auth_unknown\";q=60;w=3600"
     );
     assert!(limit.starts_with("\"auth_address\";r=4;t="), "{limit}");
     let wrong = auth
@@ -40,7 +40,7 @@ async fn how_limits_stand_is_told_with_every_answer() {
     let (policy, limit) = told(taken.expect_err("taken").metadata());
     assert_eq!(
         policy,
-        "\"auth_address\";q=5;w=60, \"register_day\";q=100;w=86400"
+        "\"auth_address\";q=5;w=60, \"auth_network\";q=50;w=60, \"register_day\";q=100;w=86400"
     );
     assert!(limit.starts_with("\"auth_address\";r=2;t="), "{limit}");
     let junk = ConfirmPasswordResetRequest {
@@ -54,13 +54,15 @@ async fn how_limits_stand_is_told_with_every_answer() {
 }
 
 #[tokio::test]
-async fn a_new_address_is_asked_for_as_seldom_as_a_registration() {
+async fn a_new_name_is_asked_for_as_seldom_as_a_registration() {
     let auth = Auth::with(&[FIVE]).await;
     let reader = auth.person("reader").await;
     for _ in 0..5 {
-        let taken = auth.move_to(&reader, ADMIN_EMAIL).await;
-        assert_eq!(refused(taken), "email_taken");
+        let taken = auth.update(&reader, None, Some("admin")).await;
+        assert_eq!(refused(taken), "handle_taken");
     }
+    let sixth = auth.update(&reader, None, Some("free")).await;
+    assert_eq!(refused(sixth), "rate_limited");
     let sixth = auth.move_to(&reader, "free@example.com").await;
     assert_eq!(refused(sixth), "rate_limited");
     assert_eq!(

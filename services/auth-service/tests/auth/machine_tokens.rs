@@ -27,7 +27,7 @@ impl Auth {
         let asked = CreateMachineTokenRequest {
             name: name.to_owned(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            expires_on: expires_on.to_owned(),
+            expires_on: Some(expires_on.to_owned()),
             client: None,
         };
         let request = call(&signed.token, asked);

@@ -8,18 +8,27 @@ use std::{
 
 use rpc::auth::{
     ConfirmPasswordResetRequest, RequestEmailVerificationRequest, RequestPasswordResetRequest,
-    VerifyEmailRequest,
+    VerifyEmailRequest, VerifyEmailResponse,
 };
 use service_kit::Problem;
 use test_kit::{MailServer, Proxy};
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{ADMIN_EMAIL, Auth, answer, by_gateway, call, client, refused};
+use super::{ADMIN_EMAIL, Auth, PASSWORD, Signed, answer, by_gateway, call, client, refused};
 
 pub(super) const NEW_PASSWORD: &str = "another battery, another horse";
 
 /// Mails that wait.
 pub(super) const WAITING: &str = "SELECT COUNT(*) FROM mails";
+
+fn proof(token: &str, password: &str, new_password: &str) -> VerifyEmailRequest {
+    VerifyEmailRequest {
+        token: token.to_owned(),
+        password: password.to_owned(),
+        new_password: new_password.to_owned(),
+        client: Some(client()),
+    }
+}
 
 impl Auth {
     pub(super) async fn ask_reset(&self, email: &str) -> Result<(), Problem> {
@@ -47,12 +56,30 @@ impl Auth {
         super::answer(answer).map(drop)
     }
 
+    /// Proves an address with the password that all have.
     pub(super) async fn verify_email(&self, token: &str) -> Result<(), Problem> {
-        let asked = VerifyEmailRequest {
-            token: token.to_owned(),
-            client: Some(client()),
-        };
-        answer(self.client().verify_email(asked).await).map(drop)
+        self.verify_with(token, PASSWORD, "").await.map(drop)
+    }
+
+    /// Without a session.
+    pub(super) async fn verify_with(
+        &self,
+        token: &str,
+        password: &str,
+        new_password: &str,
+    ) -> Result<VerifyEmailResponse, Problem> {
+        let request = by_gateway(proof(token, password, new_password));
+        answer(self.client().verify_email(request).await)
+    }
+
+    /// With a session.
+    pub(super) async fn verify_signed_in(
+        &self,
+        token: &str,
+        signed: &Signed,
+    ) -> Result<(), Problem> {
+        let request = call(&signed.token, proof(token, "", ""));
+        answer(self.client().verify_email(request).await).map(drop)
     }
 
     pub(super) async fn ask_verification(&self, token: &str) -> Result<(), Problem> {

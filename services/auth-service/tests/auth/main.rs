@@ -2,11 +2,13 @@
 //! on SQLite, and as `auth_on_postgres` on PostgreSQL.
 
 mod accounts;
+mod address_changes;
 mod at_rest;
 mod bad_input;
 mod calls;
 mod enumeration;
 mod files;
+mod first_proof;
 mod inside;
 mod keys;
 mod limits;
@@ -31,6 +33,7 @@ mod second_factor;
 mod second_factor_guarded;
 mod security_events;
 mod sessions;
+mod strangers;
 mod streams;
 mod tokens;
 

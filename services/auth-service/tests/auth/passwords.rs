@@ -14,9 +14,20 @@ const WEAK_HASH: &str = "UPDATE users SET password_hash =
 
 impl Auth {
     async fn change(&self, signed: &Signed, current: &str, new: &str) -> Result<(), Problem> {
+        self.change_keeping(signed, current, new, false).await
+    }
+
+    pub(super) async fn change_keeping(
+        &self,
+        signed: &Signed,
+        current: &str,
+        new: &str,
+        keep_tokens: bool,
+    ) -> Result<(), Problem> {
         let asked = ChangePasswordRequest {
             current_password: current.to_owned(),
             new_password: new.to_owned(),
+            keep_tokens,
             client: None,
         };
         let request = call(&signed.token, asked);

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::{Auth, Signed, email_of, refused};
 
 impl Auth {
-    /// Lets time pass for the used tokens of a session.
+    /// Lets time pass for the successors of a session's tokens.
     pub(super) async fn age_used_tokens(&self, session_id: Uuid, ms: i64) {
         let mut database = self.database().await;
         let id = session_id.as_bytes().to_vec();
-        let used: String = sqlx::query_scalar("SELECT refresh_used FROM sessions WHERE id = $1")
+        let used: String = sqlx::query_scalar("SELECT refresh_made FROM sessions WHERE id = $1")
             .bind(id.clone())
             .fetch_one(&mut database)
             .await
@@ -23,7 +23,7 @@ impl Auth {
             let at_ms = token["at_ms"].as_i64().expect("a moment");
             token["at_ms"] = (at_ms - ms).into();
         }
-        sqlx::query("UPDATE sessions SET refresh_used = $1 WHERE id = $2")
+        sqlx::query("UPDATE sessions SET refresh_made = $1 WHERE id = $2")
             .bind(serde_json::to_string(&used).expect("JSON"))
             .bind(id)
             .execute(&mut database)
@@ -65,14 +65,54 @@ async fn a_refresh_gives_new_tokens_of_the_same_session() {
 }
 
 #[tokio::test]
-async fn the_same_token_gets_the_same_successor_while_that_is_unused() {
+async fn an_answer_that_was_lost_is_made_up_for_by_another_successor() {
     let auth = Auth::start().await;
     let reader = auth.person("reader").await;
-    let next = auth.refreshed(&reader.refresh_token).await;
-    for age_ms in [0, 11_000, 86_400_000] {
+    let lost = auth.refreshed(&reader.refresh_token).await;
+    let again = auth.refreshed(&reader.refresh_token).await;
+    assert_eq!(again.refresh_token, lost.refresh_token, "within the grace");
+    let mut last = again;
+    for age_ms in [10_000, 86_400_000] {
         auth.age_used_tokens(reader.session_id, age_ms).await;
-        let again = auth.refreshed(&reader.refresh_token).await;
-        assert_eq!(again.refresh_token, next.refresh_token, "{age_ms}");
+        let beside = auth.refreshed(&reader.refresh_token).await;
+        assert_ne!(beside.refresh_token, last.refresh_token, "{age_ms}");
+        last = beside;
+    }
+    auth.refreshed(&last.refresh_token).await;
+    let events = auth.events(&reader.token, "refresh_repeated").await;
+    assert_eq!(events.len(), 1, "at most one an hour: {events:?}");
+    auth.sql("UPDATE sessions SET refresh_repeated_at = refresh_repeated_at - 3600000")
+        .await;
+    auth.age_used_tokens(reader.session_id, 10_000).await;
+    auth.refreshed(&last.refresh_token).await;
+    let events = auth.events(&reader.token, "refresh_repeated").await;
+    assert_eq!(events.len(), 2, "{events:?}");
+}
+
+/// The thief copies each token that the owner has just used, waits out the grace, and refreshes.
+#[tokio::test]
+async fn a_thief_one_step_behind_is_found_when_the_second_of_the_two_comes() {
+    for owner_comes_first in [true, false] {
+        let auth = Auth::start().await;
+        let owner = auth.person("reader").await;
+        let watcher = auth.sign_in(&email_of("reader")).await;
+        let owners = auth.refreshed(&owner.refresh_token).await;
+        auth.age_used_tokens(owner.session_id, 11_500).await;
+        let thiefs = auth.refreshed(&owner.refresh_token).await;
+        assert_ne!(owners.refresh_token, thiefs.refresh_token);
+        let (first, second) = match owner_comes_first {
+            true => (&owners, &thiefs),
+            false => (&thiefs, &owners),
+        };
+        let next = auth.refreshed(&first.refresh_token).await;
+        let found = auth.refresh(&second.refresh_token).await;
+        assert_eq!(refused(found), "token_reused");
+        for token in [&next.refresh_token, &owner.refresh_token] {
+            assert_eq!(refused(auth.refresh(token).await), "session_ended");
+        }
+        assert_eq!(refused(auth.check(&thiefs.token).await), "session_ended");
+        let events = auth.events(&watcher.token, "token_reused").await;
+        assert_eq!(events.len(), 1, "{events:?}");
     }
 }
 

@@ -91,10 +91,20 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// What the contract says of one family.
+#[derive(Default)]
 struct Family {
-    /// Every token in its order, and when it was used.
-    tokens: Vec<(String, Option<i64>)>,
+    tokens: Vec<Token>,
     now_ms: i64,
+}
+
+/// A token that was given out.
+struct Token {
+    text: String,
+    made_ms: i64,
+    used: bool,
+    /// The tokens given out for it, the latest last.
+    successors: Vec<usize>,
+    follows: Option<usize>,
 }
 
 enum Expected {
@@ -104,16 +114,47 @@ enum Expected {
 }
 
 impl Family {
-    fn expects(&self, token: &str) -> Expected {
-        let at = self.tokens.iter().position(|(held, _)| held == token);
-        let at = at.expect("it was given out");
-        let Some(used_ms) = self.tokens[at].1 else {
-            return Expected::New;
+    fn index(&self, text: &str) -> Option<usize> {
+        self.tokens.iter().position(|token| token.text == text)
+    }
+
+    fn used_successor(&self, at: usize) -> Option<usize> {
+        let mut successors = self.tokens[at].successors.iter().copied();
+        successors.find(|successor| self.tokens[*successor].used)
+    }
+
+    fn expects(&self, at: usize) -> Expected {
+        let token = &self.tokens[at];
+        let Some(latest) = token.successors.last().copied() else {
+            let rival = token.follows.and_then(|parent| self.used_successor(parent));
+            return match rival {
+                Some(_) => Expected::Theft,
+                None => Expected::New,
+            };
         };
-        let (successor, successor_used) = &self.tokens[at + 1];
-        match successor_used.is_none() || self.now_ms - used_ms < GRACE_MS {
-            true => Expected::Again(successor.clone()),
-            false => Expected::Theft,
+        let is_fresh = self.now_ms - self.tokens[latest].made_ms < GRACE_MS;
+        match self.used_successor(at) {
+            used if is_fresh => {
+                let successor = used.unwrap_or(latest);
+                Expected::Again(self.tokens[successor].text.clone())
+            }
+            Some(_) => Expected::Theft,
+            None => Expected::New,
+        }
+    }
+
+    fn give(&mut self, text: String, for_token: Option<usize>) {
+        let at = self.tokens.len();
+        self.tokens.push(Token {
+            text,
+            made_ms: self.now_ms,
+            used: false,
+            successors: Vec::new(),
+            follows: for_token,
+        });
+        if let Some(parent) = for_token {
+            self.tokens[parent].used = true;
+            self.tokens[parent].successors.push(at);
         }
     }
 }
@@ -127,21 +168,19 @@ async fn play(auth: &Auth, steps: Vec<Step>) -> Result<(), TestCaseError> {
         vec![first.clone()],
         vec![first.clone()],
     ];
-    let mut family = Family {
-        tokens: vec![(first, None)],
-        now_ms: 0,
-    };
+    let mut family = Family::default();
+    family.give(first, None);
     for step in steps {
         family.now_ms += step.wait_ms;
         auth.age_used_tokens(signed.session_id, step.wait_ms).await;
         let purse = &mut purses[step.who];
         let token = purse[purse.len().saturating_sub(1 + step.back)].clone();
+        let at = family.index(&token).expect("it was given out");
         let answer = auth.refresh(&token).await;
-        let successor = match (family.expects(&token), answer) {
+        let successor = match (family.expects(at), answer) {
             (Expected::New, Ok(given)) => {
-                let now_ms = family.now_ms;
-                family.tokens.last_mut().expect("a token").1 = Some(now_ms);
-                family.tokens.push((given.refresh_token.clone(), None));
+                prop_assert_eq!(family.index(&given.refresh_token), None);
+                family.give(given.refresh_token.clone(), Some(at));
                 given.refresh_token
             }
             (Expected::Again(successor), Ok(given)) => {
@@ -150,7 +189,7 @@ async fn play(auth: &Auth, steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             (Expected::Theft, Err(refusal)) => {
                 prop_assert_eq!(refusal.code.name(), "token_reused");
-                let newest = &family.tokens.last().expect("a token").0;
+                let newest = &family.tokens.last().expect("a token").text;
                 prop_assert_eq!(refused(auth.refresh(newest).await), "session_ended");
                 return Ok(());
             }

@@ -14,7 +14,12 @@ impl Auth {
         answer(self.client().list_users(call(token, asked)).await)
     }
 
-    async fn set_roles(&self, token: &str, id: &str, roles: &[&str]) -> Result<User, Problem> {
+    pub(super) async fn set_roles(
+        &self,
+        token: &str,
+        id: &str,
+        roles: &[&str],
+    ) -> Result<User, Problem> {
         let asked = SetUserRolesRequest {
             user_id: id.to_owned(),
             roles: roles.iter().map(|role| (*role).to_owned()).collect(),

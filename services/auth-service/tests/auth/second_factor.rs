@@ -1,15 +1,18 @@
 //! The second factor: set up, asked for at each sign-in, each code good once.
 
 use futures_util::future::join_all;
-use rpc::auth::{
-    BeginTotpRequest, BeginTotpResponse, Client, CompleteSecondFactorRequest, ConfirmTotpRequest,
-    RemoveTotpRequest, login_response::Outcome,
+use rpc::{
+    auth::{
+        BeginTotpRequest, BeginTotpResponse, Client, CompleteSecondFactorRequest,
+        ConfirmTotpRequest, LoginResponse, RemoveTotpRequest, login_response::Outcome,
+    },
+    tonic::{Response, Status},
 };
 use service_kit::Problem;
 use test_kit::MailServer;
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::{Auth, PASSWORD, Signed, answer, by_gateway, call, client, email_of, refused};
+use super::{Auth, PASSWORD, Signed, address, answer, by_gateway, call, client, email_of, refused};
 
 /// A second factor that is on.
 pub(super) struct Factor {
@@ -24,6 +27,17 @@ pub(super) fn code(secret: &str, steps: i64) -> String {
     let totp = TOTP::new_unchecked(Algorithm::SHA1, 6, 0, 30, secret, None, String::new());
     let now_s = redis_contracts::Timestamp::now().unix_ms() / 1000;
     totp.generate((now_s + 30 * steps).unsigned_abs())
+}
+
+/// The challenge that a sign-in is answered with.
+pub(super) fn challenge(answer: Result<Response<LoginResponse>, Status>) -> String {
+    match answer.expect("an answer").into_inner().outcome {
+        Some(Outcome::SecondFactor(asked)) => {
+            assert_eq!(asked.expires_in, 300);
+            asked.challenge
+        }
+        other => panic!("a second step is asked for: {other:?}"),
+    }
 }
 
 impl Auth {
@@ -69,14 +83,11 @@ impl Auth {
 
     /// The challenge of a sign-in.
     pub(super) async fn first_step(&self, email: &str) -> String {
-        let answer = self.raw_login(email, PASSWORD, client()).await;
-        match answer.expect("an answer").into_inner().outcome {
-            Some(Outcome::SecondFactor(asked)) => {
-                assert_eq!(asked.expires_in, 300);
-                asked.challenge
-            }
-            other => panic!("a second step is asked for: {other:?}"),
-        }
+        self.first_step_with(email, PASSWORD).await
+    }
+
+    pub(super) async fn first_step_with(&self, email: &str, password: &str) -> String {
+        challenge(self.raw_login(email, password, client()).await)
     }
 
     pub(super) async fn second_step(&self, challenge: &str, code: &str) -> Result<Signed, Problem> {
@@ -153,7 +164,7 @@ async fn one_code_makes_one_session_however_many_present_it_at_once() {
     let email = email_of("reader");
     let challenges = [auth.first_step(&email).await, auth.first_step(&email).await];
     let now = code(&factor.secret, 0);
-    let tried = (0..20).map(|at: usize| auth.second_step(&challenges[at % 2], &now));
+    let tried = (0..8).map(|at: usize| auth.second_step(&challenges[at % 2], &now));
     let (signed_in, refusals): (Vec<_>, Vec<_>) =
         join_all(tried).await.into_iter().partition(Result::is_ok);
     assert_eq!(signed_in.len(), 1);
@@ -244,4 +255,53 @@ async fn a_challenge_waits_for_five_minutes() {
         .await;
     let late = auth.second_step(&challenge, &code(&factor.secret, 0)).await;
     assert_eq!(refused(late), "invalid_credentials");
+}
+
+/// Somebody who has the password and no code.
+#[tokio::test]
+async fn codes_are_guessed_five_a_challenge_and_thirty_a_day_and_the_owner_is_written_to() {
+    let inbox = MailServer::start().await;
+    let auth = Auth::with(&[("mail.url", &inbox.url())]).await;
+    let reader = auth.person("reader").await;
+    let email = email_of("reader");
+    let factor = auth.set_up(&reader).await;
+    let mut guesses = 0;
+    let mut network = 0;
+    let refusal = 'day: loop {
+        network += 1;
+        let from = || address(&format!("10.0.{network}.7"));
+        let challenge = auth.first_step(&email).await;
+        for number in 0..=5 {
+            let guess = format!("{:06}", network * 10 + number);
+            let tried = auth.second_step_from(&challenge, &guess, from()).await;
+            let refusal = tried.expect_err("wrong");
+            match (number, refusal.code.name()) {
+                (0..5, "invalid_credentials") => guesses += 1,
+                (5, "invalid_credentials" | "account_locked") => {}
+                (_, "rate_limited") => break 'day refusal,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(guesses <= 30, "{guesses}");
+        let now = code(&factor.secret, 0);
+        let late = auth.second_step_from(&challenge, &now, address("10.9.9.9"));
+        assert_eq!(refused(late.await), "invalid_credentials", "it is used up");
+    };
+    assert!((25..=30).contains(&guesses), "{guesses}");
+    assert!(refusal.retry_after.is_some());
+    let known = Client {
+        device: reader.device.clone(),
+        ..client()
+    };
+    let challenge = auth.first_step(&email).await;
+    let now = code(&factor.secret, 0);
+    auth.second_step_from(&challenge, &now, known)
+        .await
+        .expect("known devices go on");
+    auth.until_number(super::mail::WAITING, 0).await;
+    let letters = inbox.mails();
+    let told = letters
+        .iter()
+        .filter(|mail| mail.data.contains("Somebody has your password"));
+    assert_eq!(told.count(), 1, "one a day");
 }

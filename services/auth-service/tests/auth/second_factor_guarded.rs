@@ -42,6 +42,7 @@ impl Auth {
             current_password: PASSWORD.to_owned(),
             new_password: new.to_owned(),
             client: Some(client()),
+            ..ChangePasswordRequest::default()
         };
         let mut request = by_gateway(asked);
         let bearer = format!("Bearer {}", signed.token).parse();
@@ -160,6 +161,10 @@ async fn wrong_codes_lock_as_wrong_passwords_do() {
         device: reader.device.clone(),
         ..client()
     };
+    let used_up = auth.second_step_from(&challenge, &now, known.clone()).await;
+    assert_eq!(refused(used_up), "invalid_credentials");
+    let again = auth.raw_login(&email, PASSWORD, known.clone()).await;
+    let challenge = super::second_factor::challenge(again);
     let owner = auth.second_step_from(&challenge, &now, known).await;
     owner.expect("the owner's device is another origin");
 }

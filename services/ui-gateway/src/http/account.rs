@@ -9,13 +9,15 @@ use rpc::{
 
 use super::{Signed, call::Call, reply::Answer, sessions};
 
-/// A person; for another address, recently signed in.
+/// A person; for another address, with their password, and code where there is one.
 pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
     let client = call.client();
     let message = call
         .patch(|body| UpdateMeRequest {
             email: body.optional_text("email"),
             handle: body.optional_text("handle"),
+            current_password: body.optional_text("current_password").unwrap_or_default(),
+            code: body.optional_text("code").unwrap_or_default(),
             client,
         })
         .await?;

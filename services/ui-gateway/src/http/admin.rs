@@ -5,8 +5,8 @@ use redis_contracts::{Timestamp, resource::User};
 use rpc::{
     Malformed,
     auth::{
-        EndUserSessionsRequest, ListUsersRequest, RotateKeysRequest, SetUserRolesRequest,
-        UnlockUserRequest,
+        EndUserSessionsRequest, ListUsersRequest, RemoveUserTotpRequest, RotateKeysRequest,
+        SetUserRolesRequest, UnlockUserRequest,
     },
 };
 use serde::Serialize;
@@ -58,7 +58,7 @@ pub(super) async fn change_user(signed: Signed, mut call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(user))
 }
 
-/// Admins. Lifts all locks of the account.
+/// Admins. Lifts all locks and limits of the account.
 pub(super) async fn unlock(signed: Signed, mut call: Call) -> Answer {
     let user_id = call.id("account")?;
     call.no_fields().await?;
@@ -68,6 +68,19 @@ pub(super) async fn unlock(signed: Signed, mut call: Call) -> Answer {
     }));
     let mut auth = call.state.upstream.auth.clone();
     auth.unlock_user(request).await?;
+    done()
+}
+
+/// Admins in person, recently. For somebody who has lost their codes.
+pub(super) async fn remove_totp(signed: Signed, call: Call) -> Answer {
+    signed.require_person()?;
+    let user_id = call.id("account")?;
+    let request = call.vouched(signed.call(RemoveUserTotpRequest {
+        user_id,
+        client: call.client(),
+    }));
+    let mut auth = call.state.upstream.auth.clone();
+    auth.remove_user_totp(request).await?;
     done()
 }
 

@@ -2,17 +2,24 @@
 
 use actix_web::{HttpMessage, HttpResponse};
 use redis_contracts::limits::{
-    API, AUTH_ADDRESS, Counts, MAIL_DAY, MAIL_MONTH, Policy, REGISTER_DAY,
+    API, AUTH_ADDRESS, AUTH_NETWORK, Counts, MAIL_DAY, MAIL_MONTH, Policy, REGISTER_DAY,
 };
 use serde::Serialize;
-use service_kit::limits::{Asked, Standing, Told, address_subject};
+use service_kit::limits::{Asked, Standing, Told, address_subject, wide_network};
 use tonic::metadata::MetadataMap;
 
 use super::{Signed, call::Call, reply::Answer};
 use crate::limits::Subject;
 
 /// What concerns whoever calls: by who they are, and by where they call from.
-const SHOWN: [&Policy; 5] = [API, AUTH_ADDRESS, MAIL_DAY, MAIL_MONTH, REGISTER_DAY];
+const SHOWN: [&Policy; 6] = [
+    API,
+    AUTH_ADDRESS,
+    AUTH_NETWORK,
+    MAIL_DAY,
+    MAIL_MONTH,
+    REGISTER_DAY,
+];
 
 #[derive(Serialize)]
 struct Limits {
@@ -36,8 +43,9 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
     let asked = SHOWN.iter().filter_map(|policy| match policy.counts {
         Counts::Person => Some(Asked::of(policy, subject.to_string())),
         Counts::Address => Some(Asked::of(policy, address_subject(address?))),
+        Counts::Network => Some(Asked::of(policy, wide_network(address?))),
         // How an account is counted is auth-service's own.
-        Counts::AccountFromOrigin | Counts::Account => None,
+        Counts::AccountFromOrigin | Counts::AccountFromNetwork | Counts::Account => None,
     });
     let asked: Vec<_> = asked.collect();
     let verdict = call.state.limits.limiter().admit(None, &asked, 0).await;

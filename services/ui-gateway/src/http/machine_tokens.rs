@@ -90,12 +90,12 @@ pub(super) async fn revoke(signed: Signed, call: Call) -> Answer {
 }
 
 /// An empty text means never in the service; here null does, and an empty text is no day.
-fn expires_on(body: &mut Fields) -> String {
-    let day = body.text_or_null("expires_on");
+fn expires_on(body: &mut Fields) -> Option<String> {
+    let day = body.nullable_text("expires_on")?;
     if day.as_deref() == Some("") {
         body.refuse("expires_on", "expected a day such as 2026-01-31, or null");
     }
-    day.unwrap_or_default()
+    Some(day.unwrap_or_default())
 }
 
 impl TryFrom<auth::MachineToken> for MachineToken {

@@ -121,6 +121,17 @@ fn shown(request: &HttpRequest) -> Result<(&Data<State>, SharedContext, Credenti
     Ok((state, context, credential))
 }
 
+/// The token of who may be signed in, on a route where nobody has to be.
+pub(super) fn shown_token(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let is_shown =
+        request.headers().contains_key(AUTHORIZATION) || request.cookie(ACCESS_COOKIE).is_some();
+    if !is_shown {
+        return Ok(None);
+    }
+    let (_, _, credential) = shown(request)?;
+    Ok(Some(credential.token().to_owned()))
+}
+
 /// What the server puts around every handler.
 pub(super) fn surroundings(
     request: &HttpRequest,

@@ -155,6 +155,7 @@ fn record(version: u64) -> SessionRecord {
             handle: "reader".to_owned(),
             roles: vec!["user".to_owned()],
             email_verified: false,
+            pending_email: None,
             second_factor: false,
             created_at: now,
         },

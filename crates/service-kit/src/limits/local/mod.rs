@@ -136,6 +136,17 @@ impl<C: Clock + Clone> Local<C> {
         }
     }
 
+    /// Gives back one of each.
+    pub(super) fn give_back(&mut self, limits: &[Limit]) {
+        for limit in limits {
+            let subject = self.subject(limit);
+            match limit.measure {
+                Measure::Rate(window) => self.rates.give_back(limit, window, subject),
+                Measure::Quota(ends) => self.quotas.give_back(ends, subject),
+            }
+        }
+    }
+
     /// Counts a wrong password; whether this one locked.
     pub(super) fn record_failure(&mut self, lock: &Lock, hash: &str, now: Timestamp) -> bool {
         let hash = self.hasher.hash_one(hash);

@@ -61,6 +61,12 @@ impl Quotas {
         ruled
     }
 
+    /// Gives one back.
+    pub(super) fn give_back(&mut self, ends: Timestamp, key: u64) {
+        let count = self.used(key, ends).saturating_sub(1);
+        self.0.insert(key, Used { ends, count });
+    }
+
     fn used(&self, key: u64, ends: Timestamp) -> u64 {
         let held = self.0.get(&key).filter(|used| used.ends == ends);
         held.map_or(0, |used| used.count)

@@ -30,13 +30,36 @@ impl<C: Clock + Clone> Rates<C> {
     /// What would be; takes nothing.
     pub(super) fn look(&mut self, limit: &Limit, window: Duration, key: u64, cost: u64) -> Ruled {
         let rate = self.rate(limit, window);
-        rate.rule(limit, window, cost, |cost| rate.wait(key, cost, false), key)
+        rate.rule(
+            limit,
+            window,
+            cost,
+            |cost| rate.wait(key, cost, Change::None),
+            key,
+        )
     }
 
     /// Takes it, where it is admitted.
     pub(super) fn take(&mut self, limit: &Limit, window: Duration, key: u64, cost: u64) -> Ruled {
         let rate = self.rate(limit, window);
-        rate.rule(limit, window, cost, |cost| rate.wait(key, cost, true), key)
+        rate.rule(
+            limit,
+            window,
+            cost,
+            |cost| rate.wait(key, cost, Change::Take),
+            key,
+        )
+    }
+
+    /// Gives one back.
+    pub(super) fn give_back(&mut self, limit: &Limit, window: Duration, key: u64) {
+        let each = quota(limit.allows, window).replenish_interval();
+        let change = Change::GiveBack(each);
+        // What it answers is about nobody.
+        let _ = self
+            .rate(limit, window)
+            .0
+            .check_key(&Question { key, change });
     }
 
     fn rate(&mut self, limit: &Limit, window: Duration) -> &Rate<C> {
@@ -49,11 +72,21 @@ impl<C: Clock + Clone> Rates<C> {
 /// One policy.
 struct Rate<C: Clock>(RateLimiter<Question, States, C, StateInformationMiddleware>);
 
-/// Whom it is about, and whether what is taken is kept.
+/// Whom it is about, and what becomes of what is held of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Question {
     key: u64,
-    keeps: bool,
+    change: Change,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Change {
+    /// Nothing: it is only looked at.
+    None,
+    /// What is asked for is taken.
+    Take,
+    /// The arrival time is earlier by this.
+    GiveBack(Duration),
 }
 
 impl<C: Clock> Rate<C> {
@@ -86,14 +119,14 @@ impl<C: Clock> Rate<C> {
             wait: match refused_for {
                 Some(wait) => wait,
                 None if left > 0 => Duration::ZERO,
-                None => self.wait(key, ONE, false).unwrap_or_default(),
+                None => self.wait(key, ONE, Change::None).unwrap_or_default(),
             },
         }
     }
 
     /// How long to wait for so many; `None` when they are there.
-    fn wait(&self, key: u64, cost: NonZero<u32>, keeps: bool) -> Option<Duration> {
-        match self.0.check_key_n(&Question { key, keeps }, cost) {
+    fn wait(&self, key: u64, cost: NonZero<u32>, change: Change) -> Option<Duration> {
+        match self.0.check_key_n(&Question { key, change }, cost) {
             Ok(Ok(_)) => None,
             Ok(Err(until)) => Some(until.wait_time_from(self.0.clock().now())),
             // The quota was made smaller than what is allowed; see `quota`.
@@ -102,7 +135,10 @@ impl<C: Clock> Rate<C> {
     }
 
     fn left(&self, key: u64) -> u64 {
-        let question = Question { key, keeps: false };
+        let question = Question {
+            key,
+            change: Change::None,
+        };
         match self.0.check_key(&question) {
             Ok(after) => u64::from(after.remaining_burst_capacity()) + 1,
             Err(_) => 0,
@@ -137,11 +173,21 @@ impl StateStore for States {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        let mut held = self.0.borrow_mut();
-        let (answer, state) = decide(held.get(&question.key).copied())?;
-        if question.keeps {
-            held.insert(question.key, state);
+        let mut states = self.0.borrow_mut();
+        let held = states.get(&question.key).copied();
+        match question.change {
+            Change::None => decide(held).map(|(answer, _)| answer),
+            Change::Take => {
+                let (answer, state) = decide(held)?;
+                states.insert(question.key, state);
+                Ok(answer)
+            }
+            Change::GiveBack(each) => {
+                if let Some(arrival) = held {
+                    states.insert(question.key, arrival.saturating_sub(each.into()));
+                }
+                decide(None).map(|(answer, _)| answer)
+            }
         }
-        Ok(answer)
     }
 }

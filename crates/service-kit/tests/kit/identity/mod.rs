@@ -153,6 +153,7 @@ fn session() -> SessionRecord {
             handle: "reader".to_owned(),
             roles: vec!["user".to_owned()],
             email_verified: true,
+            pending_email: None,
             second_factor: false,
             created_at: now,
         },

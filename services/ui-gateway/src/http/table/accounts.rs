@@ -11,8 +11,11 @@ pub(super) fn own_account() -> Vec<Path> {
         path("/api/me")
             .get(signed_in("The caller and their session", me::read))
             .patch(
-                person("Changes the caller's address or handle", account::change)
-                    .takes(&["email?", "handle?"]),
+                person(
+                    "Changes the caller's handle, or asks to change their address",
+                    account::change,
+                )
+                .takes(&["email?", "handle?", "current_password?", "code?"]),
             )
             .delete(person(
                 "Deletes the caller's account; projects, conversations and the learning profile stay",
@@ -71,7 +74,7 @@ pub(super) fn signing_in() -> Vec<Path> {
         ),
         path("/api/auth/password-reset/confirm").post(
             anyone(
-                "Sets a new password and ends all sessions",
+                "Sets a new password and ends all sessions and machine tokens",
                 passwords::confirm_reset,
             )
             .takes(&["token", "new_password"])
@@ -79,8 +82,16 @@ pub(super) fn signing_in() -> Vec<Path> {
         ),
         path("/api/auth/verify-email").post(
             anyone("Proves an address", passwords::verify_email)
-                .takes(&["token"])
+                .takes(&["token", "password?", "new_password?"])
                 .answers(&[204]),
+        ),
+        path("/api/auth/email/undo").post(
+            anyone(
+                "Brings an old address back and ends all that opens the account",
+                passwords::undo_email_change,
+            )
+            .takes(&["token"])
+            .answers(&[204]),
         ),
     ]
 }
@@ -100,17 +111,17 @@ pub(super) fn own_sessions() -> Vec<Path> {
                 sessions::list,
             ))
             .delete(person(
-                "Ends all sessions but this one",
+                "Ends all sessions but this one, and all machine tokens",
                 sessions::end_others,
             )),
         path("/api/auth/sessions/{id}")
             .delete(person("Ends one of the caller's sessions", sessions::end)),
         path("/api/auth/password").post(
             person(
-                "Changes the caller's password and ends their other sessions",
+                "Changes the caller's password and ends their other sessions and machine tokens",
                 passwords::change,
             )
-            .takes(&["current_password", "new_password"])
+            .takes(&["current_password", "new_password", "keep_tokens?:flag"])
             .answers(&[204]),
         ),
         path("/api/auth/verify-email/request").post(

@@ -30,8 +30,13 @@ pub(super) fn admins() -> Vec<Path> {
         path("/api/admin/users/{id}").patch(
             admin("Replaces an account's roles", accounts::change_user).takes(&["roles:texts"]),
         ),
-        path("/api/admin/users/{id}/unlock")
-            .post(admin("Lifts all locks of an account", accounts::unlock).answers(&[204])),
+        path("/api/admin/users/{id}/unlock").post(
+            admin("Lifts all locks and limits of an account", accounts::unlock).answers(&[204]),
+        ),
+        path("/api/admin/users/{id}/totp").delete(admin(
+            "Turns the second factor of an account off",
+            accounts::remove_totp,
+        )),
         path("/api/admin/users/{id}/sessions").delete(admin(
             "Ends all sessions and machine tokens of an account",
             accounts::end_sessions,

@@ -72,6 +72,7 @@ pub(super) fn user() -> User {
         handle: "ada".to_owned(),
         roles: vec!["user".to_owned()],
         email_verified: true,
+        pending_email: None,
         second_factor: false,
         created_at: Some(rpc::timestamp(redis_contracts::Timestamp::now())),
     }
