@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use redis_access::{LinkState, LinkWatch};
 use rpc::{ai, auth, learning, project};
-use service_kit::{Context, Stage, health::Need};
+use service_kit::{Context, Stage, health::Need, identity::GatewayCredential};
 use tokio::sync::watch;
-use tonic::{Response, Status};
+use tonic::{Request, Response, Status};
 
 use crate::upstream::Upstream;
 
@@ -82,6 +82,7 @@ fn is_up(link: &LinkWatch) -> bool {
 pub(crate) fn watch(
     context: &mut Context,
     upstream: &Upstream,
+    credential: GatewayCredential,
     cache: LinkWatch,
     streams: LinkWatch,
 ) -> Platform {
@@ -92,7 +93,7 @@ pub(crate) fn watch(
         .supervisor
         .spawn(Stage::Workers, "platform-health", async move {
             loop {
-                let word = ask(&upstream).await;
+                let word = ask(&upstream, &credential).await;
                 let wait = if word.is_whole() {
                     ASK_EVERY
                 } else {
@@ -115,11 +116,13 @@ pub(crate) fn watch(
     }
 }
 
-async fn ask(upstream: &Upstream) -> Word {
+async fn ask(upstream: &Upstream, credential: &GatewayCredential) -> Word {
+    let mut of_auth = Request::new(auth::GetStatusRequest {});
+    credential.show(of_auth.metadata_mut());
     let (mut auth, mut projects) = (upstream.auth.clone(), upstream.projects.clone());
     let (mut learning, mut ai) = (upstream.learning.clone(), upstream.ai.clone());
     let (auth, project, learning, ai) = tokio::join!(
-        said(auth.get_status(auth::GetStatusRequest {})),
+        said(auth.get_status(of_auth)),
         said(projects.get_status(project::GetStatusRequest {})),
         said(learning.get_status(learning::GetStatusRequest {})),
         said(ai.get_status(ai::GetStatusRequest {})),

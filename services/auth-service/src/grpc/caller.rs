@@ -3,7 +3,7 @@
 
 use redis_contracts::{Timestamp, keys::Scope, resource::User};
 use service_kit::{Code, Problem, identity::bearer};
-use tonic::metadata::MetadataMap;
+use tonic::{Request, metadata::MetadataMap};
 
 use super::Accounts;
 use crate::{
@@ -64,9 +64,10 @@ impl Accounts {
 
     /// The caller, or 401. A socket outlives the access token it was opened with: when the gateway asks
     /// on its behalf, a token that has expired still names its session, which counts.
-    pub(super) async fn socket_caller(&self, metadata: &MetadataMap) -> Result<Caller, Problem> {
+    pub(super) async fn socket_caller<T>(&self, request: &Request<T>) -> Result<Caller, Problem> {
+        let metadata = request.metadata();
         let token = bearer(metadata)?;
-        if token.starts_with(machine_token::PREFIX) || !self.gateway.is_shown(metadata) {
+        if token.starts_with(machine_token::PREFIX) || !self.gateway.is_shown(request) {
             return self.live_caller(metadata).await;
         }
         let claims = self.tokens.verify_expired(token)?;

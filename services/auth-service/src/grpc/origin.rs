@@ -48,7 +48,7 @@ impl Origin {
     ) -> Self {
         let client = client.unwrap_or_default();
         let peer = request.remote_addr().map(|addr| addr.ip());
-        let address = match gateway.is_shown(request.metadata()) {
+        let address = match gateway.is_shown(request) {
             true => client.address.parse().ok(),
             false => peer,
         };

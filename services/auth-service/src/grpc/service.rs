@@ -183,7 +183,7 @@ impl AuthService for Accounts {
         &self,
         request: Request<api::CheckSessionRequest>,
     ) -> Answer<api::CheckSessionResponse> {
-        let caller = self.socket_caller(request.metadata()).await?;
+        let caller = self.socket_caller(&request).await?;
         self.copies.restore(caller.copied()).await;
         Ok(Response::new(api::CheckSessionResponse {
             access_token: self.token_to_go_on(request.metadata(), &caller)?,
@@ -406,11 +406,12 @@ impl AuthService for Accounts {
         }))
     }
 
-    /// Anyone.
+    /// Anyone. A gateway asks every second, and so is known by what it shows.
     async fn get_status(
         &self,
-        _request: Request<api::GetStatusRequest>,
+        request: Request<api::GetStatusRequest>,
     ) -> Answer<api::GetStatusResponse> {
+        self.gateway.is_shown(&request);
         Ok(Response::new(api::GetStatusResponse {
             version: crate::SERVICE.version.to_owned(),
             database_ok: self.database.is_ok(),

@@ -9,6 +9,7 @@ mod calls;
 mod enumeration;
 mod files;
 mod first_proof;
+mod gateway;
 mod inside;
 mod keys;
 mod limits;
