@@ -78,6 +78,12 @@ PYTHON
     [ $status = 0 ] && redis_is_new_enough "$1"
 }
 
+need_redis_cli() {
+    has redis-cli || apt_install redis-tools || { has brew && brew install --quiet redis >&2; }
+    has redis-cli || fail "redis-cli is needed for the tests and could not be installed." \
+        "Install it by hand (apt-get install redis-tools, brew install redis)."
+}
+
 # Sets POSTGRES_BIN, the folder of initdb and postgres: PATH, else where Debian or brew put them.
 find_postgres() {
     local candidate

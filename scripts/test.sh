@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 need_rust
 need_redis
+need_redis_cli
 need_postgres
 need_node
 need_chromium

@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::manifest::Instance;
+
 /// The largest port offset: the highest port of the platform stays below 65,536.
 const LARGEST_OFFSET: i64 = 15_000;
 
@@ -107,6 +109,17 @@ Examples:
         #[command(subcommand)]
         command: DlqCommand,
     },
+    /// redis-cli on a Redis that `up` started, as a user who reads; with --write as one who writes
+    #[command(after_help = "\
+Examples:
+  devmentor redis streams
+  devmentor redis streams XRANGE dlq:user:feedback - +
+  devmentor redis cache --scan --pattern 'session:*'
+  devmentor redis streams --write XADD user:feedback '*' event '{}'
+  devmentor --data-dir /tmp/second --port-offset 100 redis streams INFO memory
+
+Options of devmentor stand before the command of Redis. The exit code is redis-cli's.")]
+    Redis(RedisOptions),
     /// Goes the whole way as a new person: sign up, project, live event, mentor, rating, profile, and away again; exit 1 names the step that failed
     #[command(
         after_help = "Examples:\n  devmentor smoke\n  devmentor smoke --url https://mentor.example.org --json"
@@ -157,6 +170,20 @@ pub(crate) struct UpOptions {
     /// Makes a first project that teaches the product, in an empty data directory
     #[arg(long)]
     pub(crate) tour: bool,
+}
+
+/// Options of `redis`.
+#[derive(Args)]
+pub(crate) struct RedisOptions {
+    /// Which of the two
+    #[arg(value_name = "cache|streams", hide_possible_values = true)]
+    pub(crate) instance: Instance,
+    /// May write
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// A command with its arguments, or options of redis-cli; none: a prompt
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// What to do with dead letters.

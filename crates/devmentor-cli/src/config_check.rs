@@ -13,8 +13,7 @@ pub(crate) fn run(as_json: bool) -> anyhow::Result<ExitCode> {
     let environment = config::process_environment();
     let mut faults = BTreeMap::<String, Vec<&str>>::new();
     for entry in &manifest.services {
-        let file = entry.settings_file(&root);
-        if let Err(fault) = config::load_for(&entry.service(), file.as_deref(), &environment) {
+        if let Err(fault) = entry.settings(&root, &environment) {
             faults
                 .entry(fault.to_string())
                 .or_default()

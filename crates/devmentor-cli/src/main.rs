@@ -7,9 +7,11 @@ mod arguments;
 mod auth;
 mod config_check;
 mod dlq;
+mod generated;
 mod import;
 mod manifest;
 mod output;
+mod redis;
 mod smoke;
 mod status;
 mod streams;
@@ -56,6 +58,7 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
             dlq::run(&api()?, command, global.json).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Redis(options) => redis::run(global, &options),
         Command::Smoke => smoke::run(&api()?, global.json).await,
         Command::Config {
             command: ConfigCommand::Check,

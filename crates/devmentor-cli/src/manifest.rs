@@ -7,8 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
+use clap::ValueEnum;
 use serde::Deserialize;
-use service_kit::Service;
+use service_kit::{
+    Service, Settings,
+    config::{self, ConfigFault, Environment},
+};
 
 const FILE: &str = "deploy/manifest.yml";
 
@@ -35,10 +39,12 @@ pub(crate) struct RedisEntry {
 }
 
 /// Which of the two.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Instance {
+    /// Sessions, limits, locks
     Cache,
+    /// Streams and profiles
     Streams,
 }
 
@@ -106,6 +112,13 @@ impl Manifest {
             .collect()
     }
 
+    /// One of the two Redis.
+    pub(crate) fn redis_of(&self, instance: Instance) -> anyhow::Result<&RedisEntry> {
+        let mut entries = self.redis.iter();
+        let found = entries.find(|entry| entry.instance == instance);
+        found.with_context(|| format!("{FILE} has no Redis of instance {instance:?}"))
+    }
+
     /// The settings told to every service.
     pub(crate) fn provided(&self) -> BTreeMap<String, String> {
         let of_redis = self.redis.iter().flat_map(|redis| {
@@ -143,9 +156,15 @@ impl ServiceEntry {
         }
     }
 
-    /// Its settings file, where there is one.
-    pub(crate) fn settings_file(&self, root: &Path) -> Option<PathBuf> {
-        Some(root.join(format!("deploy/config/{}.toml", self.name))).filter(|path| path.exists())
+    /// Its settings, as it would read them.
+    pub(crate) fn settings(
+        &self,
+        root: &Path,
+        environment: &Environment,
+    ) -> Result<Settings, ConfigFault> {
+        let file = root.join(format!("deploy/config/{}.toml", self.name));
+        let file = Some(file.as_path()).filter(|path| path.exists());
+        config::load_for(&self.service(), file, environment)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use rand::RngExt;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -11,10 +10,8 @@ use serde_json::{Value, json};
 use crate::{
     api::{Api, Page, password_in},
     arguments::UserCommand,
-    output,
+    generated, output,
 };
-
-const GENERATED_LENGTH: usize = 24;
 
 /// Runs one of its commands.
 pub(crate) async fn run(
@@ -54,7 +51,7 @@ async fn create(
     as_json: bool,
 ) -> anyhow::Result<()> {
     let generated = given.is_none();
-    let password = given.unwrap_or_else(generate);
+    let password = given.unwrap_or_else(generated::password);
     let body = json!({"email": email, "handle": handle, "password": password.expose_secret()});
     // As an admin: where registration is closed, nobody else may.
     let request = api.request(Method::POST, "/api/auth/register").await?;
@@ -155,13 +152,4 @@ fn show(as_json: bool, answer: &Value, told: &str) {
     } else {
         output::answer(told)
     }
-}
-
-fn generate() -> SecretString {
-    let letters = rand::rng().sample_iter(rand::distr::Alphanumeric);
-    letters
-        .take(GENERATED_LENGTH)
-        .map(char::from)
-        .collect::<String>()
-        .into()
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use rustix::{fs::Mode, process::umask};
 use uuid::Uuid;
 
 /// What is being written has this at the end of its name, after an id.
@@ -16,6 +17,12 @@ const PARTIAL: &str = "partial";
 
 /// A write that took so long was cut off; no other process is still at it.
 const CUT_OFF_AFTER: Duration = Duration::from_secs(60);
+
+/// From now on, what this process and those it starts make is their owner's alone, whoever opens the file:
+/// SQLite and Redis ask for no mode of their own.
+pub fn only_private() {
+    umask(Mode::RWXG | Mode::RWXO);
+}
 
 /// Makes a folder that only its owner may enter. Of one that is there, what a crash left is deleted.
 pub fn make_folder(folder: &Path) -> anyhow::Result<()> {

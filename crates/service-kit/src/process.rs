@@ -21,6 +21,7 @@ use crate::{
     health::{self, Health},
     metrics,
     ops::{self, Observe, Routes},
+    private_file,
     probe::{self, Question},
     supervisor::{Stage, Supervisor},
     telemetry,
@@ -117,6 +118,7 @@ where
     if let Some(question) = arguments.health {
         return exit_with(service, probe::ask(question, settings.ops.addr));
     }
+    private_file::only_private();
     telemetry::start(settings.log.format);
     metrics::tell_build(service.version);
     raise_open_files();

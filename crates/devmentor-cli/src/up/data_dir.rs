@@ -1,9 +1,9 @@
 //! The directory that holds everything a platform keeps, used by one `up` at a time.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -30,17 +30,21 @@ impl DataDir {
             .append(true)
             .open(path.join("up.lock"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path,
-                was_empty,
-                _lock: lock,
-            }),
+            Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
                 "another `devmentor up` runs on {}; stop it, or give --data-dir and --port-offset",
                 path.display()
             ),
-            Err(TryLockError::Error(error)) => Err(error).context(path.display().to_string()),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context(path.display().to_string());
+            }
         }
+        close_what_is_there(&path).context("files cannot be closed to others")?;
+        Ok(Self {
+            path,
+            was_empty,
+            _lock: lock,
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -70,10 +74,39 @@ fn holds_nothing(path: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// What an earlier version left readable for others. Only what is ours: any directory may be given.
+fn close_what_is_there(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name == "logs" || name == "up.lock" || name.starts_with("redis-") || name.contains(".db")
+        {
+            close(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn close(path: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_symlink() {
+        return Ok(());
+    }
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode & !0o077))?;
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path)? {
+            close(&entry?.path())?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -87,6 +120,32 @@ mod tests {
         drop(held);
         assert!(DataDir::claim(&path).is_ok());
     }
+
+    #[test]
+    fn what_an_earlier_version_left_is_closed_to_others_and_nothing_else() {
+        let outer = tempfile::tempdir().expect("a directory");
+        let path = outer.path();
+        let file = |name: &str| {
+            let file = path.join(name);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            fs::write(&file, "").expect("written");
+            fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("changed");
+            file
+        };
+        let ours = [
+            "auth-service.db-wal",
+            "logs/auth-service.log.1",
+            "redis-streams/appendonlydir/appendonly.aof.1.incr.aof",
+        ];
+        let (ours, other) = (ours.map(file), file("letter.txt"));
+        DataDir::claim(path).expect("free");
+        let is_open = |file: &PathBuf| {
+            let mode = fs::metadata(file).expect("there").permissions().mode();
+            mode & 0o077 != 0
+        };
+        assert!(!ours.iter().any(is_open) && is_open(&other));
+    }
+
     #[test]
     fn is_empty_until_a_service_kept_something() {
         let outer = tempfile::tempdir().expect("a directory");

@@ -9,14 +9,16 @@ mod keep;
 mod plan;
 mod port_owner;
 mod ready;
+mod redis_process;
 mod redis_server;
 mod restarts;
+mod taken_ports;
 mod tour;
 
 use std::{collections::BTreeSet, process::ExitCode, time::Duration};
 
 use anyhow::bail;
-use service_kit::{Stage, Supervisor};
+use service_kit::{Stage, Supervisor, private_file};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -41,9 +43,15 @@ pub(crate) async fn run(global: &Global, options: &UpOptions) -> anyhow::Result<
     if !options.no_build && !build::run(&root, signals(1)?).await? {
         return Ok(ExitCode::FAILURE);
     }
+    // Not before, as what is built is everybody's.
+    private_file::only_private();
     let data_dir = DataDir::claim(&global.data_dir)?;
     let plan = Plan::new(&manifest, &root, &data_dir, &selected)?;
-    port_owner::refuse_taken(&plan.processes)?;
+    let ports = plan.ports();
+    tokio::select! {
+        free = taken_ports::wait(&ports) => free?,
+        () = signals(1)? => return Ok(ExitCode::FAILURE),
+    }
     for need in plan.missing_needs(&manifest) {
         output::tell(&need);
     }

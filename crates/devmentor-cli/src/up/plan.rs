@@ -4,24 +4,22 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     ffi::OsString,
-    fs,
     io::{self, IsTerminal},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
-use secrecy::{ExposeSecret, SecretString};
 use service_kit::{
     Settings, Stage,
     config::{self, Environment},
 };
 
-use super::{announce::SignIn, data_dir::DataDir, ready::Probe, redis_server};
+use super::{announce::SignIn, data_dir::DataDir, ready::Probe, redis_process};
 use crate::{
-    manifest::{Instance, Manifest, RedisEntry, ServiceEntry},
+    manifest::{Manifest, ServiceEntry},
     output,
+    redis::password::Password,
 };
 
 /// Ours to set only when the user did not.
@@ -57,44 +55,30 @@ impl Plan {
         data_dir: &DataDir,
         selected: &BTreeSet<String>,
     ) -> anyhow::Result<Self> {
-        let mut plan = Self {
-            processes: Vec::new(),
-            longest_drain: Duration::ZERO,
-            sign_in: None,
-        };
         let shared = shared_environment(manifest, data_dir);
-        let mut settings = None;
-        let mut faults = BTreeSet::new();
-        for entry in &manifest.services {
-            let own = own_environment(entry, data_dir, &shared);
-            match settings_of(entry, root, &own) {
-                Ok(loaded) => {
-                    let drain = Duration::from_secs(loaded.shutdown.grace_seconds);
-                    plan.longest_drain = plan.longest_drain.max(drain);
-                    settings = Some(loaded);
-                }
-                Err(fault) => drop(faults.insert(fault)),
-            }
+        let own = |entry| (entry, own_environment(entry, data_dir, &shared));
+        let mut services: Vec<_> = manifest.services.iter().map(own).collect();
+        let (settings, longest_drain) = checked(&services, root)?;
+        let mut processes = Vec::new();
+        for entry in &manifest.redis {
             if selected.contains(&entry.name) {
-                plan.processes.push(service(entry, root, own)?);
+                let password = Password::for_start(entry, &settings, data_dir.path())?;
+                for (_, environment) in &mut services {
+                    password.tell(environment);
+                }
+                processes.push(redis_process::process(entry, data_dir, password.secret())?);
             }
         }
-        let Some(settings) = settings.filter(|_| faults.is_empty()) else {
-            faults.iter().for_each(|fault| output::tell(fault));
-            bail!("the settings are refused; `devmentor config check` checks them again");
-        };
-        for entry in manifest
-            .redis
-            .iter()
-            .filter(|entry| selected.contains(&entry.name))
-        {
-            plan.processes.push(redis(entry, data_dir, &settings)?);
+        for (entry, environment) in services {
+            if selected.contains(&entry.name) {
+                processes.push(service(entry, root, environment)?);
+            }
         }
         let public = manifest
             .services
             .iter()
             .find(|entry| entry.ports.is_public());
-        plan.sign_in = public
+        let sign_in = public
             .filter(|entry| selected.contains(&entry.name))
             .map(|entry| SignIn {
                 url: format!("http://127.0.0.1:{}", entry.ports.http),
@@ -102,7 +86,21 @@ impl Plan {
                 password: settings.bootstrap.admin_password.clone(),
                 password_file: data_dir.path().join("admin-password"),
             });
-        Ok(plan)
+        Ok(Self {
+            processes,
+            longest_drain,
+            sign_in,
+        })
+    }
+
+    /// Every port, with whose it is to be.
+    pub(super) fn ports(&self) -> Vec<(&'static str, u16)> {
+        let of = |process: &Process| {
+            let name = process.name;
+            let ports = process.ports.clone();
+            ports.into_iter().map(move |port| (name, port))
+        };
+        self.processes.iter().flat_map(of).collect()
     }
 
     /// What is needed by what runs, and does not run.
@@ -164,14 +162,29 @@ fn own_environment(entry: &ServiceEntry, data_dir: &DataDir, shared: &Environmen
     environment
 }
 
-fn settings_of(
-    entry: &ServiceEntry,
+/// Settings that all share, as the last reads them, and the longest drain; every fault is named.
+fn checked(
+    services: &[(&ServiceEntry, Environment)],
     root: &Path,
-    environment: &Environment,
-) -> Result<Settings, String> {
-    let file = entry.settings_file(root);
-    config::load_for(&entry.service(), file.as_deref(), environment)
-        .map_err(|fault| fault.to_string())
+) -> anyhow::Result<(Settings, Duration)> {
+    let mut longest_drain = Duration::ZERO;
+    let mut settings = None;
+    let mut faults = BTreeSet::new();
+    for (entry, environment) in services {
+        match entry.settings(root, environment) {
+            Ok(loaded) => {
+                let drain = Duration::from_secs(loaded.shutdown.grace_seconds);
+                longest_drain = longest_drain.max(drain);
+                settings = Some(loaded);
+            }
+            Err(fault) => drop(faults.insert(fault.to_string())),
+        }
+    }
+    let Some(settings) = settings.filter(|_| faults.is_empty()) else {
+        faults.iter().for_each(|fault| output::tell(fault));
+        bail!("the settings are refused; `devmentor config check` checks them again");
+    };
+    Ok((settings, longest_drain))
 }
 
 fn service(entry: &ServiceEntry, root: &Path, environment: Environment) -> anyhow::Result<Process> {
@@ -203,68 +216,4 @@ fn service(entry: &ServiceEntry, root: &Path, environment: Environment) -> anyho
             Stage::Workers
         },
     })
-}
-
-fn redis(entry: &RedisEntry, data_dir: &DataDir, settings: &Settings) -> anyhow::Result<Process> {
-    let redis = match entry.instance {
-        Instance::Cache => &settings.redis.cache,
-        Instance::Streams => &settings.redis.streams,
-    };
-    let directory = data_dir.path().join(&entry.name);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&directory)?;
-    let configuration = directory.join("redis.conf");
-    let text = redis_configuration(entry, redis.access().password.as_ref())?;
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&configuration)?;
-    io::Write::write_all(&mut file, text.as_bytes())?;
-    Ok(Process {
-        name: entry.name.clone().leak(),
-        program: redis_server::find()?,
-        arguments: vec![configuration.into()],
-        environment: BTreeMap::new(),
-        directory,
-        ports: vec![entry.port],
-        probe: Probe::Ping(entry.port),
-        stage: Stage::Links,
-    })
-}
-
-/// `redis.conf`: a password does not belong into arguments, which everyone can see.
-fn redis_configuration(
-    entry: &RedisEntry,
-    password: Option<&SecretString>,
-) -> anyhow::Result<String> {
-    let mut lines = vec![
-        ("bind", "127.0.0.1".to_owned()),
-        ("port", entry.port.to_string()),
-        ("dir", ".".to_owned()),
-        ("pidfile", redis_server::PID_FILE.to_owned()),
-        ("daemonize", "no".to_owned()),
-    ];
-    lines.extend(
-        entry
-            .settings
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.clone())),
-    );
-    if let Some(password) = password {
-        lines.push(("requirepass", password.expose_secret().to_owned()));
-    }
-    let mut text = String::new();
-    for (name, value) in lines {
-        ensure!(
-            !value.contains(char::is_control),
-            "Redis takes no control character in {name}"
-        );
-        let quoted = value.replace('\\', "\\\\").replace('"', "\\\"");
-        text.push_str(&format!("{name} \"{quoted}\"\n"));
-    }
-    Ok(text)
 }

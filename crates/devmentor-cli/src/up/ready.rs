@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use anyhow::Context;
 use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,8 +18,13 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(1);
 /// How a process is asked.
 #[derive(Clone)]
 pub(super) enum Probe {
-    /// `PING` on this port.
-    Ping(u16),
+    /// A Redis on this port.
+    Redis {
+        /// On 127.0.0.1.
+        port: u16,
+        /// What it asks for first.
+        password: SecretString,
+    },
     /// `/health/ready` at this URL.
     Http(String),
 }
@@ -35,7 +41,7 @@ pub(super) async fn wait(probe: &Probe, started: &[&str]) -> anyhow::Result<()> 
         .build()
         .context("no HTTP client")?;
     let ready = async || match probe {
-        Probe::Ping(port) => answers_ping(*port).await,
+        Probe::Redis { port, password } => answers_ping(*port, password).await,
         Probe::Http(url) => {
             let missed = missed(&client, url).await;
             missed.is_some_and(|missed| !missed.iter().any(|name| started.contains(&name.as_str())))
@@ -55,16 +61,20 @@ async fn missed(client: &Client, url: &str) -> Option<Vec<String>> {
     Some(readiness.degraded.into_keys().collect())
 }
 
-/// A Redis with a password answers `-NOAUTH`, one that still reads its files `-LOADING`.
-async fn answers_ping(port: u16) -> bool {
-    let asked = async {
+/// One that still reads its files answers `-LOADING`.
+async fn answers_ping(port: u16, password: &SecretString) -> bool {
+    const GOOD: &[u8] = b"+OK\r\n+PONG\r\n";
+    let password = password.expose_secret();
+    let asked = format!(
+        "*2\r\n$4\r\nAUTH\r\n${}\r\n{password}\r\n*1\r\n$4\r\nPING\r\n",
+        password.len()
+    );
+    let answered = async {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-        stream.write_all(b"PING\r\n").await?;
-        let mut answer = [0; 5];
+        stream.write_all(asked.as_bytes()).await?;
+        let mut answer = [0; GOOD.len()];
         stream.read_exact(&mut answer).await?;
         std::io::Result::Ok(answer)
     };
-    asked
-        .await
-        .is_ok_and(|answer| [*b"+PONG", *b"-NOAU"].contains(&answer))
+    answered.await.is_ok_and(|answer| answer == GOOD)
 }

@@ -1,6 +1,8 @@
 //! The `devmentor` command from outside.
 
 mod platform;
+mod private;
+mod redis;
 mod running;
 mod session;
 mod tour;

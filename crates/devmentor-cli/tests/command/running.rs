@@ -1,9 +1,10 @@
 //! A `devmentor up` on ports of its own.
 
 use std::{
+    fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
@@ -53,6 +54,7 @@ pub(crate) fn devmentor() -> Command {
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) offset: u16,
+    data_dir: PathBuf,
 }
 
 impl Running {
@@ -63,8 +65,18 @@ impl Running {
 
     /// Starts what is asked for and waits until it is ready.
     pub(crate) async fn start_with(data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_set(data_dir, arguments, &[]).await
+    }
+
+    /// The same with these settings.
+    pub(crate) async fn start_set(
+        data_dir: &Path,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Self {
         let offset = free_offset();
         let mut child = Self::command(data_dir, offset, arguments)
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("started");
@@ -78,7 +90,26 @@ impl Running {
             panic!("it ended before it was ready");
         };
         timeout(PATIENCE, ready).await.expect("ready in time");
-        Self { child, offset }
+        Self {
+            child,
+            offset,
+            data_dir: data_dir.to_owned(),
+        }
+    }
+
+    /// Another command on what it started.
+    pub(crate) fn devmentor(&self, arguments: &[&str]) -> Command {
+        let mut command = devmentor();
+        command.arg("--data-dir").arg(&self.data_dir);
+        command.arg("--port-offset").arg(self.offset.to_string());
+        command.args(arguments);
+        command
+    }
+
+    /// The password it made for a Redis.
+    pub(crate) fn redis_password(&self, name: &str) -> String {
+        let file = self.data_dir.join(format!("{name}-password"));
+        fs::read_to_string(file).expect("a password")
     }
 
     pub(crate) fn command(data_dir: &Path, offset: u16, arguments: &[&str]) -> Command {
@@ -105,7 +136,8 @@ impl Running {
     fn ask_process(&self) -> io::Result<u32> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, STREAMS_PORT + self.offset))?;
         stream.set_read_timeout(Some(LOOK))?;
-        stream.write_all(b"INFO server\r\nQUIT\r\n")?;
+        let password = self.redis_password("redis-streams");
+        write!(stream, "AUTH {password}\r\nINFO server\r\nQUIT\r\n")?;
         let mut told = String::new();
         stream.read_to_string(&mut told)?;
         let process = told

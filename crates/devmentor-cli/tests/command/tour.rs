@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use test_kit::{ADMIN_EMAIL, Person};
 
-use crate::running::{Running, devmentor};
+use crate::running::Running;
 
 #[tokio::test]
 async fn an_empty_directory_begins_with_ten_tasks() {
@@ -29,9 +29,7 @@ async fn an_empty_directory_begins_with_ten_tasks() {
         "who is told to be killed"
     );
 
-    let mut streams = devmentor();
-    streams.args(["streams", "--port-offset", &running.offset.to_string()]);
-    let told = streams.arg("--data-dir").arg(&data_dir).output().await;
+    let told = running.devmentor(&["streams"]).output().await;
     let told = told.expect("ran");
     assert!(told.status.success(), "{told:?}");
     assert!(String::from_utf8_lossy(&told.stdout).contains("learning-group"));

@@ -194,7 +194,7 @@ settings! {
     "ops.addr": Address, OpsPort, "where health and metrics are served";
     "public_url": Url(HTTP), Is("http://127.0.0.1:8080"), "the web app's address: links in mail, Secure cookies, Origin check";
     "redis.cache.url": Url(REDIS), Is("redis://127.0.0.1:6379"), "Redis for sessions and caches";
-    "redis.cache.password": Secret, Unset, "password, when it is not in the URL";
+    "redis.cache.password": Secret, Unset, "password, when it is not in the URL; unset: `devmentor up` makes one for the Redis it starts";
     "redis.cache.db": Number(0), Is("0"), "database number";
     "redis.cache.pool_size": Number(1), Is("16"), "connections for bulk work (at most 1024 are opened)";
     "redis.cache.timeout_ms": Number(1), Is("1000"), "longest wait for an answer";
@@ -203,7 +203,7 @@ settings! {
     "redis.cache.keepalive_seconds": Number(1), Is("30"), "TCP keepalive";
     "redis.cache.health_check_seconds": Number(1), Is("30"), "how often an idle link is checked";
     "redis.streams.url": Url(REDIS), Is("redis://127.0.0.1:6380"), "Redis for streams and Pub/Sub";
-    "redis.streams.password": Secret, Unset, "password, when it is not in the URL";
+    "redis.streams.password": Secret, Unset, "password, when it is not in the URL; unset: `devmentor up` makes one for the Redis it starts";
     "redis.streams.db": Number(0), Is("0"), "database number";
     "redis.streams.pool_size": Number(1), Is("16"), "connections for bulk work (at most 1024 are opened)";
     "redis.streams.timeout_ms": Number(1), Is("1000"), "longest wait for an answer";
