@@ -28,4 +28,4 @@ pub use pool::{CachePool, Pool, StreamsPool};
 pub use push::{PushConnection, PushLost};
 pub use settings::{InvalidRedisUrl, RedisSettings};
 pub use streams::Entry;
-pub use tracking::{Change, Changes, SILENT_FOR, TrackedCache, Tracking};
+pub use tracking::{Admitted, Change, Changes, SILENT_FOR, TrackedCache, Tracking};

@@ -5,10 +5,7 @@ use crate::{
     DEAD_LETTERS, Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS,
     LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
     USER_TIMELINE,
-    keys::{
-        LOCKED, LOGIN_FAILURES, OUTBOX, RATE_LIMIT, SESSION, SIGNING_KEYS, SYSTEM_HEALTH,
-        USER_SESSIONS,
-    },
+    keys::{LOCKED, LOGIN_FAILURES, OUTBOX, RATE_LIMIT, SESSION, SIGNING_KEYS, SYSTEM_HEALTH},
 };
 
 /// Every declared name with its instance and value type. What is not here is not in Redis.
@@ -17,7 +14,6 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
         |channel: &crate::Channel| (Instance::Streams, channel.declaration(), "LiveMessage");
     vec![
         SESSION.entry(),
-        USER_SESSIONS.entry(),
         RATE_LIMIT.entry(),
         LOGIN_FAILURES.entry(),
         LOCKED.entry(),

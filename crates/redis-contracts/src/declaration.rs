@@ -40,8 +40,6 @@ pub enum Lifetime {
     Ttl(Duration),
     /// The key expires when it says nothing any more: at the end of its limit's window.
     Window,
-    /// The key's expiry is the latest one among its members.
-    LongestMember,
     /// Entries older than this are trimmed.
     MaxAge(Duration),
     /// Only the newest entries are kept.
@@ -57,7 +55,6 @@ impl fmt::Display for Lifetime {
         match self {
             Self::Ttl(ttl) => write!(f, "TTL {} s", ttl.as_secs()),
             Self::Window => f.write_str("TTL of its window"),
-            Self::LongestMember => f.write_str("until its longest member ends"),
             Self::MaxAge(age) => write!(f, "entries for {} d", age.as_secs() / 86_400),
             Self::Newest(count) => write!(f, "newest {count} entries"),
             Self::Permanent => f.write_str("stays"),

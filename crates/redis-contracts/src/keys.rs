@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Cache, Declaration, KeyFamily, Kind, Lifetime, Partition, Position, Streams, Timestamp,
-    resource::User, value::JsonValue,
+    Cache, Declaration, KeyFamily, Kind, Lifetime, Partition, Position, SignedCopy, Streams,
+    Timestamp, resource::User, value::JsonValue,
 };
 
 /// The hot copy of a session. The truth is auth-service's SQL.
@@ -34,6 +34,26 @@ pub struct SessionRecord {
     /// Set when this is a machine token, which is checked by its secret and bound to its scopes.
     #[serde(default)]
     pub machine: Option<MachineAccess>,
+}
+
+impl SessionRecord {
+    /// What decides between copies of one session.
+    pub const fn rank(&self) -> Rank {
+        Rank {
+            ended: self.ended_at.is_some(),
+            version: self.version,
+        }
+    }
+}
+
+/// What decides between copies of one session: what has ended is never live again; else the newer
+/// version counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Its version.
+    pub version: u64,
 }
 
 /// What a machine token opens.
@@ -76,30 +96,15 @@ impl Scope {
     }
 }
 
-impl JsonValue for SessionRecord {}
-
-/// `session:{id}`: a hot copy of a session.
-pub const SESSION: KeyFamily<Cache, SessionRecord, Uuid> = KeyFamily::new(Declaration {
+/// `session:{id}`: a hot copy of a session. It goes a minute before it is good no more, so that clocks
+/// may differ by that.
+pub const SESSION: KeyFamily<Cache, SignedCopy, Uuid> = KeyFamily::new(Declaration {
     pattern: "session:{id}",
     kind: Kind::String,
-    lifetime: Lifetime::Ttl(Duration::from_secs(3600)),
+    lifetime: Lifetime::Ttl(Duration::from_secs(3540)),
     partition: Partition::User,
     producer: "auth-service",
-    holds: "hot copy of a session or a machine token, slid at most once a minute; the truth is auth-service's SQL",
-});
-
-/// The members of [`USER_SESSIONS`]: session ids scored by expiry, in Unix milliseconds.
-#[derive(Debug)]
-pub enum SessionIndex {}
-
-/// `user_sessions:{user_id}`: the live sessions of a person, by expiry.
-pub const USER_SESSIONS: KeyFamily<Cache, SessionIndex, Uuid> = KeyFamily::new(Declaration {
-    pattern: "user_sessions:{user_id}",
-    kind: Kind::SortedSet,
-    lifetime: Lifetime::LongestMember,
-    partition: Partition::User,
-    producer: "auth-service",
-    holds: "ids of a person's sessions, scored by expiry",
+    holds: "hot copy of a session or a machine token, signed by auth-service for an hour at most; slid at most once a minute; the truth is auth-service's SQL",
 });
 
 /// `rate_limit:{policy}:{subject}`: the state of one limit; see `admit.lua`.

@@ -17,6 +17,7 @@ mod position;
 mod reference;
 pub mod resource;
 pub mod script;
+mod signed_copy;
 mod stream;
 mod style;
 mod timestamp;
@@ -34,6 +35,7 @@ pub use learning::{
 };
 pub use position::{ParsePositionError, Position};
 pub use reference::reference_markdown;
+pub use signed_copy::{COPY_GOOD_FOR, HotCopy, SignedCopy};
 pub use stream::{
     ADAPTATIONS, AI_EVENTS, AUTH_EVENTS, CONSUMED, Consumed, DEAD_LETTERS, EVENT_FIELD, FEEDBACK,
     INTERACTIONS, LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, StreamFamily,

@@ -1,16 +1,19 @@
-//! Hot copies of sessions and machine tokens in the cache Redis. SQL is changed first; what Redis did
-//! not hear of is repeated until it has.
+//! Hot copies of sessions and machine tokens in the cache Redis, signed. SQL is changed first; what Redis
+//! did not hear of is repeated until it has.
 
 use std::{sync::Arc, time::Duration};
 
 use redis_access::{Backoff, CachePool, LinkState};
-use redis_contracts::{Timestamp, script::put_session};
+use redis_contracts::{COPY_GOOD_FOR, Timestamp, script::put_session};
 use service_kit::{Code, Problem};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::store::{Heard, MachineRow, SessionRow, Store};
+use crate::{
+    store::{Heard, MachineRow, SessionRow, Store},
+    tokens::Tokens,
+};
 
 /// Copies written between two looks at SQL.
 const BATCH: i64 = 100;
@@ -21,8 +24,9 @@ const HEARD_WAITING: usize = 4096;
 /// Copies that SQL is told of in one commit.
 const HEARD_TOGETHER: usize = 256;
 
-/// The copy of a machine token is good for so long.
-const MACHINE_TTL: Duration = Duration::from_secs(3600);
+/// Forged copies that are replaced for one good one. Whoever writes them faster is to be stopped at
+/// Redis; meanwhile auth-service is asked.
+const ATTEMPTS: usize = 4;
 
 /// Where other replicas may leave something unheard, one looks this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -45,9 +49,8 @@ pub enum Copied<'a> {
 pub struct Copies {
     store: Store,
     cache: CachePool,
+    tokens: Arc<Tokens>,
     ended_ttl: Duration,
-    /// No copy is live for longer.
-    live_ttl: Duration,
     unheard: Arc<Notify>,
     heard: mpsc::Sender<Heard>,
 }
@@ -73,21 +76,21 @@ pub struct Hearing {
 }
 
 impl Copies {
-    /// Writes copies of what this store holds into this cache. `access_ttl` is the life of an access
-    /// token, `idle` that of a session that is not used. `shared`: other replicas do so too.
+    /// Writes copies of what this store holds into this cache, signed with the key of these tokens.
+    /// `access_ttl` is the life of an access token. `shared`: other replicas do so too.
     pub fn new(
         store: Store,
         cache: CachePool,
+        tokens: Arc<Tokens>,
         access_ttl: Duration,
-        idle: Duration,
         shared: bool,
     ) -> (Self, Repeating, Hearing) {
         let (heard, waiting) = mpsc::channel(HEARD_WAITING);
         let copies = Self {
             store: store.clone(),
             cache,
+            tokens,
             ended_ttl: access_ttl + ENDED_MARGIN,
-            live_ttl: idle.max(MACHINE_TTL) + ENDED_MARGIN,
             unheard: Arc::default(),
             heard,
         };
@@ -140,16 +143,25 @@ impl Copies {
     }
 
     async fn put(&self, copied: Copied<'_>) -> Result<(), Problem> {
-        let (ttl, record) = match copied {
+        let (left, record) = match copied {
             Copied::Session(row) => (left(row.is_live(), row.expires_at), row.record()),
-            Copied::Machine(row) => {
-                let left = left(row.is_live(), row.expires_at);
-                (left.map(|left| left.min(MACHINE_TTL)), row.record())
-            }
+            Copied::Machine(row) => (left(row.is_live(), row.expires_at), row.record()),
         };
-        let call = put_session(copied.id(), &record, ttl.unwrap_or(self.ended_ttl));
-        let _written: bool = self.cache.invoke(&call).await?;
-        Ok(())
+        let (id, rank, ttl) = (copied.id(), record.rank(), left.unwrap_or(self.ended_ttl));
+        let copy = self.tokens.sign_copy(id, record)?;
+        let mut forged = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let call = put_session(id, &copy, rank, ttl, &forged);
+            let better: Option<Vec<u8>> = self.cache.invoke(&call).await?;
+            match better {
+                Some(held) if !self.tokens.is_good_copy(id, &held).await? => forged = held,
+                _ => return Ok(()),
+            }
+        }
+        Err(Problem::new(
+            Code::Conflict,
+            "Somebody else writes this hot copy.",
+        ))
     }
 }
 
@@ -283,11 +295,11 @@ impl Repeating {
 }
 
 impl Copies {
-    /// All that ended while copies of it may be live is to be told again.
+    /// All that ended while live copies of it may be good is to be told again.
     async fn unhear_ended(&self) -> Result<(), Problem> {
-        let live_ms = i64::try_from(self.live_ttl.as_millis()).unwrap_or(i64::MAX);
+        let good_ms = i64::try_from(COPY_GOOD_FOR.as_millis()).unwrap_or(i64::MAX);
         let now_ms = Timestamp::now().unix_ms();
-        let since = Timestamp::from_unix_ms(now_ms.saturating_sub(live_ms));
+        let since = Timestamp::from_unix_ms(now_ms.saturating_sub(good_ms));
         self.store.unhear_ended_since(since).await
     }
 

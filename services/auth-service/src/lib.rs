@@ -26,7 +26,7 @@ use service_kit::{
 use tokio::sync::Notify;
 
 use crate::{
-    copies::Copies,
+    copies::{Copies, Hearing, Repeating},
     grpc::{Accounts, GatewayCredential},
     keys::KeyRing,
     mail::Mailer,
@@ -70,8 +70,15 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     start_relay(&mut context, &store, database.is_shared())?;
     start_sweeper(&mut context, &store);
 
+    let copies = Copies::new(
+        store.clone(),
+        cache.clone(),
+        Arc::clone(&tokens),
+        Duration::from_secs(settings.jwt.access_ttl_seconds),
+        database.is_shared(),
+    );
     let accounts = Accounts {
-        copies: start_copies(&mut context, &store, &cache, database.is_shared()),
+        copies: start_copies(&mut context, copies),
         limiter: Limiter::new(cache, settings.limits, settings.lockout),
         seal_key: store.shared_secret(SharedSecret::Seal).await?,
         failures_key: store.shared_secret(SharedSecret::Failures).await?,
@@ -128,11 +135,10 @@ fn publish_keys(context: &mut Context, tokens: Arc<Tokens>) {
     });
 }
 
-fn start_copies(context: &mut Context, store: &Store, cache: &CachePool, shared: bool) -> Copies {
-    let access_ttl = Duration::from_secs(context.settings.jwt.access_ttl_seconds);
-    let idle = Duration::from_secs(context.settings.session.idle_seconds);
-    let (copies, repeating, hearing) =
-        Copies::new(store.clone(), cache.clone(), access_ttl, idle, shared);
+fn start_copies(
+    context: &mut Context,
+    (copies, repeating, hearing): (Copies, Repeating, Hearing),
+) -> Copies {
     let supervisor = &mut context.supervisor;
     let stop = supervisor.stop_of(Stage::Workers);
     supervisor.spawn(Stage::Workers, "hot-copies", repeating.run(stop.clone()));

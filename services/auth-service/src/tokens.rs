@@ -1,13 +1,15 @@
-//! Access tokens: made here, checked here with the same keys.
+//! Access tokens and hot copies: signed here, checked here with the same keys.
 
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, Header};
-use redis_contracts::Timestamp;
+use redis_contracts::{SignedCopy, Timestamp, Value, keys::SessionRecord};
 use service_kit::{
     Code, Problem,
     config::{self, Jwt},
-    identity::{ACCESS_TOKEN_TYPE, Claims, TokenVerifier, keys_from_jwks},
+    identity::{
+        ACCESS_TOKEN_TYPE, BadCopy, Claims, TokenVerifier, check_copy, keys_from_jwks, sign_copy,
+    },
 };
 use uuid::Uuid;
 
@@ -19,7 +21,7 @@ use crate::{
 /// Clocks of other hosts may be behind by this.
 const CLOCK_SKEW_S: i64 = 5;
 
-/// Signs and checks access tokens.
+/// Signs and checks access tokens and hot copies.
 pub struct Tokens {
     keys: KeyRing,
     verifier: TokenVerifier,
@@ -92,10 +94,30 @@ impl Tokens {
         self.verifier.verify_expired(token)
     }
 
+    /// Signs the hot copy of a session or a machine token.
+    pub fn sign_copy(&self, id: Uuid, session: SessionRecord) -> Result<SignedCopy, Problem> {
+        let key = self.keys.signing();
+        sign_copy(id, session, &key.public.kid, &key.signing)
+    }
+
+    /// Whether the hot copy held in Redis was signed here or by another replica, whose key may be new,
+    /// and is still good.
+    pub async fn is_good_copy(&self, id: Uuid, held: &[u8]) -> Result<bool, Problem> {
+        let mut checked = check_copy(id, SignedCopy::decode(held), &self.verifier.keys());
+        if checked == Err(BadCopy::UnknownKey) {
+            self.keys.refresh().await?;
+            self.follow(&self.keys.published());
+            checked = check_copy(id, SignedCopy::decode(held), &self.verifier.keys());
+        }
+        Ok(checked.inspect_err(|bad| bad.report(id)).is_ok())
+    }
+
     /// Takes the keys as they are published now.
     pub fn follow(&self, published: &Published) {
         match keys_from_jwks(&published.jwks) {
-            Ok(keys) => self.verifier.replace_keys(keys),
+            Ok(keys) => {
+                self.verifier.replace_keys(keys);
+            }
             Err(error) => tracing::error!(error = %error, "the published keys cannot be read"),
         }
     }

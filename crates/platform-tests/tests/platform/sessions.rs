@@ -1,6 +1,6 @@
 //! Sessions: dead everywhere at once after logout, alive whatever happens to the cache Redis.
 
-use redis_contracts::keys::{SESSION, USER_SESSIONS};
+use redis_contracts::keys::SESSION;
 use serde_json::json;
 use test_kit::{ADMIN_EMAIL, Live, PATIENCE, Person, Platform, eventually};
 use tokio_tungstenite::tungstenite;
@@ -205,8 +205,7 @@ async fn everything_of_a_session_in_the_cache_ends_by_itself() {
         .query_async(&mut cache)
         .await
         .expect("KEYS");
-    let index = USER_SESSIONS.key(person.id.parse().expect("a UUID"));
-    assert!(keys.contains(&index.name().to_owned()), "{keys:?}");
+    assert!(keys.iter().any(|key| key.starts_with("session:")));
     for key in keys {
         let ttl_ms: i64 = redis::cmd("PTTL")
             .arg(&key)
@@ -216,4 +215,49 @@ async fn everything_of_a_session_in_the_cache_ends_by_itself() {
         assert!(ttl_ms > 0, "{key}: {ttl_ms}");
         assert!(!key.contains(&person.token), "no secret stands in a key");
     }
+}
+
+/// What stands in the cache under the key of somebody's session, read or written.
+async fn session_copy(platform: &Platform, person: &Person, planted: Option<&str>) -> String {
+    let me = person.get("/api/me").await.expect(200);
+    let id = me["session"]["id"].as_str().expect("an id");
+    let key = SESSION.key(id.parse().expect("a UUID"));
+    let mut cache = platform.cache.connect().await;
+    if let Some(planted) = planted {
+        let mut set = redis::cmd("SET");
+        set.arg(key.name()).arg(planted);
+        set.exec_async(&mut cache).await.expect("SET");
+    }
+    let get = redis::cmd("GET").arg(key.name()).to_owned();
+    get.query_async(&mut cache).await.expect("a copy")
+}
+
+#[tokio::test]
+async fn who_can_write_to_the_cache_becomes_nobody_else_and_stops_nobody() {
+    let platform = Platform::start().await;
+    let (thief, victim) = (platform.person().await, platform.person().await);
+    let project = victim.create_project("THEIRS").await;
+    let project = format!("/api/projects/{}", project["id"].as_str().expect("an id"));
+    let own = session_copy(&platform, &thief, None).await;
+    let theirs = session_copy(&platform, &victim, None).await;
+    let (_, unsigned) = own.split_once('.').expect("a signature");
+    let as_admin = own.replace(r#"["user"]"#, r#"["user","admin"]"#);
+    let as_victim = unsigned.replace(&thief.id, &victim.id);
+    assert!(as_admin != own && as_victim != unsigned);
+    for planted in [&as_admin, &as_victim, &theirs] {
+        session_copy(&platform, &thief, Some(planted)).await;
+        eventually("it is replaced", PATIENCE, async || {
+            let me = thief.get("/api/me").await.expect(200);
+            assert_eq!(me["user"]["id"], *thief.id);
+            let admins = thief.get("/api/admin/streams").await;
+            admins.expect_problem(403, "forbidden");
+            thief.get(&project).await.expect_problem(404, "not_found");
+            victim.get(&project).await.expect(200);
+            let held = session_copy(&platform, &thief, None).await;
+            (held != **planted).then_some(()).ok_or(held)
+        })
+        .await;
+    }
+    session_copy(&platform, &victim, Some("junk")).await;
+    victim.get(&project).await.expect(200);
 }

@@ -7,6 +7,7 @@
 //! - An invalidation is applied in the push callback, before any later reply is handed out.
 //! - A reply is stored only when no invalidation of its key and no loss of the connection came after its
 //!   read was sent: its place is taken before, and whoever finds the place again finds the value.
+//! - A value is admitted once, by what its user says, and ends when that says so.
 //! - A value ends with its key's own TTL.
 //! - A value is served only while the newest answered PING of its connection was sent less than
 //!   [`SILENT_FOR`] ago. That is looked at in each read, so that no late task can extend it.
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use redis_contracts::{Cache, Instance, Key, KeyFamily, Value};
+use redis_contracts::{Cache, DecodeError, Instance, Key, KeyFamily, Value};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -31,7 +32,7 @@ use self::{
 use crate::{AccessError, CachePool, metrics::CLIENT_CACHE_DROPS, pool::decode};
 
 pub use self::{
-    cache::TrackedCache,
+    cache::{Admitted, TrackedCache},
     changes::{Change, Changes},
 };
 
@@ -67,14 +68,16 @@ impl Tracking {
         }
     }
 
-    /// A cache of at most `capacity` values of a family. While the connection is away, it reads from Redis
-    /// as the pool does and holds nothing.
-    pub fn cache<V: Value + Send + Sync + 'static>(
+    /// A cache of at most `capacity` values of a family. `admit` is asked of each value that is read, and
+    /// never of one that is held: what it counts as and for how long, or `None`, which makes it a miss.
+    /// While the connection is away, the cache reads from Redis as the pool does and holds nothing.
+    pub fn cache<V: Value + Send + Sync, C: Send + Sync>(
         &self,
         family: &'static KeyFamily<Cache, V, Uuid>,
         capacity: usize,
-    ) -> TrackedCache<V> {
-        let (cache, entries) = TrackedCache::new(self.clone(), family, capacity);
+        admit: impl Fn(Uuid, Result<V, DecodeError>) -> Option<Admitted<C>> + Send + Sync + 'static,
+    ) -> TrackedCache<V, C> {
+        let (cache, entries) = TrackedCache::new(self.clone(), family, capacity, Box::new(admit));
         let caches = self.inner.caches.write();
         caches.unwrap_or_else(PoisonError::into_inner).push(entries);
         cache

@@ -1,11 +1,11 @@
 //! The script that keeps hot copies of sessions: a newer copy is never replaced by an older one, and one
-//! that has ended by none that is live.
+//! that has ended by none that is live; what was forged is replaced whatever it claims.
 
 use std::time::Duration;
 
 use redis_contracts::{
-    Cache, Timestamp,
-    keys::{MachineAccess, SESSION, SessionRecord, USER_SESSIONS},
+    Cache, HotCopy, SignedCopy, Timestamp, Value,
+    keys::{SESSION, SessionRecord},
     resource::User,
     script::put_session,
 };
@@ -19,179 +19,208 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Sessions {
     reached: Reached<Cache>,
     server: RedisServer,
-    user: Uuid,
 }
 
 impl Sessions {
     async fn new() -> Self {
         let server = RedisServer::cache().await;
         let reached = Reached::at(&server.url()).await;
-        let user = Uuid::now_v7();
-        Self {
-            reached,
-            server,
-            user,
-        }
+        Self { reached, server }
     }
 
-    fn record(&self, version: u64, ends_in_seconds: u64) -> SessionRecord {
-        let now = Timestamp::now();
-        SessionRecord {
-            version,
-            user: User {
-                id: self.user,
-                email: "reader@example.com".to_owned(),
-                handle: "reader".to_owned(),
-                roles: vec!["user".to_owned()],
-                email_verified: false,
-                pending_email: None,
-                second_factor: false,
-                created_at: now,
-            },
-            created_at: now,
-            expires_at: now.plus_seconds(ends_in_seconds),
-            last_seen: now,
-            ended_at: None,
-            agent: String::new(),
-            address: String::new(),
-            machine: None,
-        }
+    /// Gives the better copy that is held, if there is one.
+    async fn put(&self, id: Uuid, record: &SessionRecord, ttl: Duration) -> Option<Vec<u8>> {
+        self.put_instead(id, record, ttl, b"").await
     }
 
-    async fn put(&self, id: Uuid, record: &SessionRecord, ttl: Duration) -> bool {
-        self.reached
-            .pool
-            .invoke(&put_session(id, record, ttl))
-            .await
-            .expect("an answer")
+    async fn put_instead(
+        &self,
+        id: Uuid,
+        record: &SessionRecord,
+        ttl: Duration,
+        forged: &[u8],
+    ) -> Option<Vec<u8>> {
+        let call = put_session(id, &signed(record), record.rank(), ttl, forged);
+        self.reached.pool.invoke(&call).await.expect("an answer")
     }
 
-    async fn held(&self, id: Uuid) -> Option<SessionRecord> {
+    async fn held(&self, id: Uuid) -> Option<SignedCopy> {
         self.reached.pool.get(&SESSION.key(id)).await.expect("GET")
     }
 
-    async fn index(&self) -> Vec<String> {
-        let name = USER_SESSIONS.key(self.user).name().to_owned();
-        let members = redis::cmd("ZRANGE").arg(name).arg(0).arg(-1).to_owned();
-        members
-            .query_async(&mut self.server.connect().await)
-            .await
-            .expect("ZRANGE")
+    async fn command<T: redis::FromRedisValue>(&self, words: &[&[u8]]) -> T {
+        let mut command = redis::cmd(std::str::from_utf8(words[0]).expect("a name"));
+        command.arg(&words[1..]);
+        let answer = command.query_async(&mut self.server.connect().await).await;
+        answer.expect("an answer")
     }
 
-    async fn ttl_ms(&self, name: &str) -> i64 {
-        let ttl = redis::cmd("PTTL").arg(name).to_owned();
-        ttl.query_async(&mut self.server.connect().await)
-            .await
-            .expect("PTTL")
+    async fn plant(&self, id: Uuid, value: &[u8]) {
+        self.command::<()>(&[b"SET", SESSION.key(id).name().as_bytes(), value])
+            .await;
+    }
+}
+
+fn record(version: u64) -> SessionRecord {
+    let now = Timestamp::from_unix_ms(1_767_225_600_000);
+    SessionRecord {
+        version,
+        user: User {
+            id: Uuid::now_v7(),
+            email: "reader.of.much@example.com".to_owned(),
+            handle: "reader".to_owned(),
+            roles: vec!["user".to_owned()],
+            email_verified: false,
+            pending_email: None,
+            second_factor: false,
+            created_at: now,
+        },
+        created_at: now,
+        expires_at: now.plus_seconds(60),
+        last_seen: now,
+        ended_at: None,
+        agent: "curl/8.5".to_owned(),
+        address: "127.0.0.1".to_owned(),
+        machine: None,
+    }
+}
+
+fn ended(record: &SessionRecord, version: u64) -> SessionRecord {
+    SessionRecord {
+        version,
+        ended_at: Some(record.created_at),
+        ..record.clone()
+    }
+}
+
+/// Redis does not look at the signature.
+fn signed(session: &SessionRecord) -> SignedCopy {
+    let copy = HotCopy {
+        kid: "a key".to_owned(),
+        good_until: session.expires_at,
+        session: session.clone(),
+    };
+    SignedCopy {
+        signature: "x".repeat(86),
+        payload: copy.encode(),
     }
 }
 
 #[tokio::test]
 async fn a_newer_copy_wins_and_the_same_one_may_be_written_again() {
     let sessions = Sessions::new().await;
-    let id = Uuid::now_v7();
-    let (older, newer) = (sessions.record(1, 60), sessions.record(2, 60));
-    assert!(sessions.put(id, &newer, HOUR).await);
-    assert!(!sessions.put(id, &older, HOUR).await);
-    assert_eq!(sessions.held(id).await, Some(newer.clone()));
-    assert!(sessions.put(id, &newer, HOUR).await);
+    let (id, newer) = (Uuid::now_v7(), record(2));
+    let older = SessionRecord {
+        version: 1,
+        ..newer.clone()
+    };
+    assert_eq!(sessions.put(id, &newer, HOUR).await, None);
+    let better = sessions.put(id, &older, HOUR).await;
+    assert_eq!(better, Some(signed(&newer).encode()));
+    assert_eq!(sessions.held(id).await, Some(signed(&newer)));
+    assert_eq!(sessions.put(id, &newer, HOUR).await, None);
 }
 
 #[tokio::test]
 async fn no_late_copy_brings_an_ended_session_back() {
     let sessions = Sessions::new().await;
-    let id = Uuid::now_v7();
-    let live = sessions.record(4, 60);
-    let ended = SessionRecord {
-        version: 5,
-        ended_at: Some(Timestamp::now()),
-        ..live.clone()
-    };
-    assert!(sessions.put(id, &live, HOUR).await);
-    assert_eq!(sessions.index().await, [id.to_string()]);
-    assert!(sessions.put(id, &ended, HOUR).await);
-    assert!(!sessions.put(id, &live, HOUR).await);
-    assert_eq!(sessions.held(id).await, Some(ended));
-    assert!(sessions.index().await.is_empty());
+    let (id, live) = (Uuid::now_v7(), record(4));
+    let ended = ended(&live, 5);
+    assert_eq!(sessions.put(id, &live, HOUR).await, None);
+    assert_eq!(sessions.put(id, &ended, HOUR).await, None);
+    assert!(sessions.put(id, &live, HOUR).await.is_some());
+    assert_eq!(sessions.held(id).await, Some(signed(&ended)));
 }
 
 #[tokio::test]
 async fn what_has_ended_is_never_live_again_whatever_the_versions() {
     let sessions = Sessions::new().await;
-    let id = Uuid::now_v7();
-    let newer = sessions.record(9, 60);
-    let ended = |version| SessionRecord {
-        version,
-        ended_at: Some(newer.created_at),
-        ..newer.clone()
-    };
-    assert!(sessions.put(id, &newer, HOUR).await);
+    let (id, newer) = (Uuid::now_v7(), record(9));
+    let ended = |version| ended(&newer, version);
+    assert_eq!(sessions.put(id, &newer, HOUR).await, None);
     // A Redis that came back with other data, or a row that was set back, is no reason to live on.
-    assert!(sessions.put(id, &ended(2), HOUR).await);
-    assert!(!sessions.put(id, &newer, HOUR).await);
-    assert!(sessions.put(id, &ended(3), HOUR).await);
-    assert!(!sessions.put(id, &ended(2), HOUR).await, "an older end");
-    assert_eq!(sessions.held(id).await, Some(ended(3)));
-    assert!(sessions.index().await.is_empty());
+    assert_eq!(sessions.put(id, &ended(2), HOUR).await, None);
+    assert!(sessions.put(id, &newer, HOUR).await.is_some());
+    assert_eq!(sessions.put(id, &ended(3), HOUR).await, None);
+    let older = sessions.put(id, &ended(2), HOUR).await;
+    assert!(older.is_some(), "an older end");
+    assert_eq!(sessions.held(id).await, Some(signed(&ended(3))));
 }
 
 #[tokio::test]
-async fn a_machine_token_is_not_among_the_sessions() {
+async fn what_was_forged_is_replaced_whatever_it_claims_and_nothing_else_is() {
     let sessions = Sessions::new().await;
-    let (id, token) = (Uuid::now_v7(), Uuid::now_v7());
-    let machine = SessionRecord {
-        machine: Some(MachineAccess {
-            sha256: String::new(),
-            scopes: Vec::new(),
-        }),
-        ..sessions.record(1, 250_000_000_000)
-    };
-    assert!(sessions.put(token, &machine, HOUR).await);
-    assert!(sessions.put(id, &sessions.record(1, 60), HOUR).await);
-    assert_eq!(sessions.held(token).await, Some(machine));
-    assert_eq!(sessions.index().await, [id.to_string()]);
+    let good = record(3);
+    for claims in [record(u64::MAX), ended(&good, 1), ended(&good, u64::MAX)] {
+        let (id, forged) = (Uuid::now_v7(), signed(&claims).encode());
+        sessions.plant(id, &forged).await;
+        let better = sessions.put(id, &good, HOUR).await;
+        assert_eq!(better.as_ref(), Some(&forged), "it is handed out");
+        for _ in 0..2 {
+            // The answer may be lost: sent again, it finds its own copy.
+            assert_eq!(sessions.put_instead(id, &good, HOUR, &forged).await, None);
+            assert_eq!(sessions.held(id).await, Some(signed(&good)));
+        }
+        let end = ended(&good, 4);
+        assert_eq!(sessions.put(id, &end, HOUR).await, None);
+        let late = sessions.put_instead(id, &good, HOUR, &forged).await;
+        assert_eq!(late, Some(signed(&end).encode()), "another value by now");
+    }
 }
 
 #[tokio::test]
-async fn copy_and_index_end_by_themselves() {
+async fn a_copy_ends_by_itself_and_no_later_than_it_is_good() {
     let sessions = Sessions::new().await;
-    let (short, long, over) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-    sessions.put(over, &sessions.record(1, 0), HOUR).await;
-    sessions.put(long, &sessions.record(1, 7200), HOUR).await;
-    sessions
-        .put(short, &sessions.record(1, 60), Duration::from_secs(60))
-        .await;
-    assert_eq!(
-        sessions.index().await,
-        [short.to_string(), long.to_string()],
-        "what is over is taken out"
-    );
-    let copy_ms = sessions.ttl_ms(SESSION.key(short).name()).await;
-    assert!((50_000..=60_000).contains(&copy_ms), "{copy_ms}");
-    let index_ms = sessions
-        .ttl_ms(USER_SESSIONS.key(sessions.user).name())
-        .await;
-    assert!(
-        (7_190_000..=7_200_000).contains(&index_ms),
-        "as long as its longest: {index_ms}"
-    );
+    for (ttl, most_ms) in [
+        (Duration::from_secs(60), 60_000),
+        (HOUR, 3_540_000),
+        (Duration::MAX, 3_540_000),
+    ] {
+        let id = Uuid::now_v7();
+        sessions.put(id, &record(1), ttl).await;
+        let name = SESSION.key(id).name().to_owned();
+        let ttl_ms: i64 = sessions.command(&[b"PTTL", name.as_bytes()]).await;
+        assert!((most_ms - 10_000..=most_ms).contains(&ttl_ms), "{ttl_ms}");
+    }
 }
 
 #[tokio::test]
 async fn junk_in_the_way_is_replaced() {
     let sessions = Sessions::new().await;
-    let id = Uuid::now_v7();
-    for junk in ["", "null", "[1]", "{\"version\":\"x\"}", "7"] {
-        let set = redis::cmd("SET")
-            .arg(SESSION.key(id).name())
-            .arg(junk)
-            .to_owned();
-        set.exec_async(&mut sessions.server.connect().await)
-            .await
-            .expect("SET");
-        let record = sessions.record(1, 60);
-        assert!(sessions.put(id, &record, HOUR).await, "{junk}");
-        assert_eq!(sessions.held(id).await, Some(record));
+    let record = record(1);
+    let deep = format!(r#"x.{{"session":{}"#, "[".repeat(5000));
+    for junk in [
+        "",
+        "null",
+        "x",
+        "x.",
+        "x.null",
+        "x.[1]",
+        "x.7",
+        r#"x."session""#,
+        r#"x.{"session":7}"#,
+        r#"x.{"session":null}"#,
+        r#"x.{"session":"version"}"#,
+        r#"x.{"session":{"version":"x"}}"#,
+        r#"x.{"session":{"version":{},"ended_at":"2026-01-01T00:00:00Z"}}"#,
+        r#"{"version":99,"ended_at":"2026-01-01T00:00:00.000Z"}"#,
+        "\0.\0",
+        &deep,
+    ] {
+        let id = Uuid::now_v7();
+        sessions.plant(id, junk.as_bytes()).await;
+        assert_eq!(sessions.put(id, &record, HOUR).await, None, "{junk}");
+        assert_eq!(sessions.held(id).await, Some(signed(&record)));
     }
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_replaced() {
+    let sessions = Sessions::new().await;
+    let (id, record) = (Uuid::now_v7(), record(1));
+    let name = SESSION.key(id).name().to_owned();
+    let pushed: i64 = sessions.command(&[b"LPUSH", name.as_bytes(), b"x"]).await;
+    assert_eq!(pushed, 1);
+    assert_eq!(sessions.put(id, &record, HOUR).await, None);
+    assert_eq!(sessions.held(id).await, Some(signed(&record)));
 }

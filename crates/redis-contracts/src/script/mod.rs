@@ -44,7 +44,7 @@ macro_rules! scripts {
 scripts! {
     /// Compare-and-append of events: XADD and, where there is one, XADD to the timeline and PUBLISH.
     APPEND = "append";
-    /// Writes a session's hot copy and index together.
+    /// Writes a session's hot copy, unless a better one is held.
     PUT_SESSION = "put_session";
     /// Decides over a request by its lock and all its limits at once.
     ADMIT = "admit";

@@ -6,33 +6,30 @@ use uuid::Uuid;
 
 use super::{Invocation, PUT_SESSION, millis, text};
 use crate::{
-    Cache, Timestamp, Value,
-    keys::{SESSION, SessionRecord, USER_SESSIONS},
+    Cache, SignedCopy, Value,
+    keys::{Rank, SESSION},
 };
 
-/// Writes the hot copy of a session or a machine token for `ttl`; see `put_session.lua`. Reply: 1 or 0.
-pub fn put_session(id: Uuid, record: &SessionRecord, ttl: Duration) -> Invocation<Cache> {
-    let ended = record.ended_at.is_some();
-    let is_listed = !ended && record.machine.is_none();
-    let listed_until_ms = if is_listed {
-        record.expires_at.unix_ms()
-    } else {
-        0
-    };
+/// Writes the hot copy of a session or a machine token for `ttl`, and no longer than such a copy may
+/// stay; see `put_session.lua`. `forged` is replaced whatever it claims. Reply: the better copy that is
+/// held, or nil.
+pub fn put_session(
+    id: Uuid,
+    copy: &SignedCopy,
+    rank: Rank,
+    ttl: Duration,
+    forged: &[u8],
+) -> Invocation<Cache> {
+    let longest = SESSION.ttl().unwrap_or_default();
     Invocation::new(
         &PUT_SESSION,
+        vec![SESSION.key(id).name().to_owned()],
         vec![
-            SESSION.key(id).name().to_owned(),
-            USER_SESSIONS.key(record.user.id).name().to_owned(),
-        ],
-        vec![
-            text(record.version),
-            record.encode(),
-            text(millis(ttl).max(1)),
-            text(id),
-            text(listed_until_ms),
-            text(Timestamp::now().unix_ms()),
-            text(u8::from(ended)),
+            text(rank.version),
+            copy.encode(),
+            text(millis(ttl.min(longest)).max(1)),
+            text(u8::from(rank.ended)),
+            forged.to_vec(),
         ],
     )
 }

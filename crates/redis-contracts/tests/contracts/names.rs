@@ -9,7 +9,7 @@ use redis_contracts::{
     PROJECTS, REPLY, USER_TIMELINE, catalog,
     keys::{
         LOCKED, LOGIN_FAILURES, OUTBOX, OUTBOX_PRODUCER_PROJECTS, RATE_LIMIT, SESSION,
-        SIGNING_KEYS, SYSTEM_HEALTH, USER_SESSIONS,
+        SIGNING_KEYS, SYSTEM_HEALTH,
     },
     reference_markdown,
 };
@@ -27,13 +27,7 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             Cache,
             "session:{id}",
             name(SESSION.key(ID).name()),
-            "string, TTL 3600 s",
-        ),
-        (
-            Cache,
-            "user_sessions:{user_id}",
-            name(USER_SESSIONS.key(ID).name()),
-            "sorted set, until its longest member ends",
+            "string, TTL 3540 s",
         ),
         (
             Cache,
@@ -234,7 +228,6 @@ fn names_are_exact() {
         names,
         [
             "session:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
-            "user_sessions:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "rate_limit:api:u-1",
             "login_failures:00ff:n-1",
             "locked:00ff:n-1",
@@ -271,7 +264,7 @@ fn names_are_exact() {
 fn an_id_is_read_from_the_name_it_stands_in() {
     assert_eq!(SESSION.id_of(SESSION.key(ID).name()), Some(ID));
     let others = [
-        USER_SESSIONS.key(ID).name().to_owned(),
+        format!("user_{}", SESSION.key(ID).name()),
         format!("{}:more", SESSION.key(ID).name()),
         format!("other:{}", SESSION.key(ID).name()),
         "session:".to_owned(),

@@ -1,12 +1,13 @@
 //! The check of every caller: the token, then the session, which is mostly held in the process and
-//! costs no round trip; else it is read from the cache Redis, else asked of auth-service.
+//! costs no round trip; else its signed copy is read from the cache Redis, else it is asked of
+//! auth-service.
 
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 use redis_access::{CachePool, TrackedCache, Tracking};
 use redis_contracts::{
-    Timestamp,
+    SignedCopy, Timestamp,
     keys::{SESSION, Scope, SessionRecord},
 };
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use super::{
     Caller, GatewayCredential, JwksSource, KeySet, TokenVerifier,
     asking::Asking,
     caller::Holder,
+    intake::Intake,
     machine::{MACHINE_TOKEN_PREFIX, MachineToken},
     slides::{Slide, Slides},
     token::{Rejected, Verified},
@@ -39,11 +41,12 @@ pub struct Guard {
 }
 
 struct Inner {
-    verifier: TokenVerifier,
+    verifier: Arc<TokenVerifier>,
     jwks: JwksSource,
     cache: CachePool,
     tracking: Tracking,
-    sessions: TrackedCache<SessionRecord>,
+    sessions: TrackedCache<SignedCopy, SessionRecord>,
+    intake: Arc<Intake>,
     asking: Asking,
     slides: Slides,
     /// The newest access token of sessions whose sockets outlived theirs.
@@ -75,10 +78,16 @@ impl Guard {
         let channel = rpc::connect(&settings.upstream.auth, Some(rpc::DEADLINE))?;
         let (slides, waiting) = Slides::new();
         let tracking = Tracking::new(cache.clone());
+        let verifier = Arc::new(TokenVerifier::new(&settings.jwt, KeySet::new()));
+        let intake = Arc::new(Intake::new(Arc::clone(&verifier)));
+        let admitting = Arc::clone(&intake);
+        let sessions = tracking.cache(&SESSION, HELD, move |id, read| admitting.admit(id, read));
+        let held = sessions.clone();
         let inner = Inner {
-            verifier: TokenVerifier::new(&settings.jwt, KeySet::new()),
-            jwks: JwksSource::new(&settings.jwt.jwks_url)?,
-            sessions: tracking.cache(&SESSION, HELD),
+            verifier,
+            jwks: JwksSource::new(&settings.jwt.jwks_url, move || held.forget_all())?,
+            sessions,
+            intake,
             tracking,
             cache,
             asking: Asking::new(channel, credential),
@@ -218,6 +227,7 @@ impl Guard {
     /// A session or machine token was ended in this process's presence: it takes it for live no more. When
     /// auth-service could not reach the cache, the hot copy is removed from here, so that others ask.
     pub async fn end(&self, id: Uuid, cache_heard: bool) {
+        self.inner.intake.has_ended(id);
         self.inner.asking.end(id);
         self.inner.sessions.forget(id);
         if !cache_heard && let Err(error) = self.inner.cache.delete(&SESSION.key(id)).await {
@@ -281,8 +291,10 @@ impl Guard {
                 true
             }
         };
-        let asking = &self.inner.asking;
-        asking.ask(holder, token, context, cache_away).await
+        let Inner { asking, intake, .. } = &*self.inner;
+        let session = asking.ask(holder, token, context, cache_away).await?;
+        intake.has_seen(holder.id(), session.rank());
+        Ok(session)
     }
 
     fn admit(

@@ -45,6 +45,8 @@ pub struct JwksSource {
     /// One fetch at a time.
     looks: Mutex<Looks>,
     published: RwLock<Option<Arc<str>>>,
+    /// Called when a key was withdrawn.
+    withdrawn: Box<dyn Fn() + Send + Sync>,
 }
 
 /// Fetches for the sake of unknown keys.
@@ -68,8 +70,8 @@ pub fn keys_from_jwks(json: &str) -> anyhow::Result<KeySet> {
 }
 
 impl JwksSource {
-    /// A source at `url`.
-    pub fn new(url: &str) -> anyhow::Result<Self> {
+    /// A source at `url`. `withdrawn` is called when a key was withdrawn: what it signed counts no more.
+    pub fn new(url: &str, withdrawn: impl Fn() + Send + Sync + 'static) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
             .no_proxy()
@@ -82,6 +84,7 @@ impl JwksSource {
                 next: Instant::now(),
             }),
             published: RwLock::default(),
+            withdrawn: Box::new(withdrawn),
         })
     }
 
@@ -145,7 +148,9 @@ impl JwksSource {
         });
         match fetched {
             Ok((json, keys)) => {
-                verifier.replace_keys(keys);
+                if verifier.replace_keys(keys) {
+                    (self.withdrawn)();
+                }
                 let published = self.published.write();
                 *published.unwrap_or_else(PoisonError::into_inner) = Some(json.into());
                 true

@@ -123,14 +123,21 @@ impl TokenVerifier {
         }
     }
 
-    /// Takes these keys instead of those it has. What was verified with one that is withdrawn is
-    /// verified again.
-    pub fn replace_keys(&self, keys: KeySet) {
+    /// Takes these keys instead of those it has; answers whether one was withdrawn. What was verified
+    /// with that is verified again.
+    pub fn replace_keys(&self, keys: KeySet) -> bool {
         let held = self.keys.swap(Arc::new(keys));
         let now = self.keys.load();
-        if held.keys().any(|kid| !now.contains_key(kid)) {
+        let withdrawn = held.keys().any(|kid| !now.contains_key(kid));
+        if withdrawn {
             self.verified.clear();
         }
+        withdrawn
+    }
+
+    /// The keys it has.
+    pub fn keys(&self) -> Arc<KeySet> {
+        self.keys.load_full()
     }
 
     /// Whether it has any key.

@@ -1,5 +1,6 @@
-//! The keys of access tokens. Each process signs with a key of its own, whose private half never
-//! leaves its disk; the public halves of all replicas are in SQL, and published together.
+//! The keys of access tokens and of the hot copies of sessions. Each process signs with a key of its own,
+//! whose private half never leaves its disk; the public halves of all replicas are in SQL, and published
+//! together.
 //!
 //! A new key is published before it signs: Redis tells everybody who verifies tokens to fetch the keys
 //! again, and the old one signs on until they have.
@@ -17,7 +18,7 @@ use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use redis_access::CachePool;
 use redis_contracts::{
-    Timestamp,
+    COPY_GOOD_FOR, Timestamp,
     keys::{SIGNING_KEYS, SigningKeyIds},
 };
 use serde_json::json;
@@ -40,8 +41,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often a key is said to be in use.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
-/// A key that nobody signs with any more stays published for the life of its tokens, and this.
-const OLD_MARGIN_S: u64 = 3600;
+/// A key that nobody signs with any more stays published for the life of its tokens, and for as long as
+/// the hot copies that it signed are good.
+const OLD_MARGIN_S: u64 = COPY_GOOD_FOR.as_secs();
 
 /// The key of a process that was not seen for this long is withdrawn, beside the life of its tokens.
 const GONE_AFTER_S: u64 = 7 * 86_400;
@@ -251,8 +253,8 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Reads the public keys of all replicas.
-    async fn refresh(&self) -> Result<bool, Problem> {
+    /// Reads the public keys of all replicas; answers whether there are others than before.
+    pub async fn refresh(&self) -> Result<bool, Problem> {
         let keys = self.inner.store.public_keys().await?;
         let changed = self.inner.published.load().keys != keys;
         if changed {

@@ -1,9 +1,12 @@
 //! What is inside: SQL, which is the truth; the copies in Redis; metrics; mails in files.
 
+use std::time::Duration;
+
 use redis::FromRedisValue;
 use redis_contracts::{
-    Value,
+    HotCopy, SignedCopy, Value,
     keys::{SESSION, SessionRecord},
+    script::put_session,
 };
 use sqlx::{AnyConnection, Connection};
 use test_kit::{PATIENCE, eventually};
@@ -12,10 +15,31 @@ use uuid::Uuid;
 use super::{Auth, on_postgres};
 
 impl Auth {
-    /// The hot copy of a session or a machine token.
+    /// The session or the machine token that its hot copy tells of.
     pub(super) async fn held(&self, id: Uuid) -> Option<SessionRecord> {
+        let copy = self.held_copy(id).await?;
+        let copy = HotCopy::decode(&copy.payload).expect("a hot copy");
+        Some(copy.session)
+    }
+
+    /// The hot copy of a session or a machine token, as it stands in Redis.
+    pub(super) async fn held_copy(&self, id: Uuid) -> Option<SignedCopy> {
         let bytes: Option<Vec<u8>> = self.ask_redis("GET", &[SESSION.key(id).name()]).await;
-        bytes.map(|bytes| SessionRecord::decode(&bytes).expect("a session"))
+        bytes.map(|bytes| SignedCopy::decode(&bytes).expect("a signed copy"))
+    }
+
+    /// Writes a good copy late, as a replica could that had read SQL before; whether that was written.
+    pub(super) async fn put_late(&self, id: Uuid, copy: &SignedCopy) -> bool {
+        let session = HotCopy::decode(&copy.payload).expect("a hot copy").session;
+        let late = put_session(id, copy, session.rank(), Duration::from_secs(60), b"");
+        let count = late.keys.len().to_string();
+        let words: Vec<&[u8]> = [late.script.source.as_bytes(), count.as_bytes()]
+            .into_iter()
+            .chain(late.keys.iter().map(String::as_bytes))
+            .chain(late.args.iter().map(Vec::as_slice))
+            .collect();
+        let better: Option<Vec<u8>> = self.ask_redis("EVAL", &words).await;
+        better.is_none()
     }
 
     /// Waits until the hot copy is as wanted.

@@ -1,8 +1,6 @@
 //! The end of machine tokens: revoked ones never come back, whatever Redis forgets or hears late.
 
-use std::time::Duration;
-
-use redis_contracts::{Timestamp, script::put_session};
+use redis_contracts::Timestamp;
 use test_kit::MailServer;
 
 use super::{Auth, PASSWORD, answer, call, email_of, mail::NEW_PASSWORD, refused};
@@ -28,6 +26,7 @@ async fn what_redis_forgot_is_restored_and_revoked_stays_revoked() {
     let reader = auth.person("reader").await;
     let made = auth.machine(&reader, &["read"]).await;
     let live = auth.held(made.id).await.expect("a hot copy");
+    let copy = auth.held_copy(made.id).await.expect("a hot copy");
     auth.flush().await;
     auth.check(&made.token).await.expect("live");
     assert_eq!(auth.held(made.id).await, Some(live.clone()));
@@ -41,15 +40,7 @@ async fn what_redis_forgot_is_restored_and_revoked_stays_revoked() {
     let revoked = auth
         .until_held(made.id, |copy| copy.ended_at.is_some())
         .await;
-    let late = put_session(made.id, &live, Duration::from_secs(60));
-    let count = late.keys.len().to_string();
-    let late: Vec<&[u8]> = [late.script.source.as_bytes(), count.as_bytes()]
-        .into_iter()
-        .chain(late.keys.iter().map(String::as_bytes))
-        .chain(late.args.iter().map(Vec::as_slice))
-        .collect();
-    let written: bool = auth.ask_redis("EVAL", &late).await;
-    assert!(!written);
+    assert!(!auth.put_late(made.id, &copy).await);
     assert_eq!(auth.held(made.id).await, Some(revoked));
     auth.flush().await;
     assert_eq!(refused(auth.check(&made.token).await), "unauthenticated");

@@ -6,6 +6,7 @@ mod address_changes;
 mod at_rest;
 mod bad_input;
 mod calls;
+mod copies;
 mod enumeration;
 mod files;
 mod first_proof;

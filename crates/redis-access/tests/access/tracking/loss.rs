@@ -8,7 +8,7 @@ use test_kit::{PATIENCE, RedisServer, eventually};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{HOUR, Held, Reader, told, write};
+use super::{HOUR, Held, Reader, admit, told, write};
 use crate::{Reached, settings};
 
 #[tokio::test]
@@ -99,12 +99,12 @@ async fn while_nothing_is_tracked_reads_go_to_redis_and_nothing_is_held() {
     let server = RedisServer::cache().await;
     let reached = Reached::<Cache>::at(&server.url()).await;
     let tracking = Tracking::new(reached.pool.clone());
-    let cache = tracking.cache(&SESSION, 10);
+    let cache = tracking.cache(&SESSION, 10, |_, read| admit(read));
     let (id, mut writer) = (Uuid::now_v7(), server.connect().await);
     for version in 1..4 {
         write(&mut writer, id, version, HOUR).await.expect("SET");
         let read = cache.get(id).await.expect("GET").expect("there");
-        assert_eq!(read.version, version);
+        assert_eq!(*read, version);
         assert!(cache.held(id).is_none());
     }
 }

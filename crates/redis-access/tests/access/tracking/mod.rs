@@ -5,14 +5,16 @@ mod order;
 mod rules;
 mod stress;
 
-use std::time::Duration;
-
-use redis_access::{Change, Changes, RedisSettings, TrackedCache, Tracking};
-use redis_contracts::{
-    Cache, Timestamp, Value,
-    keys::{SESSION, SessionRecord},
-    resource::User,
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+
+use redis_access::{Admitted, Change, Changes, RedisSettings, TrackedCache, Tracking};
+use redis_contracts::{Cache, DecodeError, SignedCopy, Value, keys::SESSION};
 use test_kit::{PATIENCE, Proxy, RedisServer, eventually};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -28,11 +30,16 @@ struct Held {
     writer: redis::aio::MultiplexedConnection,
 }
 
+/// A client-side cache that keeps of each copy its version.
+type Versions = TrackedCache<SignedCopy, u64>;
+
 /// A process's client-side cache.
 struct Reader {
     reached: Reached<Cache>,
     tracking: Tracking,
-    cache: TrackedCache<SessionRecord>,
+    cache: Versions,
+    /// How often a value was admitted, or not.
+    admissions: Arc<AtomicUsize>,
     _stop: DropGuard,
 }
 
@@ -51,8 +58,15 @@ impl Reader {
         let stop = CancellationToken::new();
         let (kept, stopped) = (tracking.clone(), stop.clone());
         tokio::spawn(async move { kept.keep(stopped).await });
+        let admissions = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&admissions);
+        let admit = move |_, read| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            admit(read)
+        };
         Self {
-            cache: tracking.cache(&SESSION, capacity),
+            cache: tracking.cache(&SESSION, capacity, admit),
+            admissions,
             reached,
             tracking,
             _stop: stop.drop_guard(),
@@ -68,13 +82,13 @@ impl Reader {
 
     /// The version that a read gives.
     async fn version(&self, id: Uuid) -> Option<u64> {
-        let record = self.cache.get(id).await.expect("an answer");
-        record.map(|record| record.version)
+        let version = self.cache.get(id).await.expect("an answer");
+        version.map(|version| *version)
     }
 
     /// The version that is held.
     fn held(&self, id: Uuid) -> Option<u64> {
-        self.cache.held(id).map(|record| record.version)
+        self.cache.held(id).map(|version| *version)
     }
 
     async fn until_not_held(&self, id: Uuid) {
@@ -141,32 +155,26 @@ async fn write(
 ) -> redis::RedisResult<()> {
     let mut set = redis::cmd("SET");
     let ttl_ms = u64::try_from(ttl.as_millis()).expect("short");
-    set.arg(name(id)).arg(record(version).encode());
+    set.arg(name(id)).arg(copy(&version.to_string()));
     set.arg("PX").arg(ttl_ms).exec_async(writer).await
 }
 
-fn record(version: u64) -> SessionRecord {
-    let now = Timestamp::now();
-    SessionRecord {
-        version,
-        user: User {
-            id: Uuid::now_v7(),
-            email: "reader@example.com".to_owned(),
-            handle: "reader".to_owned(),
-            roles: vec!["user".to_owned()],
-            email_verified: false,
-            pending_email: None,
-            second_factor: false,
-            created_at: now,
-        },
-        created_at: now,
-        expires_at: now.plus_seconds(3600),
-        last_seen: now,
-        ended_at: None,
-        agent: String::new(),
-        address: String::new(),
-        machine: None,
-    }
+/// What stands in Redis: a version, or a version and for how many milliseconds it is good.
+fn copy(payload: &str) -> Vec<u8> {
+    let copy = SignedCopy {
+        signature: "x".repeat(86),
+        payload: payload.as_bytes().to_vec(),
+    };
+    copy.encode()
+}
+
+fn admit(read: Result<SignedCopy, DecodeError>) -> Option<Admitted<u64>> {
+    let payload = String::from_utf8(read.ok()?.payload).ok()?;
+    let (version, good_ms) = payload.split_once(' ').unwrap_or((&payload, "3600000"));
+    Some(Admitted {
+        value: version.parse().ok()?,
+        good_for: Duration::from_millis(good_ms.parse().ok()?),
+    })
 }
 
 /// The next change, which has to come.

@@ -3,14 +3,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use redis_contracts::Value;
 use tokio::{
     io::{AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
 use uuid::Uuid;
 
-use super::{Reader, name, record};
+use super::{Reader, copy, name};
 use crate::{retries::command, settings};
 
 /// What comes for GET and PTTL.
@@ -83,7 +82,7 @@ async fn converse(socket: TcpStream, id: Uuid, script: Script) -> std::io::Resul
 
 fn bytes(part: Part, id: Uuid) -> Vec<u8> {
     match part {
-        Held => bulk(&record(1).encode()),
+        Held => bulk(&copy("1")),
         Ttl => b":60000\r\n".to_vec(),
         Changed => invalidation(Some(&name(id))),
         OtherChanged => invalidation(Some(&name(Uuid::now_v7()))),

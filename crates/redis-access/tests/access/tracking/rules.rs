@@ -1,7 +1,7 @@
 //! What is held, and what ends it.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,7 @@ use redis_contracts::keys::{SESSION, SIGNING_KEYS, SigningKeyIds};
 use test_kit::{PATIENCE, RedisServer, eventually};
 use uuid::Uuid;
 
-use super::{HOUR, Held, Reader, name, told, until_told};
+use super::{HOUR, Held, Reader, copy, name, told, until_told};
 use crate::settings;
 
 #[tokio::test]
@@ -33,6 +33,60 @@ async fn a_value_is_read_once_decoded_once_and_shared() {
         .await
         .expect("INFO");
     assert!(!statistics.contains("cmdstat_get:"), "{statistics}");
+}
+
+#[tokio::test]
+async fn a_value_is_admitted_when_it_is_read_and_never_when_it_is_held() {
+    let mut held = Held::start().await;
+    let id = Uuid::now_v7();
+    held.write(id, 1, HOUR).await;
+    for _ in 0..100 {
+        assert_eq!(held.reader.version(id).await, Some(1));
+    }
+    assert_eq!(held.reader.admissions.load(Ordering::Relaxed), 1);
+    held.reader.cache.forget_all();
+    assert_eq!(held.reader.held(id), None);
+    assert_eq!(held.reader.version(id).await, Some(1));
+    assert_eq!(held.reader.admissions.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_admitted_is_not_there_not_held_and_its_change_is_told() {
+    let mut held = Held::start().await;
+    let mut changes = held.reader.tracking.changes();
+    for bad in [copy("no version"), b"no copy".to_vec(), Vec::new()] {
+        let id = Uuid::now_v7();
+        let mut set = redis::cmd("SET");
+        set.arg(name(id)).arg(bad);
+        set.exec_async(&mut held.writer).await.expect("SET");
+        for _ in 0..2 {
+            assert_eq!(held.reader.version(id).await, None);
+            assert_eq!(held.reader.held(id), None);
+        }
+        held.write(id, 2, HOUR).await;
+        until_told(&mut changes, id).await;
+        assert_eq!(held.reader.version(id).await, Some(2));
+    }
+}
+
+#[tokio::test]
+async fn a_value_ends_when_it_is_good_no_more_though_its_key_stays() {
+    let mut held = Held::start().await;
+    let id = Uuid::now_v7();
+    let mut set = redis::cmd("SET");
+    set.arg(name(id)).arg(copy("1 300"));
+    set.exec_async(&mut held.writer).await.expect("SET");
+    assert_eq!(held.reader.version(id).await, Some(1));
+    let (read, good_for) = (Instant::now(), Duration::from_millis(300));
+    assert_eq!(held.reader.held(id), Some(1));
+    loop {
+        let looked = Instant::now();
+        match held.reader.held(id) {
+            Some(_) => assert!(looked < read + good_for, "{:?}", read.elapsed()),
+            None => break,
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

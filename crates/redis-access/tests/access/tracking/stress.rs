@@ -12,13 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis_access::{SILENT_FOR, TrackedCache};
-use redis_contracts::keys::SessionRecord;
+use redis_access::SILENT_FOR;
 use test_kit::{PATIENCE, eventually};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{HOUR, Held, write};
+use super::{HOUR, Held, Versions, write};
 
 const READERS: usize = 8;
 const SESSIONS: usize = 16;
@@ -119,7 +118,7 @@ async fn more_hits(world: &World, tasks: &mut JoinSet<()>) {
     .await;
 }
 
-async fn read(world: Arc<World>, cache: TrackedCache<SessionRecord>, reader: usize) {
+async fn read(world: Arc<World>, cache: Versions, reader: usize) {
     let mut number = reader;
     while !world.is_stopping() {
         number = (number + 1) % SESSIONS;
@@ -127,15 +126,15 @@ async fn read(world: Arc<World>, cache: TrackedCache<SessionRecord>, reader: usi
         let began = Instant::now();
         let oldest = known.oldest(began);
         let held = cache.held(world.ids[number]);
-        let record = match held {
-            Some(record) => {
+        let version = match held {
+            Some(version) => {
                 world.hits.fetch_add(1, Ordering::Relaxed);
-                Some(record)
+                Some(version)
             }
             None => cache.get(world.ids[number]).await.unwrap_or_default(),
         };
-        if let Some(record) = record {
-            let version = record.version;
+        if let Some(version) = version {
+            let version = *version;
             assert!(
                 version >= oldest,
                 "version {version} though {oldest} was due {:?} ago",

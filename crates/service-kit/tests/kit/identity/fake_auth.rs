@@ -32,7 +32,7 @@ use tonic::{
 };
 use uuid::Uuid;
 
-use super::CREDENTIAL;
+use super::{CREDENTIAL, issuer::Key};
 
 #[derive(Clone)]
 pub(super) struct FakeAuth {
@@ -45,10 +45,12 @@ pub(super) struct FakeAuth {
     /// Questions being answered, and the most at a time.
     busy: Arc<(AtomicUsize, AtomicUsize)>,
     redis: redis::aio::MultiplexedConnection,
+    /// Signs the copies it restores.
+    key: Arc<Key>,
 }
 
 impl FakeAuth {
-    pub(super) async fn start(redis: &RedisServer) -> (Self, String) {
+    pub(super) async fn start(redis: &RedisServer, key: Arc<Key>) -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let fake = Self {
@@ -58,6 +60,7 @@ impl FakeAuth {
             touched: Arc::default(),
             busy: Arc::default(),
             redis: redis.connect().await,
+            key,
         };
         let serving = Server::builder().add_service(AuthServiceServer::new(fake.clone()));
         tokio::spawn(serving.serve_with_incoming(TcpIncoming::from(listener)));
@@ -104,7 +107,7 @@ impl FakeAuth {
     async fn restore(&self, id: Uuid, record: &SessionRecord) {
         let mut set = redis::cmd("SET");
         set.arg(SESSION.key(id).name())
-            .arg(record.encode())
+            .arg(self.key.copy(id, record).encode())
             .arg("EX")
             .arg(60);
         // It may be away.

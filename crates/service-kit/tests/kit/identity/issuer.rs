@@ -11,9 +11,9 @@ use std::{
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use redis_contracts::Timestamp;
+use redis_contracts::{HotCopy, SignedCopy, Timestamp, Value as _, keys::SessionRecord};
 use serde_json::{Value, json};
-use service_kit::identity::{ACCESS_TOKEN_TYPE, Claims};
+use service_kit::identity::{ACCESS_TOKEN_TYPE, Claims, sign_copy};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -64,11 +64,37 @@ impl Key {
     pub(super) fn token(&self, session_id: Uuid, user_id: Uuid) -> String {
         self.token_for(session_id, user_id, 300)
     }
+
+    /// The hot copy of a session, as auth-service writes it.
+    pub(super) fn copy(&self, id: Uuid, record: &SessionRecord) -> SignedCopy {
+        sign_copy(id, record.clone(), &self.kid, &self.signing).expect("a signature")
+    }
+
+    /// A copy that is good until then, signed as documented.
+    pub(super) fn copy_until(
+        &self,
+        id: Uuid,
+        record: &SessionRecord,
+        good_until: Timestamp,
+    ) -> SignedCopy {
+        let copy = HotCopy {
+            kid: self.kid.clone(),
+            good_until,
+            session: record.clone(),
+        };
+        let payload = copy.encode();
+        let input = SignedCopy::input(&format!("session:{id}"), &payload);
+        let signature = jsonwebtoken::crypto::sign(&input, &self.signing, Algorithm::EdDSA);
+        SignedCopy {
+            signature: signature.expect("a signature"),
+            payload,
+        }
+    }
 }
 
 /// Publishes keys over HTTP.
 pub(super) struct Issuer {
-    pub(super) key: Key,
+    pub(super) key: Arc<Key>,
     published: Arc<Published>,
     port: u16,
 }
@@ -93,7 +119,7 @@ impl Issuer {
             }
         });
         let issuer = Self {
-            key: Key::new("first"),
+            key: Arc::new(Key::new("first")),
             published,
             port,
         };

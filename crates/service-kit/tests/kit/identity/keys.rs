@@ -23,7 +23,7 @@ impl World {
     }
 
     /// Tells of keys, as auth-service does when it has published them.
-    async fn tell(&self, keys: &[&Key]) {
+    pub(super) async fn tell(&self, keys: &[&Key]) {
         let kids = keys.iter().map(|key| key.kid.clone()).collect();
         let (key, ids) = (SIGNING_KEYS.key(()), SigningKeyIds { kids });
         self.cache.set(&key, &ids).await.expect("told");

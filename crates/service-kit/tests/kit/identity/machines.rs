@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::{World, code_of, context, ended, machine, session};
 
-fn text(id: Uuid, secret: u8) -> String {
+pub(super) fn text(id: Uuid, secret: u8) -> String {
     let bytes = [id.as_bytes().as_slice(), &[secret; 32]].concat();
     format!("dmp_{}", BASE64URL.encode(bytes))
 }
 
-fn record(text: &str, scopes: &[Scope]) -> SessionRecord {
+pub(super) fn record(text: &str, scopes: &[Scope]) -> SessionRecord {
     let token = MachineToken::parse(text).expect("a machine token");
     let hex = token.sha256().map(|byte| format!("{byte:02x}")).concat();
     machine(hex, scopes)

@@ -1,17 +1,18 @@
 //! The guard before a real Redis, with an auth-service that says what a test wants and keys that it
 //! publishes.
 
+mod copies;
 mod fake_auth;
 mod issuer;
 mod keys;
 mod machines;
 mod people;
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use redis_access::{CachePool, LinkState};
 use redis_contracts::{
-    Timestamp,
+    SignedCopy, Timestamp,
     keys::{MachineAccess, SESSION, Scope, SessionRecord},
     resource::User,
 };
@@ -51,7 +52,7 @@ impl World {
     async fn without_keys(issuer: Issuer) -> Self {
         let redis = RedisServer::cache().await;
         let wire = Proxy::start(([127, 0, 0, 1], redis.port()).into()).await;
-        let (auth, upstream) = FakeAuth::start(&redis).await;
+        let (auth, upstream) = FakeAuth::start(&redis, Arc::clone(&issuer.key)).await;
         let settings = [
             (
                 "DEVMENTOR__REDIS__CACHE__URL",
@@ -123,8 +124,13 @@ impl World {
 
     /// Writes the hot copy of a session.
     async fn put(&self, id: Uuid, record: &SessionRecord) {
+        self.put_copy(id, &self.issuer.key.copy(id, record)).await;
+    }
+
+    /// Writes what is to pass for a hot copy.
+    async fn put_copy(&self, id: Uuid, copy: &SignedCopy) {
         let key = SESSION.key(id);
-        self.cache.set(&key, record).await.expect("written");
+        self.cache.set(&key, copy).await.expect("written");
     }
 
     /// Waits until a token is refused.
