@@ -13,13 +13,15 @@ use super::{Failure, header::lists, reply::Answer};
 use crate::assets::{self, Asset};
 
 /// The web app's own routes; all answer the same page.
-pub(super) const PAGES: [&str; 13] = [
+pub(super) const PAGES: [&str; 15] = [
     "/",
     "/sign-in",
     "/sign-up",
     "/forgot-password",
     "/reset-password",
     "/verify-email",
+    "/confirm-address",
+    "/undo-address",
     "/account",
     "/account/devices",
     "/account/security",

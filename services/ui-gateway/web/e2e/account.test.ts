@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Complaints, createProject, guessUntilAskedToWait, isLive, launch, signUp } from './browser'
+import { Complaints, createProject, enter, guessUntilAskedToWait, isLive, launch, signUp } from './browser'
 import { mailedToken } from './mail'
 import { startPlatform, until, type Platform } from './platform'
 import { totp } from './totp'
@@ -28,12 +28,6 @@ async function openWindow(name: string, context: BrowserContext): Promise<Page> 
   page.setDefaultTimeout(SOON_MS)
   complaints.watch(page, name)
   return page
-}
-
-async function enter(page: Page, email: string, password: string): Promise<void> {
-  await page.getByLabel('Email').fill(email)
-  await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
 async function signIn(page: Page, password: string): Promise<void> {
@@ -145,24 +139,33 @@ describe('two windows', () => {
 })
 
 describe('the account', () => {
-  it('proves its address by the link of a mail, which does not stay in the address bar', async () => {
+  const isVerified = () => a.evaluate(async () => ((await (await fetch('/api/me')).json()) as { user: { email_verified: boolean } }).user.email_verified)
+
+  it('proves its address by a click on the page of a link, which does not stay in the address bar', async () => {
     await a.goto(`${platform.url}/account`)
-    await a.getByTestId('email-state').getByText('Not confirmed yet').waitFor()
-    await a.getByRole('button', { name: 'Send the mail again' }).click()
-    await a.getByText(`A mail is on its way to ${person.email}`).first().waitFor()
+    await a.getByTestId('email-state').getByText('Not confirmed').waitFor()
+    await a.getByRole('button', { name: 'Send the email again' }).click()
+    await a.getByText(`An email is on its way to ${person.email}`).first().waitFor()
     const token = await mailedToken(platform, person.email, 'verify-email')
     await a.goto(`${platform.url}/verify-email#token=${token}`)
-    await a.getByText('Your address is confirmed').waitFor()
-    expect(a.url()).toBe(`${platform.url}/verify-email`)
-    await a.goto(`${platform.url}/account`)
+    await a.getByText(person.email).waitFor()
+    expect([a.url(), await isVerified()]).toEqual([`${platform.url}/verify-email`, false])
+    await a.getByRole('button', { name: 'Confirm address' }).click()
+    await a.getByText('Your address is confirmed.').waitFor()
+    await a.getByRole('banner').getByRole('link', { name: 'Your account' }).click()
     await a.getByTestId('email-state').getByText('Confirmed', { exact: true }).waitFor()
   })
 
-  it('says that a link works once', async () => {
+  it('ends nothing by a link that was used', async () => {
     const token = await mailedToken(platform, person.email, 'verify-email')
     await a.goto(`${platform.url}/verify-email#token=${token}`)
-    await a.getByText('This link was used already').waitFor()
-    await a.goto(`${platform.url}/account`)
+    await a.getByRole('button', { name: 'The email is about another account' }).click()
+    await a.getByLabel('I did not').check()
+    await a.getByLabel('New password').fill('a trojan passphrase 5')
+    await a.getByRole('button', { name: 'Take over the account' }).click()
+    await a.getByRole('alert').waitFor()
+    await a.getByRole('link', { name: 'your account' }).last().click()
+    await a.getByTestId('email-state').getByText('Confirmed', { exact: true }).waitFor()
   })
 
   it('changes its handle, and shows it at once', async () => {
@@ -263,6 +266,7 @@ describe('devices', () => {
 
 describe('machine tokens', () => {
   let token: string
+  const today = () => new Date().toISOString().slice(0, 10)
   const asked = async () => (await fetch(`${platform.url}/api/projects`, { headers: { authorization: `Bearer ${token}` } })).status
 
   it('are made, shown once, and used', async () => {
@@ -270,11 +274,14 @@ describe('machine tokens', () => {
     await a.getByTestId('new-token').click()
     const form = a.getByTestId('token-form')
     await form.getByLabel('Name').fill('nightly')
-    await form.getByRole('button', { name: 'Make token' }).click()
+    expect(await form.getByLabel('Expires').inputValue()).toBe('90')
+    await form.getByRole('button', { name: 'Create token' }).click()
     token = (await form.getByTestId('token-text').textContent()) ?? ''
     expect(token).toMatch(/^dmp_/)
-    await form.getByRole('button', { name: 'I have kept it' }).click()
+    await form.getByRole('button', { name: 'Done' }).click()
     expect(await asked()).toBe(200)
+    const made = await a.evaluate(async () => (await (await fetch('/api/me/tokens')).json()) as { items: { expires_on: string }[] })
+    expect(made.items.map((each) => Date.parse(each.expires_on) - Date.parse(today()))).toEqual([90 * 86_400_000])
     await a.reload()
     await a.getByTestId('token').filter({ hasText: 'nightly' }).waitFor()
     expect(await a.content()).not.toContain(token)
@@ -283,7 +290,7 @@ describe('machine tokens', () => {
   it('are revoked at once', async () => {
     await a.getByRole('button', { name: 'Revoke nightly' }).click()
     await a.getByTestId('confirm-action').click()
-    await a.getByText('There is none yet.').waitFor()
+    await a.getByText('No machine tokens yet.').waitFor()
     expect(await asked()).toBe(401)
   })
 })
@@ -296,8 +303,8 @@ describe('a forgotten password', () => {
     await stranger.goto(`${platform.url}/sign-in`)
     await stranger.getByRole('link', { name: 'Forgot password?' }).click()
     await stranger.getByLabel('Email').fill(person.email)
-    await stranger.getByRole('button', { name: 'Send the mail' }).click()
-    await stranger.getByText('a mail is on its way').waitFor()
+    await stranger.getByRole('button', { name: 'Send the email' }).click()
+    await stranger.getByText('an email is on its way').waitFor()
     const token = await mailedToken(platform, person.email, 'reset-password')
     await stranger.goto(`${platform.url}/reset-password#token=${token}`)
     await stranger.getByLabel('New password').fill('password1')
@@ -319,13 +326,14 @@ describe('a forgotten password', () => {
     await a.waitForURL('**/account/tokens')
     await openSection(a, 'Security')
     const form = a.getByTestId('change-password')
-    await form.getByLabel('Password now').fill(person.password)
+    expect(await form.getByLabel('Also revoke machine tokens').isChecked()).toBe(true)
+    await form.getByLabel('Current password').fill(person.password)
     await form.getByLabel('New password').fill('yet another passphrase 3')
     await form.getByRole('button', { name: 'Change password' }).click()
     await form.getByText('This is not your password.').waitFor()
-    await form.getByLabel('Password now').fill(nextPassword)
+    await form.getByLabel('Current password').fill(nextPassword)
     await form.getByRole('button', { name: 'Change password' }).click()
-    await a.getByText('Your password is changed').first().waitFor()
+    await a.getByText('Password changed.').first().waitFor()
   })
 })
 

@@ -64,6 +64,13 @@ export async function signUp(page: Page, url: string, person: Person): Promise<v
   await page.getByTestId('new-project').waitFor()
 }
 
+/** Fills the sign-in page. */
+export async function enter(page: Page, email: string, password: string): Promise<void> {
+  await page.getByLabel('Email').fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
 /** Wrong passwords until the form asks to wait. */
 export async function guessUntilAskedToWait(page: Page, email: string): Promise<void> {
   const wait = page.getByTestId('wait')

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Complaints, guessUntilAskedToWait, launch } from './browser'
+import { Complaints, enter, guessUntilAskedToWait, launch } from './browser'
 import { mailedToken } from './mail'
 import { startPlatform, type Platform } from './platform'
 
@@ -13,12 +13,6 @@ const SOON_MS = 10_000
 let platform: Platform
 let browser: Browser
 let page: Page
-
-async function enter(password: string): Promise<void> {
-  await page.getByLabel('Email').fill(person.email)
-  await page.getByLabel('Password').fill(password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-}
 
 beforeAll(async () => {
   platform = await startPlatform({ DEVMENTOR__AUTH__REGISTRATION: 'verified', DEVMENTOR__LIMITS__AUTH_PER_MINUTE: '5' })
@@ -41,12 +35,14 @@ describe('where addresses are proven first', () => {
     await page.getByLabel('Handle').fill(person.handle)
     await page.getByLabel('Password').fill(person.password)
     await page.getByRole('button', { name: 'Create account' }).click()
-    await page.getByText(`We sent a mail to ${person.email}`).waitFor()
+    await page.getByText(`We sent an email to ${person.email}`).waitFor()
     const token = await mailedToken(platform, person.email, 'verify-email')
     await page.goto(`${platform.url}/verify-email#token=${token}`)
-    await page.getByText('Your address is confirmed').waitFor()
-    await page.getByRole('link', { name: 'Go on' }).click()
-    await enter(person.password)
+    await page.getByLabel('Current password').fill(person.password)
+    await page.getByRole('button', { name: 'Confirm address' }).click()
+    await page.getByText('Your address is confirmed.').waitFor()
+    await page.getByRole('link', { name: 'Continue' }).click()
+    await enter(page, person.email, person.password)
     await page.getByTestId('new-project').waitFor()
     await page.goto(`${platform.url}/account`)
     await page.getByTestId('email-state').getByText('Confirmed', { exact: true }).waitFor()
@@ -60,7 +56,7 @@ describe('where addresses are proven first', () => {
     await page.getByTestId('wait').getByText('That was a lot of tries in a short time.').waitFor()
     expect(await page.getByRole('timer').textContent()).toMatch(/^\d+ s$/)
     await page.getByText('You can try again now.').waitFor({ timeout: 20_000 })
-    await enter(person.password)
+    await enter(page, person.email, person.password)
     await page.getByTestId('new-project').waitFor()
     expect(complaints.all).toEqual([])
   })

@@ -1,5 +1,5 @@
 import type {
-  Challenge, Device, Limit, MachineToken, Me, NewMachineToken, SecurityEvent, SignedIn, TotpSecret,
+  AddressChange, Challenge, Device, Limit, MachineToken, Me, NewMachineToken, SecurityEvent, SignedIn, TotpSecret,
 } from './account-types'
 import { call, query } from './api'
 import type { Page, User } from './types'
@@ -42,13 +42,21 @@ export const account = {
 
   requestReset: (email: string) => knock<void>('/api/auth/password-reset/request', { email }),
   confirmReset: (token: string, new_password: string) => knock<void>('/api/auth/password-reset/confirm', { token, new_password }),
-  changePassword: (current_password: string, new_password: string) =>
-    post<void>('/api/auth/password', { current_password, new_password }),
+  changePassword: (current_password: string, new_password: string, keep_tokens: boolean) =>
+    post<void>('/api/auth/password', { current_password, new_password, keep_tokens }),
   requestVerification: () => post<void>('/api/auth/verify-email/request'),
-  verifyEmail: (token: string) => knock<void>('/api/auth/verify-email', { token }),
+  /** As who is signed in. */
+  verifyEmail: (token: string) => post<void>('/api/auth/verify-email', { token }),
+  verifyEmailByPassword: (token: string, password: string) =>
+    knock<void>('/api/auth/verify-email', { token, password, cookies: true }),
+  /** Ends all that was there, whoever made it. */
+  takeOver: (token: string, new_password: string) =>
+    knock<void>('/api/auth/verify-email', { token, new_password, cookies: true }),
+  undoEmailChange: (token: string) => knock<void>('/api/auth/email/undo', { token }),
 
   me: () => call<Me>('/api/me'),
-  changeMe: (change: { email: string } | { handle: string }) => call<User>('/api/me', { method: 'PATCH', body: change }),
+  /** The address of now alone drops a change that is pending. */
+  changeMe: (change: { handle: string } | { email: string } | AddressChange) => call<User>('/api/me', { method: 'PATCH', body: change }),
   export: () => call<unknown>('/api/me/export'),
   limits: () => call<{ items: Limit[] }>('/api/me/limits'),
 

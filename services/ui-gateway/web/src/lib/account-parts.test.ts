@@ -4,9 +4,9 @@ import { agentName } from './agent'
 import { ApiError } from './api'
 import { Countdown, waitText } from './countdown.svelte'
 import { formatAgo, startOfDay } from './dates'
-import { hasEnded } from './machine-tokens'
+import { hasEnded, lastDay } from './machine-tokens'
 import { confirmed, reauthentication } from './reauthentication.svelte'
-import { parseRoute } from './router'
+import { isPublic, parseRoute } from './router'
 import { byDay, EVENT_KINDS, eventText, eventTone } from './security-events'
 import { endText } from './session-ends'
 import { Submission } from './submission.svelte'
@@ -119,7 +119,7 @@ describe('security events', () => {
     ({ id: kind, type: `devmentor.security.${kind}.v1`, time: '2026-01-01T12:00:00.000Z', user_id: 'u', actor_id: 'u', ...more }) as SecurityEvent
 
   it('have words for every type', () => {
-    expect(EVENT_KINDS).toHaveLength(20)
+    expect(EVENT_KINDS).toHaveLength(25)
     for (const { kind, text } of EVENT_KINDS) expect(eventText(event(kind))).toBe(text)
     expect(eventTone(event('token_reused'))).toBe('bad')
     expect(eventTone(event('signed_in'))).toBe('plain')
@@ -127,7 +127,7 @@ describe('security events', () => {
 
   it('say who did it where it was somebody else', () => {
     expect(eventText(event('roles_changed', { actor_id: 'admin' }))).toBe('The roles were changed, by an administrator')
-    expect(eventText(event('sign_in_failed', { actor_id: null }))).toBe('A wrong password or code was entered')
+    expect(eventText(event('sign_in_failed', { actor_id: null }))).toBe('A wrong password was entered')
   })
 
   it('of a type that came later are named, not guessed at', () => {
@@ -177,6 +177,12 @@ describe('times', () => {
     expect(startOfDay('')).toBeNull()
   })
 
+  it('of a machine token are days of UTC, or none', () => {
+    const late = new Date('2026-03-10T23:30:00Z')
+    expect([lastDay('30', '', late), lastDay('90', '', late), lastDay('365', '', late)]).toEqual(['2026-04-09', '2026-06-08', '2027-03-10'])
+    expect([lastDay('date', '2026-05-01', late), lastDay('revoked', '2026-05-01', late)]).toEqual(['2026-05-01', null])
+  })
+
   it('end a machine token after its last day', () => {
     const token = (expires_on: string | null) => ({ expires_on }) as Parameters<typeof hasEnded>[0]
     expect([hasEnded(token(null), now), hasEnded(token('2026-03-10'), now), hasEnded(token('2026-03-09'), now)]).toEqual([false, false, true])
@@ -187,7 +193,10 @@ describe('the pages of an account', () => {
   it('have addresses of their own', () => {
     expect(parseRoute('/account')).toEqual({ name: 'account', section: 'profile' })
     expect(parseRoute('/account/tokens')).toEqual({ name: 'account', section: 'tokens' })
-    expect(parseRoute('/reset-password')).toEqual({ name: 'reset-password' })
+    for (const page of ['reset-password', 'verify-email', 'confirm-address', 'undo-address']) {
+      expect(parseRoute(`/${page}`)).toEqual({ name: 'linked', page })
+      expect(isPublic(parseRoute(`/${page}`))).toBe(true)
+    }
     for (const path of ['/account/profile', '/account/x', '/account/tokens/x', '/verify-email/x']) {
       expect(parseRoute(path)).toEqual({ name: 'unknown' })
     }

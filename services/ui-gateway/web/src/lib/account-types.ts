@@ -49,6 +49,13 @@ export interface MachineToken {
   last_used_at: string | null
 }
 
+/** A change of address takes the password, and a code where there is a second factor. */
+export interface AddressChange {
+  email: string
+  current_password: string
+  code?: string
+}
+
 export interface NewMachineToken {
   name: string
   scopes: Scope[]

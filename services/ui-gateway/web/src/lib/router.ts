@@ -1,8 +1,12 @@
 // The addresses of this app. The server answers the page for exactly these and for no other.
 
 /** The pages before somebody is signed in. */
-const ENTRANCES = ['sign-in', 'sign-up', 'forgot-password', 'reset-password', 'verify-email'] as const
+const ENTRANCES = ['sign-in', 'sign-up', 'forgot-password'] as const
 export type Entrance = (typeof ENTRANCES)[number]
+
+/** The pages that the links of emails open. */
+const LINKED = ['reset-password', 'verify-email', 'confirm-address', 'undo-address'] as const
+export type Linked = (typeof LINKED)[number]
 
 /** The pages of an account after its first. */
 const SECTIONS = ['devices', 'security', 'tokens', 'history'] as const
@@ -11,6 +15,7 @@ export type Section = 'profile' | (typeof SECTIONS)[number]
 export type Route =
   | { name: 'projects' }
   | { name: Entrance }
+  | { name: 'linked'; page: Linked }
   | { name: 'account'; section: Section }
   | { name: 'project'; projectId: string; taskId: string | null }
   | { name: 'unknown' }
@@ -21,6 +26,8 @@ export function parseRoute(path: string): Route {
   if (parts.length === 0) return { name: 'projects' }
   const entrance = ENTRANCES.find((name) => name === first)
   if (parts.length === 1 && entrance) return { name: entrance }
+  const linked = LINKED.find((name) => name === first)
+  if (parts.length === 1 && linked) return { name: 'linked', page: linked }
   if (first === 'account') return parseSection(parts.slice(1))
   if (first !== 'projects' || second === undefined) return { name: 'unknown' }
   if (parts.length === 2) return { name: 'project', projectId: second, taskId: null }
@@ -38,7 +45,7 @@ function parseSection(parts: string[]): Route {
 
 /** Pages that need nobody signed in. */
 export function isPublic(route: Route): boolean {
-  return route.name === 'unknown' || ENTRANCES.some((name) => name === route.name)
+  return route.name === 'unknown' || route.name === 'linked' || ENTRANCES.some((name) => name === route.name)
 }
 
 export const accountPath = (section: Section) => (section === 'profile' ? '/account' : `/account/${section}`)

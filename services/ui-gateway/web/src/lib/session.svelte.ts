@@ -90,6 +90,13 @@ export function changed(who: User): void {
   else switchTo(who)
 }
 
+/** Asks the server who is signed in, as it knows it now. */
+export async function reread(): Promise<User> {
+  const { user: who } = await account.me()
+  changed(who)
+  return who
+}
+
 function switchTo(who: User): void {
   forget()
   begin(who)

@@ -16,6 +16,8 @@ export interface User {
   handle: string
   roles: string[]
   email_verified: boolean
+  /** The address that takes the place of `email` once it is proven. */
+  pending_email: string | null
   second_factor: boolean
   created_at: string
 }
