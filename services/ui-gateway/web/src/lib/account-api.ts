@@ -45,13 +45,9 @@ export const account = {
   changePassword: (current_password: string, new_password: string, keep_tokens: boolean) =>
     post<void>('/api/auth/password', { current_password, new_password, keep_tokens }),
   requestVerification: () => post<void>('/api/auth/verify-email/request'),
-  /** As who is signed in. */
-  verifyEmail: (token: string) => post<void>('/api/auth/verify-email', { token }),
-  verifyEmailByPassword: (token: string, password: string) =>
-    knock<void>('/api/auth/verify-email', { token, password, cookies: true }),
-  /** Ends all that was there, whoever made it. */
-  takeOver: (token: string, new_password: string) =>
-    knock<void>('/api/auth/verify-email', { token, new_password, cookies: true }),
+  /** As who is signed in, by the account's password, or with a new one that takes it over and ends all that was there. */
+  verifyEmail: (token: string, shown: { password?: string; new_password?: string } = {}) =>
+    post<void>('/api/auth/verify-email', { token, ...shown, cookies: true }),
   undoEmailChange: (token: string) => knock<void>('/api/auth/email/undo', { token }),
 
   me: () => call<Me>('/api/me'),

@@ -55,12 +55,12 @@ export class AddressProof {
 
   async byPassword(password: string): Promise<void> {
     this.#byPassword = true
-    await account.verifyEmailByPassword(this.#token, password)
+    await account.verifyEmail(this.#token, { password })
     this.#done = true
   }
 
   async takeOver(newPassword: string): Promise<void> {
     this.#byPassword = false
-    await account.takeOver(this.#token, newPassword)
+    await account.verifyEmail(this.#token, { new_password: newPassword })
   }
 }

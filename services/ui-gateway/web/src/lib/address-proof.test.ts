@@ -37,7 +37,7 @@ const takeOver = () => proof.form.run(() => proof.takeOver('a new one'))
 describe('proving an address', () => {
   it('by the session looks that it is still there, and what the account is afterwards', async () => {
     await bySession()
-    expect(asked).toEqual(['who', { token: 't' }, 'who'])
+    expect(asked).toEqual(['who', { token: 't', cookies: true }, 'who'])
     expect([proof.done, proof.spent]).toEqual([true, false])
   })
 

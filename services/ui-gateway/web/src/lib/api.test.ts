@@ -77,7 +77,7 @@ describe('a request', () => {
   it('of somebody who need not be signed in is not about tokens at all', async () => {
     ready = new Promise(() => {})
     answers = [problem(401, 'unauthenticated')]
-    await expect(account.verifyEmailByPassword('t', 'p')).rejects.toMatchObject({ status: 401 })
+    await expect(account.undoEmailChange('t')).rejects.toMatchObject({ status: 401 })
     expect([renewals, gaveUp]).toEqual([0, []])
   })
 
