@@ -47,7 +47,7 @@ export const account = {
   requestVerification: () => post<void>('/api/auth/verify-email/request'),
   /** As who is signed in, by the account's password, or with a new one that takes it over and ends all that was there. */
   verifyEmail: (token: string, shown: { password?: string; new_password?: string } = {}) =>
-    post<void>('/api/auth/verify-email', { token, ...shown, cookies: true }),
+    post<void>('/api/auth/verify-email', { token, ...shown }),
   undoEmailChange: (token: string) => knock<void>('/api/auth/email/undo', { token }),
 
   me: () => call<Me>('/api/me'),

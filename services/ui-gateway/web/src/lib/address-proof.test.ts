@@ -37,7 +37,7 @@ const takeOver = () => proof.form.run(() => proof.takeOver('a new one'))
 describe('proving an address', () => {
   it('by the session looks that it is still there, and what the account is afterwards', async () => {
     await bySession()
-    expect(asked).toEqual(['who', { token: 't', cookies: true }, 'who'])
+    expect(asked).toEqual(['who', { token: 't' }, 'who'])
     expect([proof.done, proof.spent]).toEqual([true, false])
   })
 
@@ -58,7 +58,7 @@ describe('proving an address', () => {
     expect([proof.done, proof.foreign, proof.form.problem]).toEqual([false, true, ''])
     answer = () => new Response(null, { status: 204 })
     await byPassword()
-    expect(asked.at(-1)).toEqual({ token: 't', password: 'secret', cookies: true })
+    expect(asked.at(-1)).toEqual({ token: 't', password: 'secret' })
     expect(proof.done).toBe(true)
   })
 
@@ -67,7 +67,7 @@ describe('proving an address', () => {
     await byPassword()
     expect([proof.spent, proof.form.problem]).toEqual([false, 'No'])
     await takeOver()
-    expect([proof.spent, asked.at(-1)]).toEqual([true, { token: 't', new_password: 'a new one', cookies: true }])
+    expect([proof.spent, asked.at(-1)]).toEqual([true, { token: 't', new_password: 'a new one' }])
     proof.form.clear()
     await bySession()
     expect(proof.spent).toBe(true)
