@@ -173,6 +173,8 @@ describe('an address that a thief changed', () => {
     await openLink(thief, elsewhere, 'confirm-address')
     await thief.getByRole('button', { name: 'Confirm address' }).click()
     await thief.getByText(`Your address is now ${elsewhere}`).waitFor()
+    await thief.getByRole('link', { name: 'Continue' }).click()
+    await thief.getByTestId('new-project').waitFor()
   })
 
   it('comes back by the email to the old one, after a click, and the thief is out', async () => {
