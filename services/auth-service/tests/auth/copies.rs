@@ -13,7 +13,7 @@ use service_kit::identity::{BadCopy, KeySet, check_copy, keys_from_jwks, sign_co
 use test_kit::{PATIENCE, eventually};
 use uuid::Uuid;
 
-use super::{Auth, answer, call, refused};
+use super::{Auth, answer, refused};
 
 impl Auth {
     /// The published keys.

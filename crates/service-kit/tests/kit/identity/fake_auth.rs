@@ -166,6 +166,7 @@ auth_service! {
     change_password: ChangePasswordRequest -> ChangePasswordResponse;
     request_email_verification: RequestEmailVerificationRequest -> RequestEmailVerificationResponse;
     verify_email: VerifyEmailRequest -> VerifyEmailResponse;
+    undo_email_change: UndoEmailChangeRequest -> UndoEmailChangeResponse;
     get_me: GetMeRequest -> GetMeResponse;
     update_me: UpdateMeRequest -> UpdateMeResponse;
     delete_me: DeleteMeRequest -> DeleteMeResponse;
@@ -181,6 +182,7 @@ auth_service! {
     list_security_events: ListSecurityEventsRequest -> ListSecurityEventsResponse;
     list_users: ListUsersRequest -> ListUsersResponse;
     set_user_roles: SetUserRolesRequest -> SetUserRolesResponse;
+    remove_user_totp: RemoveUserTotpRequest -> RemoveUserTotpResponse;
     unlock_user: UnlockUserRequest -> UnlockUserResponse;
     end_user_sessions: EndUserSessionsRequest -> EndUserSessionsResponse;
     rotate_keys: RotateKeysRequest -> RotateKeysResponse;

@@ -172,6 +172,8 @@ auth_service! {
     change_password: ChangePasswordRequest -> ChangePasswordResponse;
     request_email_verification: RequestEmailVerificationRequest -> RequestEmailVerificationResponse;
     verify_email: VerifyEmailRequest -> VerifyEmailResponse;
+    undo_email_change: UndoEmailChangeRequest -> UndoEmailChangeResponse;
+    remove_user_totp: RemoveUserTotpRequest -> RemoveUserTotpResponse;
     get_me: GetMeRequest -> GetMeResponse;
     update_me: UpdateMeRequest -> UpdateMeResponse;
     delete_me: DeleteMeRequest -> DeleteMeResponse;
