@@ -165,6 +165,8 @@ event_types! {
     SignedIn(Security) = "devmentor.security.signed_in.v1",
     /// A wrong password or code.
     SignInFailed(Security) = "devmentor.security.sign_in_failed.v1",
+    /// From a device that the account does not know, the right password and a wrong code; one a day.
+    SecondStepFailed(Security) = "devmentor.security.second_step_failed.v1",
     /// Sign-in from one origin was locked.
     AccountLocked(Security) = "devmentor.security.account_locked.v1",
     /// An admin lifted the locks.
@@ -218,6 +220,7 @@ impl EventBody {
         match self {
             Self::SignedIn(data)
             | Self::SignInFailed(data)
+            | Self::SecondStepFailed(data)
             | Self::AccountLocked(data)
             | Self::AccountUnlocked(data)
             | Self::SignedOut(data)

@@ -199,6 +199,7 @@ fn samples() -> Vec<EventBody> {
         }),
         EventBody::SignedIn(security()),
         EventBody::SignInFailed(security()),
+        EventBody::SecondStepFailed(security()),
         EventBody::AccountLocked(security()),
         EventBody::AccountUnlocked(security()),
         EventBody::SignedOut(security()),

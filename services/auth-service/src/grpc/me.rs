@@ -19,6 +19,9 @@ use crate::{
     tokens::session_ended,
 };
 
+/// What a moment begins with.
+const DAY: &str = "2026-01-31";
+
 /// What becomes of an account's address.
 #[derive(Debug, PartialEq, Eq)]
 enum Address {

@@ -59,7 +59,14 @@ impl Accounts {
             checked_password("new_password", &asked.new_password)?;
         }
         let session = self.shown_session(metadata).await?;
-        let session = session.filter(|session| session.user.id == token.subject_id);
+        let is_own = |session: &SessionRow| session.user.id == token.subject_id;
+        if session.as_ref().is_some_and(|session| !is_own(session))
+            && asked.password.is_empty()
+            && asked.new_password.is_empty()
+        {
+            return Err(another_account());
+        }
+        let session = session.filter(is_own);
         let answered = Answered {
             sha256,
             token,
@@ -326,6 +333,15 @@ impl Accounts {
         self.mail_waits.notify_one();
         Ok(())
     }
+}
+
+/// Who is signed in believes to lose nothing: that the letter is about another account of theirs, whose
+/// password would go, has to be said first.
+fn another_account() -> Problem {
+    Problem::new(
+        Code::ReauthenticationRequired,
+        "The link is about another account than the one you are signed in to; send that account's password with it.",
+    )
 }
 
 /// Holds an account; `false` when it is gone. Where a password was right, it still has to be.

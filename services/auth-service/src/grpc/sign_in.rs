@@ -339,6 +339,8 @@ impl Accounts {
         if let Some(account) = failed.account.filter(|_| failed.knew_password)
             && change.note_password_known(account.user.id).await?
         {
+            let failed = Happened::to(account.user.id, EventBody::SecondStepFailed);
+            change.record(&who, failed);
             let letter = MailKind::PasswordKnown;
             change
                 .send_mail(letter, &account.user.email, None, "")

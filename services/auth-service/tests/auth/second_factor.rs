@@ -304,4 +304,6 @@ async fn codes_are_guessed_five_a_challenge_and_thirty_a_day_and_the_owner_is_wr
         .iter()
         .filter(|mail| mail.data.contains("Somebody has your password"));
     assert_eq!(told.count(), 1, "one a day");
+    let events = auth.events(&reader.token, "second_step_failed").await;
+    assert_eq!(events.len(), 1, "{events:?}");
 }
