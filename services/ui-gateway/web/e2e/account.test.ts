@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Complaints, createProject, enter, guessUntilAskedToWait, isLive, launch, signUp } from './browser'
-import { mailedToken } from './mail'
+import { mailed, mailedToken } from './mail'
 import { startPlatform, until, type Platform } from './platform'
 import { totp } from './totp'
 
@@ -281,6 +281,7 @@ describe('machine tokens', () => {
     await form.getByRole('button', { name: 'Done' }).click()
     expect(await asked()).toBe(200)
     const made = await a.evaluate(async () => (await (await fetch('/api/me/tokens')).json()) as { items: { expires_on: string }[] })
+    await mailed(platform, person.email, 'machine token')
     expect(made.items.map((each) => Date.parse(each.expires_on) - Date.parse(today()))).toEqual([90 * 86_400_000])
     await a.reload()
     await a.getByTestId('token').filter({ hasText: 'nightly' }).waitFor()

@@ -24,6 +24,14 @@ export async function mailedToken(platform: Platform, to: string, page: string, 
   return found
 }
 
+/** Waits for a mail to this address about these words. */
+export async function mailed(platform: Platform, to: string, words: string): Promise<void> {
+  await until(`a mail to ${to} about ${words}`, SENT_WITHIN_MS, async () => {
+    const mails = mailsTo(platform, to)
+    return mails.some((mail) => mail.text.includes(words)) || `${mails.length} mails`
+  })
+}
+
 function mailsTo(platform: Platform, to: string): Mail[] {
   return mails(platform).filter((mail) => mail.to.includes(to))
 }
