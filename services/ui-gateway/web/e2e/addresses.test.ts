@@ -198,6 +198,13 @@ describe('an address that a thief changed', () => {
     expect(await meOf(page)).toMatchObject({ email: mary.email, pending_email: null, email_verified: true })
   })
 
+  it('leaves what happened in the history', async () => {
+    await page.goto(`${platform.url}/account/history`)
+    for (const kind of ['email_change_requested', 'email_changed', 'email_change_undone']) {
+      await page.locator(`[data-testid=event][data-type="devmentor.security.${kind}.v1"]`).waitFor()
+    }
+  })
+
   it('comes back once', async () => {
     await openLink(page, mary.email, 'undo-address')
     await page.getByRole('button', { name: 'Bring back my address' }).click()
