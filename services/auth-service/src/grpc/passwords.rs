@@ -3,7 +3,7 @@
 use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
 use secrecy::SecretString;
-use service_kit::{Code, Problem};
+use service_kit::{Code, Problem, limits::Asked};
 use tonic::Response;
 
 use super::{
@@ -30,6 +30,44 @@ impl Accounts {
         origin: &Origin,
         password: String,
     ) -> Result<(Account, Place), Problem> {
+        let (account, place, lent) = self.password_given(email, origin, password).await?;
+        self.limiter.give_back(&lent).await;
+        Ok((account, place))
+    }
+
+    /// As [`Self::confirmed`], with a code where there is a second factor: it counts as at sign-in, too.
+    pub(super) async fn confirmed_twice(
+        &self,
+        email: &str,
+        origin: &Origin,
+        password: String,
+        code: String,
+    ) -> Result<Account, Problem> {
+        let (account, place, mut lent) = self.password_given(email, origin, password).await?;
+        if account.totp_secret.is_some() {
+            if code.is_empty() {
+                let expected = "the code of the second factor";
+                return Err(Problem::invalid_field("code", expected));
+            }
+            let limit: Vec<_> = place.code_limit().into_iter().collect();
+            self.admit_all(&limit).await?;
+            self.code_given(&account, &place, origin, code).await?;
+            lent.extend(limit);
+        }
+        tokio::join!(
+            self.limiter.give_back(&lent),
+            self.limiter.forget_failures(&place.lock),
+        );
+        Ok(account)
+    }
+
+    /// With what is given back once all that is asked for was given.
+    async fn password_given(
+        &self,
+        email: &str,
+        origin: &Origin,
+        password: String,
+    ) -> Result<(Account, Place, Vec<Asked>), Problem> {
         let found = self
             .store
             .sign_in_account(email, &origin.device_sha256())
@@ -42,36 +80,22 @@ impl Accounts {
         let account = self
             .verified(Some(found.account), &place, origin, password)
             .await?;
-        self.limiter.give_back(&lent).await;
-        Ok((account, place))
+        Ok((account, place, lent))
     }
 
-    /// As [`Self::confirmed`], with a code where there is a second factor.
-    pub(super) async fn confirmed_twice(
+    async fn code_given(
         &self,
-        email: &str,
+        account: &Account,
+        place: &Place,
         origin: &Origin,
-        password: String,
         code: String,
-    ) -> Result<Account, Problem> {
-        let (account, place) = self.confirmed(email, origin, password).await?;
-        if account.totp_secret.is_some() {
-            if code.is_empty() {
-                return Err(Problem::invalid_field(
-                    "code",
-                    "the code of the second factor",
-                ));
-            }
-            let mut change = self.store.change().await?;
-            if !self.take_code(&mut change, &account, &code, origin).await? {
-                drop(change);
-                let code = code.into();
-                return Err(self.failed_code(&place, origin, &account, code).await);
-            }
-            change.commit().await?;
+    ) -> Result<(), Problem> {
+        let mut change = self.store.change().await?;
+        if !self.take_code(&mut change, account, &code, origin).await? {
+            drop(change);
+            return Err(self.failed_code(place, origin, account, code.into()).await);
         }
-        self.limiter.forget_failures(&place.lock).await;
-        Ok(account)
+        change.commit().await
     }
 
     pub(super) async fn confirm_again(

@@ -4,7 +4,7 @@ use rpc::auth::{ChangePasswordRequest, DeleteMeRequest, ReauthenticateRequest, U
 use service_kit::Problem;
 
 use super::{
-    Auth, PASSWORD, Signed, answer, by_gateway, call, client, email_of, refused,
+    Auth, PASSWORD, Signed, address, answer, by_gateway, call, client, email_of, refused,
     second_factor::code,
 };
 
@@ -198,4 +198,32 @@ async fn wrong_codes_lock_where_one_is_asked_for_again() {
     auth.check(&reader.token)
         .await
         .expect("the session lives on");
+}
+
+/// A thief with a session and the password, on many networks.
+#[tokio::test]
+async fn codes_are_guessed_thirty_a_day_where_one_is_asked_for_again() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    auth.set_up(&reader).await;
+    let mut guesses = 0;
+    let refusal = loop {
+        let asked = ReauthenticateRequest {
+            password: PASSWORD.to_owned(),
+            code: format!("{guesses:06}"),
+            client: Some(address(&format!("10.0.{guesses}.7"))),
+        };
+        let mut request = by_gateway(asked);
+        let bearer = format!("Bearer {}", reader.token).parse();
+        request
+            .metadata_mut()
+            .insert("authorization", bearer.expect("metadata"));
+        let answer = answer(auth.client().reauthenticate(request).await);
+        match refused(answer) {
+            "invalid_credentials" => guesses += 1,
+            other => break other,
+        }
+        assert!(guesses <= 30, "{guesses}");
+    };
+    assert_eq!((refusal, guesses), ("rate_limited", 30));
 }
