@@ -1,18 +1,18 @@
 //! Where a request comes from: the web app itself, another site, or a proxy in between.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use actix_web::{
     HttpRequest,
     http::{
         Uri,
-        header::{AsHeaderName, HeaderMap, HeaderValue, ORIGIN},
+        header::{AsHeaderName, HOST, HeaderMap, HeaderValue, ORIGIN},
     },
 };
 use ipnet::IpNet;
 use service_kit::{Code, Problem, Settings};
 
-use crate::forwarded::client_address;
+use crate::forwarded::{client_address, is_trusted};
 
 /// What is known of the public site.
 pub(crate) struct Site {
@@ -40,6 +40,21 @@ impl Origin {
             port: uri.port_u16().unwrap_or(standard),
             scheme,
         })
+    }
+
+    /// Whether a browser may mean the same page by it: this machine has several names.
+    fn is_same_page(&self, other: &Self) -> bool {
+        let is_loopback = self.is_loopback() && other.is_loopback();
+        self.scheme == other.scheme
+            && self.port == other.port
+            && (self.host == other.host || is_loopback)
+    }
+
+    fn is_loopback(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        let is_ipv4 = || bare.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback());
+        let is_ipv6 = || bare.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback());
+        bare == "localhost" || is_ipv4() || is_ipv6()
     }
 }
 
@@ -88,10 +103,30 @@ impl Site {
         }
     }
 
+    /// `same-origin` is what a browser says of any page whose name leads here, and whoever owns a name
+    /// makes it lead anywhere (DNS rebinding): the names that it gives have to be ours too.
     fn is_own_page(&self, request: &HttpRequest) -> bool {
+        let says_own = text(request, "sec-fetch-site") == Some("same-origin");
+        if !request.headers().contains_key(ORIGIN) {
+            return says_own && self.is_own_host(request);
+        }
         let origin = text(request, ORIGIN).and_then(Origin::parse);
-        origin.is_some_and(|origin| origin == self.origin)
-            || text(request, "sec-fetch-site") == Some("same-origin")
+        origin.is_some_and(|origin| {
+            let is_by_another_name = || says_own && origin.is_same_page(&self.origin);
+            origin == self.origin || (is_by_another_name() && self.is_own_host(request))
+        })
+    }
+
+    /// A trusted proxy has looked at the name, and may ask us by another.
+    fn is_own_host(&self, request: &HttpRequest) -> bool {
+        let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+        if peer.is_some_and(|peer| is_trusted(peer, &self.trusted_proxies)) {
+            return true;
+        }
+        let scheme = &self.origin.scheme;
+        let host =
+            text(request, HOST).and_then(|host| Origin::parse(&format!("{scheme}://{host}")));
+        host.is_some_and(|host| host.is_same_page(&self.origin))
     }
 
     /// The client's address: the peer, or what trusted proxies say of it.
@@ -118,8 +153,8 @@ impl Site {
 }
 
 fn csrf() -> Problem {
-    let detail =
-        "Send `Origin` equal to the public URL, or use `Authorization: Bearer` instead of cookies.";
+    let detail = "Send `Origin` equal to the public URL (DEVMENTOR__PUBLIC_URL), \
+        or use `Authorization: Bearer` instead of cookies.";
     Problem::new(Code::Csrf, detail)
 }
 
@@ -160,18 +195,77 @@ mod tests {
         }
     }
 
+    const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
+
+    fn request(headers: &[(&'static str, &'static str)]) -> HttpRequest {
+        let with = headers.iter().fold(TestRequest::post(), |request, header| {
+            request.insert_header(*header)
+        });
+        with.to_http_request()
+    }
+
+    #[test]
+    fn a_name_that_was_made_to_lead_here_is_not_ours() {
+        let site = Site::test("http://127.0.0.1:8080");
+        for [host, origin] in [
+            ["127.0.0.1:8080", "http://127.0.0.1:8080"],
+            ["localhost:8080", "http://localhost:8080"],
+            ["[::1]:8080", "http://[::1]:8080"],
+            ["127.1.2.3:8080", "http://127.1.2.3:8080"],
+        ] {
+            for headers in [
+                &[OWN, ("host", host)][..],
+                &[OWN, ("host", host), ("origin", origin)],
+            ] {
+                assert!(site.is_own_page(&request(headers)), "{headers:?}");
+            }
+        }
+        for [host, origin] in [
+            ["evil.test:8080", "http://evil.test:8080"],
+            [
+                "localhost.evil.test:8080",
+                "http://localhost.evil.test:8080",
+            ],
+            [
+                "127.0.0.1.evil.test:8080",
+                "http://127.0.0.1.evil.test:8080",
+            ],
+            ["localhost:8081", "http://localhost:8081"],
+            ["localhost", "http://localhost"],
+            ["192.0.2.1:8080", "http://192.0.2.1:8080"],
+            ["evil.test:8080", "http://localhost:8080"],
+            ["localhost:8080", "http://evil.test:8080"],
+        ] {
+            let headers = [OWN, ("host", host), ("origin", origin)];
+            assert!(!site.is_own_page(&request(&headers)), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_proxy_may_ask_by_another_name() {
+        let site = Site {
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            ..site()
+        };
+        let from = |peer: &str| {
+            let request = TestRequest::post().insert_header(OWN);
+            let request = request.insert_header(("host", "gateway:8080"));
+            let peer = peer.parse().expect("an address");
+            request.peer_addr(peer).to_http_request()
+        };
+        assert!(site.is_own_page(&from("10.0.0.1:4711")));
+        assert!(site.is_own_page(&from("[::ffff:10.0.0.1]:4711")));
+        assert!(!site.is_own_page(&from("192.0.2.1:4711")));
+    }
+
     #[test]
     fn a_page_is_own_by_origin_or_by_what_the_browser_says() {
-        let request = |headers: &[(&'static str, &'static str)]| {
-            let with = headers.iter().fold(TestRequest::post(), |request, header| {
-                request.insert_header(*header)
-            });
-            with.to_http_request()
-        };
         for own in [
             &[("origin", "https://app.example.com")][..],
             &[("origin", "https://app.example.com:443")],
-            &[("sec-fetch-site", "same-origin")],
+            &[OWN, ("host", "app.example.com")],
+            &[OWN, ("host", "APP.example.com:443")],
+            &[OWN, ("origin", "https://app.example.com")],
         ] {
             assert!(site().require_own_page(&request(own)).is_ok(), "{own:?}");
         }
@@ -182,6 +276,16 @@ mod tests {
             &[("origin", "https://app.example.com.evil.test")],
             &[("origin", "https://app.example.com:8443")],
             &[("sec-fetch-site", "same-site")],
+            &[OWN],
+            &[OWN, ("host", "evil.test")],
+            &[OWN, ("host", "app.example.com:8443")],
+            &[OWN, ("host", "app.example.com@evil.test")],
+            &[
+                OWN,
+                ("host", "app.example.com"),
+                ("origin", "https://evil.test"),
+            ],
+            &[OWN, ("host", "app.example.com"), ("origin", "null")],
         ] {
             assert!(
                 site().require_own_page(&request(other)).is_err(),

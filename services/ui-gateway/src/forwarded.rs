@@ -8,13 +8,12 @@ use ipnet::IpNet;
 /// The peer's own address, or what trusted proxies say: the nearest hop that is not one of them. Each
 /// hop was written by the one after it, so nothing before the first that is not trusted counts.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let lines: Vec<_> = headers.get_all("x-forwarded-for").collect();
     let lines = lines.iter().rev().map(|line| line.as_bytes());
     let hops = lines.flat_map(|line| line.rsplit(|byte| *byte == b','));
     let mut address = peer.to_canonical();
     for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
-        if !is_trusted(address) {
+        if !is_trusted(address, trusted) {
             break;
         }
         // What cannot be read was not written by a proxy that knows its client.
@@ -24,6 +23,11 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
         address = before.to_canonical();
     }
     address
+}
+
+/// Whether an address is one of these networks'.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// An address as proxies write them: bare, with a port, or IPv6 in brackets.

@@ -13,14 +13,28 @@ use crate::http::{
 
 const OWN: (&str, &str) = ("origin", "http://127.0.0.1:8080");
 
+const SAME: (&str, &str) = ("sec-fetch-site", "same-origin");
+
 /// What a page of another site, or no page at all, sends.
-const OTHERS: [&[(&str, &str)]; 6] = [
+const OTHERS: [&[(&str, &str)]; 9] = [
     &[],
     &[("origin", "https://evil.test")],
     &[("origin", "null")],
     &[("sec-fetch-site", "cross-site")],
     &[("sec-fetch-site", "same-site")],
     &[OWN, ("origin", "https://evil.test")],
+    // A name of theirs that they made lead here.
+    &[SAME, ("host", "evil.test:8080")],
+    &[
+        SAME,
+        ("host", "evil.test:8080"),
+        ("origin", "http://evil.test:8080"),
+    ],
+    &[
+        SAME,
+        ("host", "127.0.0.1:8080"),
+        ("origin", "http://evil.test:8080"),
+    ],
 ];
 
 struct Operation {
@@ -113,9 +127,17 @@ async fn a_cookie_changes_nothing_unless_the_request_is_of_the_own_page() {
                 .await;
             assert_eq!(refused, csrf(), "{} {headers:?}", operation.name());
         }
-        for headers in [OWN, ("sec-fetch-site", "same-origin")] {
+        for headers in [
+            &[OWN][..],
+            &[SAME, ("host", "127.0.0.1:8080")],
+            &[
+                SAME,
+                ("host", "localhost:8080"),
+                ("origin", "http://localhost:8080"),
+            ],
+        ] {
             let refused = operation
-                .refused(&gateway, &with("dm_access=abc", &[headers]))
+                .refused(&gateway, &with("dm_access=abc", headers))
                 .await;
             assert_ne!(refused, csrf(), "{} {headers:?}", operation.name());
         }
