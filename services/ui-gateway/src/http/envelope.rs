@@ -10,8 +10,8 @@ use actix_web::{
     http::{
         ConnectionType,
         header::{
-            CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY,
-            X_CONTENT_TYPE_OPTIONS,
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+            STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -30,6 +30,9 @@ use crate::{State, limits, metrics};
 const X_REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID);
 /// Behind TLS: never again without, for a year. Other hosts of the domain are not ours to bind.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// What is no page of ours runs nothing and is framed by nobody.
+const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const NO_FRAME: HeaderValue = HeaderValue::from_static("DENY");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// What a request carries through its handlers.
@@ -119,6 +122,10 @@ fn set_headers(answered: &mut ServiceResponse<BoxBody>, context: &RequestContext
         headers.insert(X_REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, NO_PAGE);
+        headers.insert(X_FRAME_OPTIONS, NO_FRAME);
+    }
     if is_secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }

@@ -252,3 +252,17 @@ async fn the_web_app_has_its_own_routes_and_no_page_runs_what_is_not_ours() {
         );
     }
 }
+
+#[actix_web::test]
+async fn what_is_no_page_runs_nothing_and_is_framed_by_nobody() {
+    for path in ["/api/health", "/api/openapi.json", "/api/me", "/nothing"] {
+        let response = answer(TestRequest::get().uri(path)).await;
+        let header = |name: &str| response.headers().get(name).expect("a header");
+        assert_eq!(
+            header("content-security-policy"),
+            "default-src 'none'; frame-ancestors 'none'",
+            "{path}"
+        );
+        assert_eq!(header("x-frame-options"), "DENY", "{path}");
+    }
+}
