@@ -3,6 +3,8 @@
 //! A domain error becomes a [`Problem`]; over gRPC it is a status with `google.rpc.ErrorInfo`
 //! (reason = code), `BadRequest` and `RetryInfo`; over HTTP an RFC 9457 problem document.
 
+mod bounds;
+
 use std::{collections::HashMap, fmt, time::Duration};
 
 use redis_access::AccessError;
@@ -132,7 +134,7 @@ impl Problem {
         let retry_after = matches!(code, Code::Unavailable | Code::RateLimited);
         Self {
             code,
-            detail: detail.into(),
+            detail: bounds::detail(detail.into()),
             errors: Vec::new(),
             retry_after: retry_after.then_some(Duration::from_secs(1)),
             limits: None,
@@ -147,9 +149,11 @@ impl Problem {
         }
     }
 
-    /// Wrong fields.
+    /// Wrong fields; of very many the first ones are named.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let named: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        let errors = bounds::errors(errors);
+        let named = errors.iter().map(|error| error.field.as_str());
+        let named: Vec<_> = named.filter(|field| !field.is_empty()).collect();
         let detail = format!("Correct {} and send it again.", named.join(", "));
         Self {
             errors,

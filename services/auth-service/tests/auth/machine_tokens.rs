@@ -122,6 +122,13 @@ async fn a_machine_token_is_shown_once_works_and_is_revoked_at_once() {
 async fn what_is_asked_of_a_machine_token_is_checked() {
     let auth = Auth::start().await;
     let reader = auth.person("reader").await;
+    let many: Vec<_> = (0..200).map(|index| format!("wrong-{index}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let refused = auth.create_token(&reader, "ci", &many, "").await;
+    let problem = refused.expect_err("no scopes");
+    assert_eq!(problem.code.name(), "invalid");
+    assert_eq!(problem.errors.len(), 21);
+    assert_eq!(problem.errors[20].message, "180 more are wrong");
     for (name, scopes, day, field) in [
         ("", &["read"][..], "", "name"),
         ("ci", &[], "", "scopes"),

@@ -6,6 +6,33 @@ use test_kit::Platform;
 use super::{Owner, refused, sent, with_body};
 
 #[tokio::test]
+async fn very_many_wrong_fields_are_answered_with_the_first_and_their_number() {
+    let platform = Platform::start().await;
+    let owner = platform.person().await;
+    for count in [20, 21, 200, 20_000] {
+        let scopes = (0..count).map(|index| format!("\u{1f600}wrong-{index}"));
+        let scopes: Vec<_> = scopes.collect();
+        let asked = json!({"name": "x", "scopes": scopes, "expires_on": null});
+        let answer = owner.post("/api/me/tokens", asked).await;
+        answer.expect_problem(422, "invalid");
+        let errors = answer.body["errors"].as_array().expect("errors");
+        assert_eq!(errors.len(), count.min(21), "{answer}");
+        assert_eq!(errors[19]["field"], "scopes[19]");
+        let more = format!("{} more are wrong", count.saturating_sub(20));
+        assert_eq!(errors[errors.len() - 1]["message"] == more, count > 20);
+    }
+    let unknown = (0..10_000).map(|index| (format!("field-{index}"), json!(1)));
+    let answer = owner.post(
+        "/api/projects",
+        unknown.collect::<serde_json::Map<_, _>>().into(),
+    );
+    let answer = answer.await;
+    answer.expect_problem(422, "invalid");
+    assert_eq!(answer.body["errors"].as_array().map(Vec::len), Some(21));
+    assert!(answer.to_string().len() < 8192);
+}
+
+#[tokio::test]
 async fn what_is_no_json_is_malformed() {
     let platform = Platform::start().await;
     let owner = Owner::on(&platform).await;
