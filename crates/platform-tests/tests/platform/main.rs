@@ -23,3 +23,4 @@ mod rest;
 mod sessions;
 mod since;
 mod start;
+mod strangers_log;
