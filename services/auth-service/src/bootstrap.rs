@@ -34,7 +34,8 @@ pub async fn first_admin(
     let bootstrap = &settings.bootstrap;
     let file = settings.data_dir.join("admin-password");
     let check = |password: &SecretString| {
-        NewAccount::check(&bootstrap.admin_email, HANDLE, password.expose_secret()).map_err(refused)
+        NewAccount::check_own(&bootstrap.admin_email, HANDLE, password.expose_secret())
+            .map_err(refused)
     };
     let (password, account) = match &bootstrap.admin_password {
         Some(given) => {

@@ -1,7 +1,7 @@
 //! What an account may look like.
 
 use redis_contracts::{Timestamp, resource::User};
-use service_kit::{Checker, Problem};
+use service_kit::{Checker, Code, Problem};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
@@ -14,9 +14,44 @@ pub const USER: &str = "user";
 const LONGEST_EMAIL: usize = 254;
 
 /// What is expected of the fields.
-const EMAIL: &str = "an address such as name@example.com";
+const EMAIL: &str =
+    "an address such as name@example.com, in plain letters; a domain of others as xn--...";
 const HANDLE: &str = "3 to 32 small letters, digits, - and _; a letter or digit first";
 const PASSWORD: &str = "8 to 256 characters";
+
+/// Handles that would pass for the platform's own word, or mean everyone.
+const RESERVED: [&str; 30] = [
+    "abuse",
+    "admin",
+    "administrator",
+    "all",
+    "anonymous",
+    "api",
+    "channel",
+    "devmentor",
+    "everyone",
+    "ghost",
+    "guest",
+    "help",
+    "here",
+    "hostmaster",
+    "mentor",
+    "moderator",
+    "nobody",
+    "noreply",
+    "null",
+    "official",
+    "owner",
+    "postmaster",
+    "root",
+    "security",
+    "staff",
+    "support",
+    "sysadmin",
+    "system",
+    "undefined",
+    "webmaster",
+];
 
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=256;
 
@@ -32,9 +67,18 @@ pub struct NewAccount {
 impl NewAccount {
     /// Checks all fields; what is wrong is told at once.
     pub fn check(email: &str, handle: &str, password: &str) -> Result<Self, Problem> {
+        let account = Self::check_own(email, handle, password)?;
+        match RESERVED.contains(&handle) {
+            false => Ok(account),
+            true => Err(handle_taken()),
+        }
+    }
+
+    /// The same for an account of the platform's own, whose handle may be a reserved one.
+    pub fn check_own(email: &str, handle: &str, password: &str) -> Result<Self, Problem> {
         let email = comparable_email(email);
         let mut checker = Checker::default();
-        if !is_email(&email) {
+        if !is_new_email(&email) {
             checker.refuse("email", EMAIL);
         }
         if !is_handle(handle) {
@@ -66,18 +110,24 @@ impl NewAccount {
 /// A new address as it is compared.
 pub fn changed_email(email: &str) -> Result<String, Problem> {
     let email = comparable_email(email);
-    match is_email(&email) {
+    match is_new_email(&email) {
         true => Ok(email),
         false => Err(Problem::invalid_field("email", EMAIL)),
     }
 }
 
-/// A new handle.
-pub fn changed_handle(handle: &str) -> Result<String, Problem> {
+/// The handle of somebody who has this one: a reserved one may be kept, not taken.
+pub fn changed_handle(handle: &str, held: &str) -> Result<String, Problem> {
     match is_handle(handle) {
+        true if handle != held && RESERVED.contains(&handle) => Err(handle_taken()),
         true => Ok(handle.to_owned()),
         false => Err(Problem::invalid_field("handle", HANDLE)),
     }
+}
+
+/// Somebody has the handle, or nobody may.
+pub fn handle_taken() -> Problem {
+    Problem::new(Code::HandleTaken, "This handle is taken; choose another.")
 }
 
 /// A new password under the name of its field.
@@ -95,13 +145,33 @@ pub fn looked_up_email(email: &str) -> Option<String> {
     email.filter(|email| is_email(email))
 }
 
+/// The same, for a field that has to name an address.
+pub fn named_email(email: &str) -> Result<String, Problem> {
+    looked_up_email(email).ok_or_else(|| Problem::invalid_field("email", EMAIL))
+}
+
 /// The form in which addresses are stored and compared.
 pub fn comparable_email(email: &str) -> String {
     // Last, because lower case may bring letters together that have a form of their own.
     email.trim().to_lowercase().nfc().collect()
 }
 
-/// Plausible: one @ with something on both sides, no blanks. Only a mail sent there proves more.
+/// What a new account may have: ASCII, so that no address hides a sign or looks like another. The atoms
+/// of RFC 5321 without `%` and `?`, with which others are written in disguise, and names of hosts.
+fn is_new_email(email: &str) -> bool {
+    let atom = |text: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'*+-/=^_`{|}~".contains(&byte);
+        !text.is_empty() && text.bytes().all(plain)
+    };
+    let label = |text: &str| text.is_ascii() && text.len() <= 63;
+    is_email(email)
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            local.split('.').all(atom) && domain.split('.').all(label)
+        })
+}
+
+/// What an account may have that was made when more was taken: one @ with something on both sides, no
+/// blanks. Only a mail sent there proves more.
 fn is_email(email: &str) -> bool {
     let Some((local, domain)) = email.split_once('@') else {
         return false;
@@ -168,19 +238,82 @@ mod tests {
             "ann@localhost",
             "admin@devmentor.local",
         ] {
-            assert!(is_email(&comparable_email(good)), "{good}");
+            assert!(is_new_email(&comparable_email(good)), "{good}");
+            assert_eq!(looked_up_email(good), changed_email(good).ok(), "{good}");
         }
         let long = format!("{}@example.org", "x".repeat(250));
         for bad in [
             "", "ann", "@b.c", "a@", "a b@c.d", "a@b@c.d", "a@b..c", "a@-b.c", "a\0@b.c",
             "<a>@b.c", &long,
         ] {
-            assert!(!is_email(&comparable_email(bad)), "{bad}");
+            assert!(
+                looked_up_email(bad).is_none() && changed_email(bad).is_err(),
+                "{bad}"
+            );
         }
         assert_eq!(comparable_email(" Ann@Example.ORG "), "ann@example.org");
     }
 
+    #[test]
+    fn no_new_address_is_another_in_disguise_and_old_ones_are_still_found() {
+        for odd in [
+            "admin\u{200b}@example.org",
+            "admin\u{202e}@example.org",
+            "\u{430}dmin@example.org",
+            "\u{ff41}dmin@example.org",
+            "admin@ex\u{e4}mple.org",
+            "admin@\u{435}xample.org",
+            "admin@example\u{ff0e}org",
+            "=?utf-8?q?x?=@example.org",
+            "a%0d%0a@example.org",
+            "victim%example.org@relay.test",
+            "a..b@example.org",
+            ".a@example.org",
+            "a.@example.org",
+        ] {
+            let problem = changed_email(odd).expect_err(odd);
+            assert_eq!(problem.errors[0].field, "email");
+            assert!(NewAccount::check(odd, "ann", "a long passphrase").is_err());
+        }
+        for held in [
+            "\u{e5}sa@example.org",
+            "a%b@example.org",
+            "ann@b\u{fc}cher.example",
+        ] {
+            assert_eq!(named_email(held).ok().as_deref(), Some(held));
+        }
+        let upper = changed_email("Ann@XN--BCHER-KVA.example");
+        assert_eq!(upper.as_deref(), Ok("ann@xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn a_reserved_handle_is_kept_and_not_taken() {
+        let code = |problem: Problem| problem.code;
+        for reserved in RESERVED {
+            assert!(is_handle(reserved), "{reserved}");
+            let check = |make: fn(&str, &str, &str) -> Result<NewAccount, Problem>| {
+                make("a@b.c", reserved, "a long passphrase").map_err(code)
+            };
+            assert_eq!(check(NewAccount::check), Err(Code::HandleTaken));
+            assert!(check(NewAccount::check_own).is_ok());
+            let changed = |held| changed_handle(reserved, held).map_err(code);
+            assert_eq!(changed("ann"), Err(Code::HandleTaken));
+            assert_eq!(changed(reserved), Ok(reserved.to_owned()));
+        }
+        assert!(changed_handle("rooted", "ann").is_ok());
+    }
+
     proptest! {
+        #[test]
+        fn a_new_address_is_plain(local in "\\PC{1,8}|[a-z.%?=]{1,8}", domain in "\\PC{1,8}|[a-z.-]{1,8}|xn--[a-z0-9-]{1,8}") {
+            let email = format!("{local}@{domain}");
+            if let Ok(taken) = changed_email(&email) {
+                prop_assert!(taken.bytes().all(|byte| byte.is_ascii_graphic()));
+                prop_assert!(!taken.contains(['%', '?', '"', '<', '>', ',', ';', ':']));
+                prop_assert_eq!(looked_up_email(&email), Some(taken));
+            }
+        }
+
         #[test]
         fn an_address_is_compared_in_one_form(email in ".{0,40}(@.{0,40})?") {
             let once = comparable_email(&email);

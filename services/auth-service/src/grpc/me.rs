@@ -11,7 +11,7 @@ use service_kit::{Code, Problem, config::Registration, limits::Asked};
 use super::{Accounts, ended_message, origin::Origin, passwords::link_is_over};
 use crate::{
     domain::{
-        account::{changed_email, changed_handle},
+        account::{changed_email, changed_handle, comparable_email},
         email_change::PENDING_S,
         secret::sha256,
     },
@@ -40,18 +40,23 @@ impl Accounts {
         origin: &Origin,
         asked: api::UpdateMeRequest,
     ) -> Result<User, Problem> {
-        let handle = asked.handle.as_deref().map(changed_handle).transpose()?;
-        let handle = handle.filter(|handle| *handle != session.user.handle);
-        let email = asked.email.as_deref().map(changed_email).transpose()?;
-        let address = match email {
+        let held = &session.user;
+        let handle = asked.handle.as_deref();
+        let handle = handle.map(|handle| changed_handle(handle, &held.handle));
+        let handle = handle.transpose()?.filter(|handle| *handle != held.handle);
+        let address = match asked.email.as_deref() {
             None => Address::Stays,
-            Some(email) if email != session.user.email => {
+            // Also one that could not be chosen today.
+            Some(email) if comparable_email(email) == held.email => match held.pending_email {
+                Some(_) => Address::StaysAfterAll,
+                None => Address::Stays,
+            },
+            Some(email) => {
+                let email = changed_email(email)?;
                 self.may_move(session, origin, asked.current_password, asked.code)
                     .await?;
                 Address::Moves(email)
             }
-            Some(_) if session.user.pending_email.is_some() => Address::StaysAfterAll,
-            Some(_) => Address::Stays,
         };
         if address == Address::Stays && handle.is_none() {
             return Ok(session.user.clone());

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        account::{changed_email, checked_password},
+        account::{checked_password, named_email},
         password_strength::known_words,
         secret::sha256,
     },
@@ -168,7 +168,7 @@ impl Accounts {
         origin: &Origin,
         email: &str,
     ) -> Result<Response<api::RequestPasswordResetResponse>, Problem> {
-        let email = changed_email(email)?;
+        let email = named_email(email)?;
         let place = origin.place(&email, false, Timestamp::default());
         let mut asked = origin.account_limits(&place);
         asked.extend(origin.mail_limits());

@@ -10,7 +10,7 @@ use super::{
     sql_problem,
     users::{account, select_account, user, user_columns},
 };
-use crate::domain::account::ADMIN;
+use crate::domain::account::{ADMIN, handle_taken};
 
 impl Change {
     /// Holds an account until this change is done, and gives it as it is now; none when it was deleted.
@@ -247,8 +247,4 @@ impl Change {
             _ => Ok(()),
         }
     }
-}
-
-fn handle_taken() -> Problem {
-    Problem::new(Code::HandleTaken, "This handle is taken; choose another.")
 }
