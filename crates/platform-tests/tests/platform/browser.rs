@@ -141,3 +141,48 @@ async fn another_page_changes_nothing_with_the_cookies_of_a_browser() {
     }
     browser.get("/api/me").await.expect(200);
 }
+
+#[tokio::test]
+async fn a_page_whose_name_was_made_to_lead_here_changes_nothing_and_opens_no_socket() {
+    let platform = Platform::start().await;
+    let browser = Browser::signed_in(&platform).await;
+    let own = platform.base_url().trim_start_matches("http://").to_owned();
+    let (_, port) = own.rsplit_once(':').expect("a port");
+    let (theirs, local) = (format!("evil.test:{port}"), format!("localhost:{port}"));
+    let of = |host: &str| format!("http://{host}");
+    let ask = async |path: &str, host: &str, origin: Option<String>| {
+        let upgrade = path.ends_with("/ws");
+        let method = if upgrade { Method::GET } else { Method::POST };
+        let mut request = browser.request(method, path).header("host", host);
+        request = request.header("sec-fetch-site", "same-origin");
+        if upgrade {
+            let key = "dGhlIHNhbXBsZSBub25jZQ==";
+            request = request.header("upgrade", "websocket");
+            request = request.header("connection", "upgrade");
+            request = request.header("sec-websocket-version", "13");
+            request = request.header("sec-websocket-key", key);
+        } else {
+            request = request.json(&json!({}));
+        }
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        browser.sender.try_send(request).await
+    };
+    for path in ["/api/projects", "/api/realtime/ws", "/api/auth/refresh"] {
+        for (host, origin) in [
+            (&theirs, None),
+            (&theirs, Some(of(&theirs))),
+            (&own, Some(of(&theirs))),
+            (&theirs, Some(of(&local))),
+        ] {
+            let answer = ask(path, host, origin).await.expect("an answer");
+            answer.expect_problem(403, "csrf");
+        }
+    }
+    for host in [&own, &local] {
+        let answer = ask("/api/projects", host, Some(of(host))).await;
+        let answer = answer.expect("an answer");
+        answer.expect_problem(422, "invalid");
+    }
+}
