@@ -9,7 +9,8 @@ pub use channel::{DEADLINE, InvalidUpstream, connect};
 pub use convert::{Malformed, timestamp, timestamp_from};
 pub use tonic;
 
-/// The encoded descriptors of every service, for reflection.
+/// The encoded descriptors of every service, for reflection; each method with who may call it
+/// (`devmentor/access.proto`).
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// `devmentor.ai.v1`.

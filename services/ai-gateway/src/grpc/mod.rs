@@ -105,8 +105,10 @@ type Replies = Pin<Box<dyn Stream<Item = Result<api::ChatResponse, Status>> + Se
 impl AiService for Mentor {
     type ChatStream = Replies;
 
+    /// A machine token needs the scope read as well: the caller's projects are read.
     async fn chat(&self, request: Request<api::ChatRequest>) -> Result<Response<Replies>, Status> {
         let call = self.call(request).await?;
+        call.caller.require(Scope::Read)?;
         Ok(self.chat(call).await?)
     }
 

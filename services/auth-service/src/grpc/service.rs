@@ -203,13 +203,13 @@ impl AuthService for Accounts {
         }))
     }
 
-    /// Anyone signed in.
+    /// A person.
     async fn list_sessions(
         &self,
         request: Request<api::ListSessionsRequest>,
     ) -> Answer<api::ListSessionsResponse> {
-        let caller = self.caller(request.metadata(), Scope::Read).await?;
-        Ok(Response::new(self.list_live(caller.user().id).await?))
+        let session = self.person(request.metadata()).await?;
+        Ok(Response::new(self.list_live(session.user.id).await?))
     }
 
     /// A person.
@@ -267,13 +267,13 @@ impl AuthService for Accounts {
         Ok(Response::new(api::RemoveTotpResponse {}))
     }
 
-    /// Anyone signed in.
+    /// A person.
     async fn list_machine_tokens(
         &self,
         request: Request<api::ListMachineTokensRequest>,
     ) -> Answer<api::ListMachineTokensResponse> {
-        let caller = self.caller(request.metadata(), Scope::Read).await?;
-        let listed = self.list_machine_tokens_of(caller.user().id).await?;
+        let session = self.person(request.metadata()).await?;
+        let listed = self.list_machine_tokens_of(session.user.id).await?;
         Ok(Response::new(listed))
     }
 
@@ -303,7 +303,7 @@ impl AuthService for Accounts {
         Ok(Response::new(api::RevokeMachineTokenResponse { heard }))
     }
 
-    /// The caller's own: anyone signed in. Those of others: admins.
+    /// The caller's own: a person. Those of others: admins.
     async fn list_security_events(
         &self,
         request: Request<api::ListSecurityEventsRequest>,
@@ -317,8 +317,7 @@ impl AuthService for Accounts {
             self.admin(request.metadata(), Scope::Read).await?;
             None
         } else {
-            let caller = self.caller(request.metadata(), Scope::Read).await?;
-            Some(caller.user().id)
+            Some(self.person(request.metadata()).await?.user.id)
         };
         let found = self.find_events(request.into_inner(), user_id).await?;
         Ok(Response::new(found))

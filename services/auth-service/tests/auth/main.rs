@@ -30,7 +30,6 @@ mod refresh_races;
 mod registration;
 mod replicas;
 mod roles;
-mod scopes;
 mod second_factor;
 mod second_factor_guarded;
 mod security_events;

@@ -76,12 +76,14 @@ impl Projects {
         &self,
         call: Call<api::UpdateCommentRequest>,
     ) -> Result<Response<api::Comment>, Problem> {
+        let actor = call.actor();
+        let asked = call.message;
         let mutation = UpdateComment {
-            id: id(&call.message.id, "comment")?,
-            body: body(&call.message.body)?,
-            if_version: call.message.if_version,
+            id: id(&asked.id, "comment")?,
+            body: asked.body.as_deref().map(body).transpose()?,
+            if_version: asked.if_version,
         };
-        let comment = self.writer.write(call.actor(), mutation).await?;
+        let comment = self.writer.write(actor, mutation).await?;
         Ok(Response::new(comment.into()))
     }
 
@@ -90,11 +92,12 @@ impl Projects {
         &self,
         call: Call<api::DeleteCommentRequest>,
     ) -> Result<Response<api::DeleteCommentResponse>, Problem> {
+        let actor = call.actor();
         let mutation = DeleteComment {
             id: id(&call.message.id, "comment")?,
             if_version: call.message.if_version,
         };
-        self.writer.write(call.actor(), mutation).await?;
+        self.writer.write(actor, mutation).await?;
         Ok(Response::new(api::DeleteCommentResponse {}))
     }
 }

@@ -98,11 +98,12 @@ impl Projects {
         &self,
         call: Call<api::DeleteProjectRequest>,
     ) -> Result<Response<api::DeleteProjectResponse>, Problem> {
+        let actor = call.actor();
         let mutation = DeleteProject {
             id: id(&call.message.id, "project")?,
             if_version: call.message.if_version,
         };
-        self.writer.write(call.actor(), mutation).await?;
+        self.writer.write(actor, mutation).await?;
         Ok(Response::new(api::DeleteProjectResponse {}))
     }
 }

@@ -147,11 +147,12 @@ impl Projects {
         &self,
         call: Call<api::DeleteTaskRequest>,
     ) -> Result<Response<api::DeleteTaskResponse>, Problem> {
+        let actor = call.actor();
         let mutation = DeleteTask {
             id: id(&call.message.id, "task")?,
             if_version: call.message.if_version,
         };
-        self.writer.write(call.actor(), mutation).await?;
+        self.writer.write(actor, mutation).await?;
         Ok(Response::new(api::DeleteTaskResponse {}))
     }
 }

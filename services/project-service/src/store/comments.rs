@@ -154,10 +154,10 @@ impl Mutation for CreateComment {
 pub struct UpdateComment {
     /// Which.
     pub id: Uuid,
-    /// New text.
-    pub body: String,
-    /// Only when it has this version.
-    pub if_version: Option<u64>,
+    /// New text; none: as it is.
+    pub body: Option<String>,
+    /// Only when it has one of these versions; empty: whatever it has.
+    pub if_version: Vec<u64>,
 }
 
 impl Mutation for UpdateComment {
@@ -171,18 +171,13 @@ impl Mutation for UpdateComment {
                 "Only its author may change a comment.",
             ));
         }
-        require_version(self.if_version, comment.version)?;
-        if comment.body == self.body {
+        require_version(&self.if_version, comment.version)?;
+        let Some(new) = self.body.filter(|new| *new != comment.body) else {
             return Ok(comment);
-        }
+        };
         let mut changes = Changes::new();
-        note(
-            &mut changes,
-            "body",
-            comment.body.as_str(),
-            self.body.as_str(),
-        );
-        comment.body = self.body;
+        note(&mut changes, "body", comment.body.as_str(), new.as_str());
+        comment.body = new;
         comment.version += 1;
         comment.updated_at = change.now;
         sqlx::query("UPDATE comments SET body = ?, version = ?, updated_at = ? WHERE id = ?")
@@ -206,8 +201,8 @@ impl Mutation for UpdateComment {
 pub struct DeleteComment {
     /// Which.
     pub id: Uuid,
-    /// Only when it has this version.
-    pub if_version: Option<u64>,
+    /// Only when it has one of these versions; empty: whatever it has.
+    pub if_version: Vec<u64>,
 }
 
 impl Mutation for DeleteComment {
@@ -215,7 +210,7 @@ impl Mutation for DeleteComment {
 
     async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
         let (comment, project_id) = own(change.sql, change.actor.user_id, self.id).await?;
-        require_version(self.if_version, comment.version)?;
+        require_version(&self.if_version, comment.version)?;
         sqlx::query("DELETE FROM comments WHERE id = ?")
             .bind(comment.id)
             .execute(&mut *change.sql)

@@ -56,15 +56,15 @@ pub(super) async fn own(
         .ok_or_else(|| Problem::not_found("project"))
 }
 
-/// Refuses a change of a version that is not the newest.
-pub(super) fn require_version(asked: Option<u64>, held: u64) -> Result<(), Problem> {
-    match asked {
-        Some(asked) if asked != held => Err(Problem::new(
-            Code::VersionMismatch,
-            format!("It has version {held} by now; read it again."),
-        )),
-        _ => Ok(()),
+/// Refuses a change of what has none of these versions; where none is named, any will do.
+pub(super) fn require_version(asked: &[u64], held: u64) -> Result<(), Problem> {
+    if asked.is_empty() || asked.contains(&held) {
+        return Ok(());
     }
+    Err(Problem::new(
+        Code::VersionMismatch,
+        format!("It has version {held} by now; read it again."),
+    ))
 }
 
 /// Notes a change of a field.
@@ -177,8 +177,8 @@ pub struct UpdateProject {
     pub description: Option<String>,
     /// New status.
     pub status: Option<String>,
-    /// Only when it has this version.
-    pub if_version: Option<u64>,
+    /// Only when it has one of these versions; empty: whatever it has.
+    pub if_version: Vec<u64>,
 }
 
 impl Mutation for UpdateProject {
@@ -186,7 +186,7 @@ impl Mutation for UpdateProject {
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Project, Problem> {
         let mut project = own(change.sql, change.actor.user_id, self.id).await?;
-        require_version(self.if_version, project.version)?;
+        require_version(&self.if_version, project.version)?;
         let mut changes = Changes::new();
         let fields = [
             ("name", self.name, &mut project.name),
@@ -227,8 +227,8 @@ impl Mutation for UpdateProject {
 pub struct DeleteProject {
     /// Which.
     pub id: Uuid,
-    /// Only when it has this version.
-    pub if_version: Option<u64>,
+    /// Only when it has one of these versions; empty: whatever it has.
+    pub if_version: Vec<u64>,
 }
 
 impl Mutation for DeleteProject {
@@ -236,7 +236,7 @@ impl Mutation for DeleteProject {
 
     async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
         let project = own(change.sql, change.actor.user_id, self.id).await?;
-        require_version(self.if_version, project.version)?;
+        require_version(&self.if_version, project.version)?;
         sqlx::query("DELETE FROM projects WHERE id = ?")
             .bind(project.id)
             .execute(&mut *change.sql)

@@ -306,8 +306,8 @@ pub struct UpdateTask {
     pub status: Option<TaskStatus>,
     /// New place.
     pub place: Option<Place>,
-    /// Only when it has this version.
-    pub if_version: Option<u64>,
+    /// Only when it has one of these versions; empty: whatever it has.
+    pub if_version: Vec<u64>,
 }
 
 impl Mutation for UpdateTask {
@@ -315,7 +315,7 @@ impl Mutation for UpdateTask {
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Task, Problem> {
         let mut task = own(change.sql, change.actor.user_id, self.id).await?;
-        require_version(self.if_version, task.version)?;
+        require_version(&self.if_version, task.version)?;
         let was = TaskStatus::from_name(&task.status).unwrap_or(TaskStatus::Todo);
         let status = self.status.unwrap_or(was);
         let moved = self.move_to(change, &mut task, was, status).await?;
@@ -491,8 +491,8 @@ async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Re
 pub struct DeleteTask {
     /// Which.
     pub id: Uuid,
-    /// Only when it has this version.
-    pub if_version: Option<u64>,
+    /// Only when it has one of these versions; empty: whatever it has.
+    pub if_version: Vec<u64>,
 }
 
 impl Mutation for DeleteTask {
@@ -500,7 +500,7 @@ impl Mutation for DeleteTask {
 
     async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
         let task = own(change.sql, change.actor.user_id, self.id).await?;
-        require_version(self.if_version, task.version)?;
+        require_version(&self.if_version, task.version)?;
         sqlx::query("DELETE FROM tasks WHERE id = ?")
             .bind(task.id)
             .execute(&mut *change.sql)

@@ -73,7 +73,6 @@ pub(super) async fn unlock(signed: Signed, mut call: Call) -> Answer {
 
 /// Admins in person, recently. For somebody who has lost their codes.
 pub(super) async fn remove_totp(signed: Signed, call: Call) -> Answer {
-    signed.require_person()?;
     let user_id = call.id("account")?;
     let request = call.vouched(signed.call(RemoveUserTotpRequest {
         user_id,

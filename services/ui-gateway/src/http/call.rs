@@ -15,8 +15,8 @@ use service_kit::{Code, Problem};
 use uuid::Uuid;
 
 use super::{
-    Failure, envelope::SharedContext, fields::Fields, parameters::Parameters,
-    precondition::Precondition, signed::surroundings,
+    Failure, envelope::SharedContext, fields::Fields, parameters::Parameters, precondition,
+    signed::surroundings,
 };
 use crate::State;
 
@@ -106,10 +106,10 @@ impl Call {
         Ok(self.payload)
     }
 
-    /// The versions that `If-Match` allows.
-    pub(super) fn precondition(&self) -> Result<Precondition, Problem> {
+    /// The versions that `If-Match` allows; empty: any.
+    pub(super) fn precondition(&self) -> Result<Vec<u64>, Problem> {
         let values = self.request.headers().get_all(IF_MATCH);
-        Precondition::parse(values.map(|value| value.as_bytes()))
+        precondition::parse(values.map(|value| value.as_bytes()))
     }
 
     /// Hands the caller's idempotency key on.

@@ -35,8 +35,8 @@ pub fn openapi() -> String {
             "version": SERVICE.version,
             "description": "Lists are pages: `items` and `next_cursor`, null on the last. \
                 `x-access` says who may call: anyone; signed_in (people, and machine tokens with scope read, \
-                or write where something changes); person (no machine token); admin (a machine token also \
-                needs scope admin). A POST that makes something in a project, asks the mentor or tells of a reply \
+                or write where something changes); read_and_write (people, and machine tokens with both); person (no machine token); admin (a machine token also \
+                needs scope admin). `x-grpc` names the gRPC methods that do the same. A POST that makes something in a project, asks the mentor or tells of a reply \
                 may be sent again under its `Idempotency-Key`; under /api/auth and /api/me the header is not \
                 looked at, because a secret is never answered twice.",
         },
@@ -93,6 +93,7 @@ fn operation(pattern: &str, method: &Method, told: &Told) -> Value {
         "summary": told.summary,
         "tags": [area(pattern)],
         "x-access": access(told.access),
+        "x-grpc": told.grpc,
         "security": match told.access {
             Access::Anyone => json!([]),
             _ => json!([{"bearer": []}, {"cookie": []}]),
@@ -118,8 +119,10 @@ pub(super) const fn access(of: Access) -> &'static str {
     match of {
         Access::Anyone => "anyone",
         Access::SignedIn => "signed_in",
+        Access::ReadAndWrite => "read_and_write",
         Access::Person => "person",
         Access::Admin => "admin",
+        Access::AdminInPerson => "admin_in_person",
     }
 }
 

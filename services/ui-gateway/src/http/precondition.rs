@@ -2,67 +2,24 @@
 
 use service_kit::{Code, Problem};
 
-/// The versions that may be changed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Precondition {
-    /// Any.
-    Any,
-    /// This one.
-    Version(u64),
-    /// One of these.
-    OneOf(Vec<u64>),
-}
-
-impl Precondition {
-    /// Reads the header, which may be there several times. What cannot match is refused.
-    pub(super) fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Self, Problem> {
-        let mut versions = Vec::new();
-        let mut given = false;
-        for value in values {
-            given = true;
-            for tag in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
-                if tag == b"*" {
-                    return Ok(Self::Any);
-                }
-                versions.extend(version(tag));
+/// The versions that may be changed, from the header, which may be there several times; empty: any.
+/// What cannot match is refused.
+pub(super) fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u64>, Problem> {
+    let mut versions = Vec::new();
+    let mut given = false;
+    for value in values {
+        given = true;
+        for tag in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            if tag == b"*" {
+                return Ok(Vec::new());
             }
-        }
-        match versions[..] {
-            _ if !given => Ok(Self::Any),
-            [] => Err(mismatch()),
-            [version] => Ok(Self::Version(version)),
-            _ => Ok(Self::OneOf(versions)),
+            versions.extend(version(tag));
         }
     }
-
-    /// The version that the service is to insist on. `current` is asked only when several are
-    /// allowed.
-    pub(super) async fn version<E: From<Problem>>(
-        self,
-        current: impl AsyncFnOnce() -> Result<u64, E>,
-    ) -> Result<Option<u64>, E> {
-        match self {
-            Self::Any => Ok(None),
-            Self::Version(version) => Ok(Some(version)),
-            Self::OneOf(versions) => {
-                let current = current().await?;
-                if versions.contains(&current) {
-                    Ok(Some(current))
-                } else {
-                    Err(mismatch().into())
-                }
-            }
-        }
+    if given && versions.is_empty() {
+        return Err(mismatch());
     }
-}
-
-/// Refuses a resource that has another version than the caller insists on.
-pub(super) fn require(if_version: Option<u64>, current: u64) -> Result<(), Problem> {
-    if if_version.is_none_or(|version| version == current) {
-        Ok(())
-    } else {
-        Err(mismatch())
-    }
+    Ok(versions)
 }
 
 /// The version of a strong tag of ours.
@@ -89,17 +46,18 @@ mod tests {
 
     #[test]
     fn strong_tags_and_the_star_are_understood() {
-        let parse =
-            |values: &[&str]| Precondition::parse(values.iter().map(|value| value.as_bytes()));
-        assert_eq!(parse(&[]), Ok(Precondition::Any));
-        assert_eq!(parse(&["*"]), Ok(Precondition::Any));
-        assert_eq!(parse(&["\"7\""]), Ok(Precondition::Version(7)));
-        assert_eq!(parse(&["\"7\" , W/\"8\""]), Ok(Precondition::Version(7)));
-        assert_eq!(parse(&["\"7\",\"8\""]), Ok(Precondition::OneOf(vec![7, 8])));
-        assert_eq!(
-            parse(&["\"7\"", "\"8\""]),
-            Ok(Precondition::OneOf(vec![7, 8]))
-        );
+        for (values, versions) in [
+            (&[][..], &[][..]),
+            (&["*"], &[]),
+            (&["\"7\"", "*"], &[]),
+            (&["\"7\""], &[7]),
+            (&["\"7\" , W/\"8\""], &[7]),
+            (&["\"7\",\"8\""], &[7, 8]),
+            (&["\"7\"", "\"8\""], &[7, 8]),
+        ] {
+            let parsed = parse(values.iter().map(|value: &&str| value.as_bytes()));
+            assert_eq!(parsed, Ok(versions.to_vec()), "{values:?}");
+        }
         for bad in [
             "",
             "7",
@@ -111,24 +69,10 @@ mod tests {
             "\"99999999999999999999\"",
         ] {
             assert_eq!(
-                parse(&[bad]).map_err(|problem| problem.code),
+                parse([bad.as_bytes()].into_iter()).map_err(|problem| problem.code),
                 Err(Code::VersionMismatch),
                 "{bad}"
             );
         }
-    }
-
-    #[tokio::test]
-    async fn several_versions_are_compared_with_the_current_one() {
-        let several = || Precondition::OneOf(vec![7, 8]);
-        assert_eq!(
-            several().version(async || Ok::<_, Problem>(8)).await,
-            Ok(Some(8))
-        );
-        let other = several().version(async || Ok::<_, Problem>(9)).await;
-        assert_eq!(
-            other.map_err(|problem| problem.code),
-            Err(Code::VersionMismatch)
-        );
     }
 }

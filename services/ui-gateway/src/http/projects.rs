@@ -8,7 +8,7 @@ use rpc::project::{
 use service_kit::Problem;
 
 use super::{
-    Failure, Signed,
+    Signed,
     call::Call,
     reply::{Answer, created, done, found, page},
 };
@@ -73,10 +73,10 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
             name: body.optional_text("name"),
             description: body.optional_text("description"),
             status: body.optional_text("status"),
-            if_version: None,
+            if_version: Vec::new(),
         })
         .await?;
-    message.if_version = if_version(&signed, &call, &id).await?;
+    message.if_version = call.precondition()?;
     let request = signed.call(message);
     found::<Project, _>(
         call.state
@@ -91,7 +91,7 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
 /// Owners.
 pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
     let id = id(&call)?;
-    let if_version = if_version(&signed, &call, &id).await?;
+    let if_version = call.precondition()?;
     let request = signed.call(DeleteProjectRequest { id, if_version });
     call.state
         .upstream
@@ -104,19 +104,4 @@ pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
 
 fn id(call: &Call) -> Result<String, Problem> {
     call.id("project")
-}
-
-async fn if_version(signed: &Signed, call: &Call, id: &str) -> Result<Option<u64>, Failure> {
-    let current = async || {
-        let request = signed.call(GetProjectRequest { id: id.to_owned() });
-        let answer = call
-            .state
-            .upstream
-            .projects
-            .clone()
-            .get_project(request)
-            .await?;
-        Ok(answer.into_inner().version)
-    };
-    call.precondition()?.version(current).await
 }

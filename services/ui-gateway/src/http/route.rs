@@ -20,10 +20,14 @@ pub(super) enum Access {
     Anyone,
     /// A session, or a machine token: with scope `read` for safe methods, else `write`.
     SignedIn,
+    /// A session, or a machine token with both scopes, whatever the method.
+    ReadAndWrite,
     /// A session; no machine token.
     Person,
     /// The role admin; a machine token also needs scope `admin`.
     Admin,
+    /// A session with the role admin; no machine token.
+    AdminInPerson,
 }
 
 /// The body a method takes.
@@ -48,6 +52,8 @@ pub(super) struct Told {
     pub(super) asks: &'static [&'static str],
     /// The statuses of success; empty: that of the method.
     pub(super) answers: &'static [u16],
+    /// The gRPC methods that do the same: it lets in whom they all let in, which a test compares.
+    pub(super) grpc: &'static [&'static str],
 }
 
 /// A handler with who may call it and what is told of it.
@@ -75,6 +81,15 @@ where
     admitting(Access::SignedIn, summary, handler)
 }
 
+/// A route for people, and machine tokens that may read and write.
+pub(super) fn read_and_write<F, Args>(summary: &'static str, handler: F) -> Operation
+where
+    F: Handler<Args, Output = Answer>,
+    Args: ByCaller,
+{
+    admitting(Access::ReadAndWrite, summary, handler)
+}
+
 /// A route for people.
 pub(super) fn person<F, Args>(summary: &'static str, handler: F) -> Operation
 where
@@ -91,6 +106,15 @@ where
     Args: ByCaller,
 {
     admitting(Access::Admin, summary, handler)
+}
+
+/// A route for admins, which no machine token takes.
+pub(super) fn admin_in_person<F, Args>(summary: &'static str, handler: F) -> Operation
+where
+    F: Handler<Args, Output = Answer>,
+    Args: ByCaller,
+{
+    admitting(Access::AdminInPerson, summary, handler)
 }
 
 fn admitting<F, Args>(access: Access, summary: &'static str, handler: F) -> Operation
@@ -110,6 +134,7 @@ impl Operation {
             takes: Takes::Nothing,
             asks: &[],
             answers: &[],
+            grpc: &[],
         };
         Self { route, told }
     }
@@ -135,6 +160,12 @@ impl Operation {
     /// Tells its statuses of success, where they are not what its method has by itself.
     pub(super) fn answers(mut self, statuses: &'static [u16]) -> Self {
         self.told.answers = statuses;
+        self
+    }
+
+    /// Names the gRPC methods that do the same.
+    pub(super) fn grpc(mut self, methods: &'static [&'static str]) -> Self {
+        self.told.grpc = methods;
         self
     }
 }

@@ -8,7 +8,7 @@ use rpc::project::{
 use service_kit::Problem;
 
 use super::{
-    Failure, Signed,
+    Signed,
     call::Call,
     fields::Fields,
     reply::{Answer, created, done, found, page},
@@ -76,7 +76,7 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
 pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
     let id = id(&call)?;
     let mut message = call.patch(|body| changes(id.clone(), body)).await?;
-    message.if_version = if_version(&signed, &call, &id).await?;
+    message.if_version = call.precondition()?;
     let request = signed.call(message);
     found::<Task, _>(
         call.state
@@ -91,7 +91,7 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
 /// Editors.
 pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
     let id = id(&call)?;
-    let if_version = if_version(&signed, &call, &id).await?;
+    let if_version = call.precondition()?;
     let request = signed.call(DeleteTaskRequest { id, if_version });
     call.state
         .upstream
@@ -113,7 +113,7 @@ fn changes(id: String, body: &mut Fields) -> UpdateTaskRequest {
         due_on: due_on(body),
         status: body.optional_text("status"),
         place: place(body),
-        if_version: None,
+        if_version: Vec::new(),
     }
 }
 
@@ -152,21 +152,6 @@ fn place(body: &mut Fields) -> Option<Place> {
 
 fn id(call: &Call) -> Result<String, Problem> {
     call.id("task")
-}
-
-async fn if_version(signed: &Signed, call: &Call, id: &str) -> Result<Option<u64>, Failure> {
-    let current = async || {
-        let request = signed.call(GetTaskRequest { id: id.to_owned() });
-        let answer = call
-            .state
-            .upstream
-            .projects
-            .clone()
-            .get_task(request)
-            .await?;
-        Ok(answer.into_inner().version)
-    };
-    call.precondition()?.version(current).await
 }
 
 #[cfg(test)]

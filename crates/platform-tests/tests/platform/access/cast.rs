@@ -5,59 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use test_kit::{Answer, Person, Platform};
 
-use super::document::Operation;
+use super::{document::Operation, who::Who};
 use crate::log::id;
-
-/// Somebody, or nobody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Who {
-    Nobody,
-    /// Machine tokens of somebody who is no admin.
-    ReadToken,
-    WriteToken,
-    AdminToken,
-    /// A person to whom nothing belongs.
-    Stranger,
-    Admin,
-    AdminsWriteToken,
-    AdminsAdminToken,
-    /// The person to whom belongs what paths name.
-    Owner,
-}
-
-impl Who {
-    pub(super) const ALL: [Self; 9] = [
-        Self::Nobody,
-        Self::ReadToken,
-        Self::WriteToken,
-        Self::AdminToken,
-        Self::Stranger,
-        Self::Admin,
-        Self::AdminsWriteToken,
-        Self::AdminsAdminToken,
-        Self::Owner,
-    ];
-
-    pub(super) fn is_machine(self) -> bool {
-        self.scopes().is_some()
-    }
-
-    fn is_admin(self) -> bool {
-        matches!(
-            self,
-            Self::Admin | Self::AdminsWriteToken | Self::AdminsAdminToken
-        )
-    }
-
-    fn scopes(self) -> Option<&'static [&'static str]> {
-        match self {
-            Self::ReadToken => Some(&["read"]),
-            Self::WriteToken | Self::AdminsWriteToken => Some(&["read", "write"]),
-            Self::AdminToken | Self::AdminsAdminToken => Some(&["read", "write", "admin"]),
-            _ => None,
-        }
-    }
-}
 
 /// All of them on one platform. Who was lost, as by deleting their account, is replaced.
 pub(super) struct Cast<'a> {
@@ -105,22 +54,31 @@ impl<'a> Cast<'a> {
     /// Somebody who can ask: a person with a session, or with a machine token in its place.
     pub(super) async fn member(&mut self, who: Who) -> Person {
         if let Some(person) = self.members.get(&who)
-            && person.get("/api/me").await.status == 200
+            && person.get("/api/me").await.status != 401
         {
             return person.clone();
         }
         let mut person = self.platform.person().await;
-        if who.is_admin() {
-            let account = format!("/api/admin/users/{}", person.id);
-            let roles = json!({"roles": ["user", "admin"]});
-            self.root.patch(&account, roles).await.expect(200);
+        let scopes = who.scopes().unwrap_or_default();
+        let was_admin = scopes.contains(&"admin") && !who.is_admin();
+        if who.is_admin() || was_admin {
+            self.give_roles(&person, &["user", "admin"]).await;
             person = person.sign_in_again().await;
         }
-        if let Some(scopes) = who.scopes() {
+        if !scopes.is_empty() {
             person.token = machine_token(&person, scopes).await.1;
+        }
+        if was_admin {
+            self.give_roles(&person, &["user"]).await;
         }
         self.members.insert(who, person.clone());
         person
+    }
+
+    async fn give_roles(&self, person: &Person, roles: &[&str]) {
+        let account = format!("/api/admin/users/{}", person.id);
+        let given = self.root.patch(&account, json!({"roles": roles})).await;
+        given.expect(200);
     }
 
     fn without_credentials(&self, operation: &Operation, path: &str) -> reqwest::RequestBuilder {
@@ -167,7 +125,7 @@ async fn thing(owner: &Person, pattern: &str) -> String {
 }
 
 /// Id and text of a new machine token.
-async fn machine_token(person: &Person, scopes: &[&str]) -> (String, String) {
+pub(super) async fn machine_token(person: &Person, scopes: &[&str]) -> (String, String) {
     let wanted = json!({"name": "matrix", "scopes": scopes, "expires_on": null});
     let made = person.post("/api/me/tokens", wanted).await.expect(201);
     (text(&made["id"]), text(&made["token"]))

@@ -4,13 +4,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use test_kit::Platform;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Anyone,
-    SignedIn,
-    Person,
-    Admin,
-}
+use super::who::Access;
 
 /// One method of one path.
 pub(super) struct Operation {
@@ -18,15 +12,27 @@ pub(super) struct Operation {
     /// With its parameters in braces.
     pub(super) pattern: String,
     pub(super) access: Access,
+    /// The gRPC methods that do the same.
+    pub(super) grpc: Vec<String>,
     /// The schema of its body.
     pub(super) body: Option<Value>,
 }
 
-/// Every operation of the document.
+/// Every operation of the document in the repository.
+pub(super) fn written() -> Vec<Operation> {
+    let document = include_str!("../../../../../docs/openapi.json");
+    operations(&serde_json::from_str(document).expect("a document"))
+}
+
+/// Every operation of the document that the gateway serves.
 pub(super) async fn read(platform: &Platform) -> Vec<Operation> {
     let url = format!("{}/api/openapi.json", platform.base_url());
     let answer = reqwest::get(url).await.expect("the gateway answers");
     let document: Value = answer.json().await.expect("a document");
+    operations(&document)
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().expect("paths");
     let operations = paths.iter().flat_map(|(pattern, methods)| {
@@ -39,16 +45,16 @@ pub(super) async fn read(platform: &Platform) -> Vec<Operation> {
 impl Operation {
     fn new(method: &str, pattern: &str, told: &Value) -> Self {
         let schema = told.pointer("/requestBody/content/application~1json/schema");
+        let method: Method = method.to_uppercase().parse().expect("a method");
+        let access = told["x-access"].as_str();
+        let access = access.and_then(|name| Access::from_document(name, method.is_safe()));
+        let grpc = told["x-grpc"].as_array().into_iter().flatten();
+        let grpc = grpc.filter_map(Value::as_str).map(str::to_owned);
         Self {
-            method: method.to_uppercase().parse().expect("a method"),
+            access: access.unwrap_or_else(|| panic!("whom is {pattern} for?")),
+            grpc: grpc.collect(),
+            method,
             pattern: pattern.to_owned(),
-            access: match told["x-access"].as_str() {
-                Some("anyone") => Access::Anyone,
-                Some("signed_in") => Access::SignedIn,
-                Some("person") => Access::Person,
-                Some("admin") => Access::Admin,
-                other => panic!("{pattern} is for {other:?}"),
-            },
             body: schema.cloned(),
         }
     }

@@ -1,24 +1,21 @@
-//! Who may call what: every route of the document that the gateway serves, asked by everyone who could
-//! ask. Nothing is listed here, so a new route is tested with its first line in the table.
+//! Who may call what. The contracts declare it (`devmentor/access.proto`); every method and every route
+//! is asked by everyone who could ask. Nothing is listed here, so a new one is tested with its first line.
 
 mod bodies;
 mod cast;
 mod document;
+mod grpc;
+mod methods;
+mod who;
+mod writing;
 
 use test_kit::{Answer, Platform};
 
 use self::{
-    cast::{Cast, Who},
-    document::{Access, Operation},
+    cast::Cast,
+    document::Operation,
+    who::{Access, Outcome, Who},
 };
-
-/// How a caller is answered.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Unauthenticated,
-    Forbidden,
-    Admitted,
-}
 
 #[tokio::test]
 async fn every_route_lets_in_whom_the_document_names_and_nobody_else() {
@@ -28,7 +25,7 @@ async fn every_route_lets_in_whom_the_document_names_and_nobody_else() {
     for operation in &operations {
         let is_admins = operation.pattern.starts_with("/api/admin/");
         let pattern = &operation.pattern;
-        assert_eq!(operation.access == Access::Admin, is_admins, "{pattern}");
+        assert_eq!(operation.access.is_for_admins(), is_admins, "{pattern}");
     }
     let mut cast = Cast::on(&platform).await;
     for operation in &operations {
@@ -37,44 +34,62 @@ async fn every_route_lets_in_whom_the_document_names_and_nobody_else() {
         for who in Who::ALL {
             let answer = cast.ask(who, operation, &path).await;
             let told = format!("{who:?} {} {path}: {answer}", operation.method);
-            let expected = expected(operation, who);
-            assert_eq!(outcome(&answer), expected, "{told}");
-            if expected == Outcome::Admitted {
+            if operation.access == Access::Anyone {
+                assert_ne!(outcome(&answer), Outcome::Forbidden, "{told}");
+            } else {
+                assert_eq!(outcome(&answer), operation.access.expected(who), "{told}");
+            }
+            if operation.access.lets_in(who) {
                 check_admitted(operation, who, &answer, &told);
             }
         }
     }
 }
 
-fn expected(operation: &Operation, who: Who) -> Outcome {
-    let admitted = match (operation.access, who) {
-        (Access::Anyone, _) => true,
-        (_, Who::Nobody) => return Outcome::Unauthenticated,
-        (Access::SignedIn, Who::ReadToken) => operation.is_safe(),
-        (Access::SignedIn, _) => true,
-        (Access::Person, who) => !who.is_machine(),
-        (Access::Admin, who) => matches!(who, Who::Admin | Who::AdminsAdminToken),
-    };
-    if admitted {
-        Outcome::Admitted
-    } else {
-        Outcome::Forbidden
+/// What the gateway answers by itself.
+const WITHOUT_GRPC: [&str; 4] = [
+    "/api/realtime/ws",
+    "/api/me/limits",
+    "/api/admin/streams",
+    "/api/admin/dlq/{stream}",
+];
+
+#[test]
+fn a_route_lets_in_whom_all_its_methods_let_in() {
+    let methods = methods::all();
+    for operation in document::written() {
+        let route = format!("{} {}", operation.method, operation.pattern);
+        if operation.grpc.is_empty() {
+            let is_known = WITHOUT_GRPC.contains(&operation.pattern.as_str());
+            assert!(is_known || operation.access == Access::Anyone, "{route}");
+            continue;
+        }
+        let same = operation.grpc.iter().map(|name| {
+            let method = methods.iter().find(|method| method.name == *name);
+            let method = method.unwrap_or_else(|| panic!("{route} names {name}"));
+            match method.to_others {
+                Some(access) if operation.access.is_for_admins() => access,
+                _ => method.access,
+            }
+        });
+        let same: Vec<_> = same.collect();
+        for who in Who::ALL {
+            let by_grpc = same.iter().all(|access| access.lets_in(who));
+            let by_rest = operation.access.lets_in(who);
+            assert_eq!(by_rest, by_grpc, "{route} as {who:?}: {same:?}");
+        }
     }
 }
 
 fn outcome(answer: &Answer) -> Outcome {
-    match (answer.status, answer.body["code"].as_str()) {
-        (401, Some("unauthenticated" | "session_ended")) => Outcome::Unauthenticated,
-        (403, Some("forbidden")) => Outcome::Forbidden,
-        _ => Outcome::Admitted,
-    }
+    Outcome::of(answer.body["code"].as_str())
 }
 
 /// Who is let in sees what is theirs, and never that there is something of somebody else.
 #[track_caller]
 fn check_admitted(operation: &Operation, who: Who, answer: &Answer, told: &str) {
     assert!(answer.status < 500, "{told}");
-    let is_somebodys = operation.names_a_thing() && operation.access != Access::Admin;
+    let is_somebodys = operation.names_a_thing() && !operation.access.is_for_admins();
     match who {
         Who::Owner if is_somebodys => assert_ne!(answer.status, 404, "{told}"),
         _ if is_somebodys && operation.body.is_some() => {

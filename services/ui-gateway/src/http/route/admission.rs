@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, Handler};
 use futures_util::future::Either;
+use redis_contracts::keys::Scope;
 use service_kit::{Problem, identity::ADMIN};
 
 use super::Access;
@@ -62,7 +63,13 @@ where
 fn admit(access: Access, signed: &Signed) -> Result<(), Problem> {
     match access {
         Access::Anyone | Access::SignedIn => Ok(()),
+        Access::ReadAndWrite => [Scope::Read, Scope::Write]
+            .into_iter()
+            .try_for_each(|scope| signed.caller.require(scope)),
         Access::Person => signed.require_person(),
         Access::Admin => signed.require_role(ADMIN),
+        Access::AdminInPerson => signed
+            .require_person()
+            .and_then(|()| signed.require_role(ADMIN)),
     }
 }

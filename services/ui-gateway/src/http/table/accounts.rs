@@ -9,31 +9,46 @@ use crate::http::{
 pub(super) fn own_account() -> Vec<Path> {
     vec![
         path("/api/me")
-            .get(signed_in("The caller and their session", me::read))
+            .get(signed_in("The caller and their session", me::read).grpc(&["GetMe"]))
             .patch(
                 person(
                     "Changes the caller's handle, or asks to change their address",
                     account::change,
                 )
+                .grpc(&["UpdateMe"])
                 .takes(&["email?", "handle?", "current_password?", "code?"]),
             )
-            .delete(person(
-                "Deletes the caller's account; projects, conversations and the learning profile stay",
-                account::delete,
-            )),
+            .delete(
+                person(
+                    "Deletes the caller's account; projects, conversations and the learning profile stay",
+                    account::delete,
+                )
+                .grpc(&["DeleteMe"]),
+            ),
         path("/api/me/limits").get(signed_in(
             "What the caller used of the limits, and what is left",
             limits::read,
         )),
-        path("/api/me/export").get(person(
-            "The caller's account, sessions, machine tokens, security events, projects and learning profile",
-            export::read,
-        )),
+        path("/api/me/export").get(
+            person(
+                "The caller's account, sessions, machine tokens, security events, projects and learning profile",
+                export::read,
+            )
+            .grpc(&[
+                "GetMe",
+                "ListSessions",
+                "ListMachineTokens",
+                "ListSecurityEvents",
+                "ListProjects",
+                "GetProfile",
+            ]),
+        ),
         path("/api/me/security-events").get(
             person(
                 "What happened to the caller's account, newest first",
                 security_events::list_own,
             )
+            .grpc(&["ListSecurityEvents"])
             .asks(&["limit", "cursor", "type", "from", "to"]),
         ),
     ]
@@ -43,6 +58,7 @@ pub(super) fn signing_in() -> Vec<Path> {
     vec![
         path("/api/auth/refresh").post(
             anyone("New tokens for a refresh token", auth::refresh)
+                .grpc(&["Refresh"])
                 .takes(&["refresh_token?", "cookies?:flag"])
                 .answers(&[200]),
         ),
@@ -51,16 +67,19 @@ pub(super) fn signing_in() -> Vec<Path> {
                 "Signs in, or begins to where a second factor is set up",
                 auth::login,
             )
+            .grpc(&["Login"])
             .takes(&["email", "password", "cookies?:flag"])
             .answers(&[200]),
         ),
         path("/api/auth/second-factor").post(
             anyone("The second step of a sign-in", auth::second_factor)
+                .grpc(&["CompleteSecondFactor"])
                 .takes(&["challenge", "code", "cookies?:flag"])
                 .answers(&[200]),
         ),
         path("/api/auth/register").post(
             anyone("Makes an account", auth::register)
+                .grpc(&["Register"])
                 .takes(&["email", "handle", "password"])
                 .answers(&[201, 202]),
         ),
@@ -69,6 +88,7 @@ pub(super) fn signing_in() -> Vec<Path> {
                 "Sends a mail to set a new password",
                 passwords::request_reset,
             )
+            .grpc(&["RequestPasswordReset"])
             .takes(&["email"])
             .answers(&[202]),
         ),
@@ -77,11 +97,13 @@ pub(super) fn signing_in() -> Vec<Path> {
                 "Sets a new password and ends all sessions and machine tokens",
                 passwords::confirm_reset,
             )
+            .grpc(&["ConfirmPasswordReset"])
             .takes(&["token", "new_password"])
             .answers(&[204]),
         ),
         path("/api/auth/verify-email").post(
             anyone("Proves an address", passwords::verify_email)
+                .grpc(&["VerifyEmail"])
                 .takes(&["token", "password?", "new_password?"])
                 .answers(&[204]),
         ),
@@ -90,6 +112,7 @@ pub(super) fn signing_in() -> Vec<Path> {
                 "Brings an old address back and ends all that opens the account",
                 passwords::undo_email_change,
             )
+            .grpc(&["UndoEmailChange"])
             .takes(&["token"])
             .answers(&[204]),
         ),
@@ -98,29 +121,38 @@ pub(super) fn signing_in() -> Vec<Path> {
 
 pub(super) fn own_sessions() -> Vec<Path> {
     vec![
-        path("/api/auth/logout")
-            .post(person("Ends the caller's session", auth::logout).answers(&[204])),
+        path("/api/auth/logout").post(
+            person("Ends the caller's session", auth::logout)
+                .grpc(&["Logout"])
+                .answers(&[204]),
+        ),
         path("/api/auth/reauthenticate").post(
             person("Confirms the caller's password", auth::reauthenticate)
+                .grpc(&["Reauthenticate"])
                 .takes(&["password", "code?"])
                 .answers(&[204]),
         ),
         path("/api/auth/sessions")
-            .get(person(
-                "The caller's sessions, newest first",
-                sessions::list,
-            ))
-            .delete(person(
-                "Ends all sessions but this one, and all machine tokens",
-                sessions::end_others,
-            )),
-        path("/api/auth/sessions/{id}")
-            .delete(person("Ends one of the caller's sessions", sessions::end)),
+            .get(
+                person("The caller's sessions, newest first", sessions::list)
+                    .grpc(&["ListSessions"]),
+            )
+            .delete(
+                person(
+                    "Ends all sessions but this one, and all machine tokens",
+                    sessions::end_others,
+                )
+                .grpc(&["EndOtherSessions"]),
+            ),
+        path("/api/auth/sessions/{id}").delete(
+            person("Ends one of the caller's sessions", sessions::end).grpc(&["EndSession"]),
+        ),
         path("/api/auth/password").post(
             person(
                 "Changes the caller's password and ends their other sessions and machine tokens",
                 passwords::change,
             )
+            .grpc(&["ChangePassword"])
             .takes(&["current_password", "new_password", "keep_tokens?:flag"])
             .answers(&[204]),
         ),
@@ -129,6 +161,7 @@ pub(super) fn own_sessions() -> Vec<Path> {
                 "Sends a mail to prove the caller's address",
                 passwords::request_verification,
             )
+            .grpc(&["RequestEmailVerification"])
             .answers(&[202]),
         ),
     ]
@@ -137,26 +170,36 @@ pub(super) fn own_sessions() -> Vec<Path> {
 pub(super) fn own_keys() -> Vec<Path> {
     vec![
         path("/api/me/totp")
-            .post(person("A secret for a second factor", totp::begin).answers(&[200]))
-            .delete(person("Turns the second factor off", totp::remove)),
+            .post(
+                person("A secret for a second factor", totp::begin)
+                    .grpc(&["BeginTotp"])
+                    .answers(&[200]),
+            )
+            .delete(person("Turns the second factor off", totp::remove).grpc(&["RemoveTotp"])),
         path("/api/me/totp/confirm").post(
             person("Turns the second factor on", totp::confirm)
+                .grpc(&["ConfirmTotp"])
                 .takes(&["code"])
                 .answers(&[200]),
         ),
         path("/api/me/tokens")
-            .get(person(
-                "The caller's machine tokens, newest first",
-                machine_tokens::list,
-            ))
+            .get(
+                person(
+                    "The caller's machine tokens, newest first",
+                    machine_tokens::list,
+                )
+                .grpc(&["ListMachineTokens"]),
+            )
             .post(
                 person(
                     "A new machine token; its secret is told once",
                     machine_tokens::create,
                 )
+                .grpc(&["CreateMachineToken"])
                 .takes(&["name", "scopes:texts", "expires_on?:text|null"]),
             ),
-        path("/api/me/tokens/{id}")
-            .delete(person("Revokes a machine token", machine_tokens::revoke)),
+        path("/api/me/tokens/{id}").delete(
+            person("Revokes a machine token", machine_tokens::revoke).grpc(&["RevokeMachineToken"]),
+        ),
     ]
 }

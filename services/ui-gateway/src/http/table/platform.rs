@@ -3,7 +3,7 @@
 use super::PAGE;
 use crate::http::{
     admin as accounts, docs, health, jwks, openapi,
-    route::{Path, admin, anyone, path, signed_in},
+    route::{Path, admin, admin_in_person, anyone, path, signed_in},
     security_events, streams,
 };
 
@@ -13,7 +13,7 @@ pub(super) fn platform() -> Vec<Path> {
             .get(signed_in("Live updates: a WebSocket", crate::live::connect).answers(&[101])),
         path("/api/health").get(anyone("The platform's health", health::read)),
         path("/.well-known/jwks.json")
-            .get(anyone("The keys of access tokens, RFC 7517", jwks::read)),
+            .get(anyone("The keys of access tokens, RFC 7517", jwks::read).grpc(&["GetJwks"])),
         path("/api/openapi.json").get(anyone("This document", openapi::read)),
         path("/api/docs").get(anyone("This document as a page", docs::routes)),
         path("/api/docs/errors").get(anyone("The codes of problems, as a page", docs::errors)),
@@ -25,27 +25,39 @@ pub(super) fn admins() -> Vec<Path> {
     vec![
         path("/api/admin/users").get(
             admin("Accounts, newest first", accounts::list_users)
+                .grpc(&["ListUsers"])
                 .asks(&["limit", "cursor", "email"]),
         ),
         path("/api/admin/users/{id}").patch(
-            admin("Replaces an account's roles", accounts::change_user).takes(&["roles:texts"]),
+            admin("Replaces an account's roles", accounts::change_user)
+                .grpc(&["SetUserRoles"])
+                .takes(&["roles:texts"]),
         ),
         path("/api/admin/users/{id}/unlock").post(
-            admin("Lifts all locks and limits of an account", accounts::unlock).answers(&[204]),
+            admin("Lifts all locks and limits of an account", accounts::unlock)
+                .grpc(&["UnlockUser"])
+                .answers(&[204]),
         ),
-        path("/api/admin/users/{id}/totp").delete(admin(
-            "Turns the second factor of an account off",
-            accounts::remove_totp,
-        )),
-        path("/api/admin/users/{id}/sessions").delete(admin(
-            "Ends all sessions and machine tokens of an account",
-            accounts::end_sessions,
-        )),
+        path("/api/admin/users/{id}/totp").delete(
+            admin_in_person(
+                "Turns the second factor of an account off",
+                accounts::remove_totp,
+            )
+            .grpc(&["RemoveUserTotp"]),
+        ),
+        path("/api/admin/users/{id}/sessions").delete(
+            admin(
+                "Ends all sessions and machine tokens of an account",
+                accounts::end_sessions,
+            )
+            .grpc(&["EndUserSessions"]),
+        ),
         path("/api/admin/security-events").get(
             admin(
                 "What happened to accounts, newest first",
                 security_events::list,
             )
+            .grpc(&["ListSecurityEvents"])
             .asks(&["limit", "cursor", "user_id", "type", "from", "to"]),
         ),
         path("/api/admin/keys/rotate").post(
@@ -53,6 +65,7 @@ pub(super) fn admins() -> Vec<Path> {
                 "Makes the key that signs access tokens from then on",
                 accounts::rotate_keys,
             )
+            .grpc(&["RotateKeys"])
             .answers(&[200]),
         ),
         path("/api/admin/streams").get(admin("Streams and their groups", streams::list)),
