@@ -243,7 +243,8 @@ impl Accounts {
             return Err(Problem::new(
                 Code::Conflict,
                 format!(
-                    "A change of the account's address can be undone until {until}; it can be deleted then."
+                    "A change of the account's address can be undone until {}; it can be deleted then.",
+                    &until.to_string()[..DAY.len()]
                 ),
             ));
         }
