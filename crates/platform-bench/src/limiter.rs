@@ -1,4 +1,4 @@
-//! Deciding over a sign-in by its lock and three limits, in one script, beside one bare GET over a
+//! Deciding over a sign-in by its lock and four limits, in one script, beside one bare GET over a
 //! connection of the same kind.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis_access::{CachePool, LinkState, RedisSettings};
 use redis_contracts::{
     Timestamp,
-    limits::{AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_UNKNOWN},
+    limits::{AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_NETWORK, AUTH_UNKNOWN},
     script::Lock,
 };
 use service_kit::{
@@ -57,7 +57,7 @@ async fn measured(plan: &Plan, redis: &RedisServer, pool: &CachePool) -> anyhow:
             gets.add(&getting.round(plan.round()).await?, 1.0);
             progress(&format!("  {in_flight} at a time, round {round}"));
         }
-        let decisions = decisions.figures(&format!("lock and three limits, {in_flight} at a time"));
+        let decisions = decisions.figures(&format!("lock and four limits, {in_flight} at a time"));
         let gets = gets.figures(&format!("bare GET, {in_flight} at a time"));
         let expected = (in_flight == 1).then_some(Expected::RatioAtMost(1.3));
         report.row(&decisions.p50, &gets.p50, expected);
@@ -99,7 +99,7 @@ fn settings(url: String) -> RedisSettings {
 struct Deciding {
     limiter: Limiter,
     lock: Lock,
-    asked: [Asked; 3],
+    asked: [Asked; 4],
 }
 
 impl Deciding {
@@ -110,6 +110,7 @@ impl Deciding {
             limiter: limiter.clone(),
             asked: [
                 Asked::of(AUTH_ADDRESS, "192.0.2.7"),
+                Asked::of(AUTH_NETWORK, "192.0.2.0/24"),
                 Asked::of(AUTH_ACCOUNT, format!("{account}:{origin}")),
                 Asked::of(AUTH_UNKNOWN, account.clone()),
             ],

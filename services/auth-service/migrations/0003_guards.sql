@@ -27,10 +27,15 @@ CREATE INDEX email_undos_of_email ON email_undos (email);
 
 -- Codes that were tried for a sign-in that waits for its second step.
 ALTER TABLE challenges ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+-- What the first step took from the limits and gets back with the second: nothing, `unknown`, or the
+-- network whose spare permit it was.
+ALTER TABLE challenges ADD COLUMN lent TEXT NOT NULL DEFAULT '';
+-- 1 once the second step was passed on the device.
+ALTER TABLE devices ADD COLUMN second_step INTEGER NOT NULL DEFAULT 0;
 -- When the person was last written to because somebody had the password and no code.
 ALTER TABLE users ADD COLUMN password_known_at INTEGER NOT NULL DEFAULT 0;
 
--- Failed sign-ins that no event has counted yet, by the SHA-256 of the address and the network.
+-- Failed sign-ins that no event has counted yet, by the SHA-256 of the address, hexadecimal, and the network.
 CREATE TABLE sign_in_failures (
     account     BLOB NOT NULL,
     network     TEXT NOT NULL,

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
+        account::is_reserved,
         email_change::{PENDING_S, UNDO_DAYS, UNDO_S},
         letters::{self, Letter},
         secret::{new_secret, sha256},
@@ -344,7 +345,7 @@ impl Postman {
         if self.store.user_by_email(&mail.email).await?.is_some() {
             return told(letters::account_exists(url));
         }
-        if self.store.is_handle_taken(&mail.handle).await? {
+        if is_reserved(&mail.handle) || self.store.is_handle_taken(&mail.handle).await? {
             return told(letters::handle_taken(url, &mail.handle));
         }
         let subject_id = mail.subject_id.unwrap_or_default();

@@ -105,7 +105,7 @@ impl Step for CommitSession {
         self.version += 1;
         let next: [u8; 32] = rand::random();
         sqlx::query(
-            "UPDATE sessions SET refresh_sha256 = ?, refresh_used = ?, expires_at = ?, last_seen = ?, version = ?
+            "UPDATE sessions SET refresh_sha256 = ?, refresh_made = ?, expires_at = ?, last_seen = ?, version = ?
              WHERE id = ? AND version = ? AND ended_at IS NULL",
         )
         .bind(&next[..])

@@ -207,14 +207,8 @@ impl Family {
     fn rotate(&self, token: &RefreshToken, salt: [u8; 16], now: Timestamp) -> Presented {
         let sha256 = token.sha256();
         let chosen = self.open.iter().find(|made| made.successor == sha256);
-        // Whoever asked for the latest of its siblings may still wait for an answer.
-        let latest_ms = self.open.last().map(|last| last.at_ms);
-        let chosen = chosen.zip(latest_ms).map(|(made, at_ms)| Made {
-            at_ms,
-            ..made.clone()
-        });
         let mut overtaken = self.overtaken.clone();
-        overtaken.extend(chosen);
+        overtaken.extend(chosen.cloned());
         overtaken.retain(|made| made.is_fresh(now));
         if overtaken.len() > MOST_OVERTAKEN {
             overtaken.remove(0);

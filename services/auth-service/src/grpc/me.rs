@@ -84,7 +84,7 @@ impl Accounts {
             ));
         }
         self.limit_probing(session).await?;
-        self.confirmed_twice(&user.email, origin, password, code)
+        self.confirmed_twice(session, origin, password, code)
             .await
             .map(drop)
     }
@@ -134,6 +134,9 @@ impl Accounts {
         let user_id = session.user.id;
         let held = change.hold_account(user_id).await?;
         let held = held.ok_or_else(session_ended)?;
+        if !change.is_open(session.id).await? {
+            return Err(session_ended());
+        }
         let who = origin.who(Some(session.id));
         if let Some(handle) = handle {
             change.change_handle(user_id, &handle).await?;

@@ -23,7 +23,7 @@ use super::gateway::GatewayCredential;
 use crate::{
     domain::secret::{decode, hex, sha256},
     passwords::Line,
-    store::Who,
+    store::{SignInAccount, Who},
 };
 
 /// Longest `User-Agent` that is kept, in characters.
@@ -85,11 +85,12 @@ impl Origin {
 
     /// What may lock and limit a sign-in to the account of an address. What was counted before
     /// `valid_from` is void.
-    pub(super) fn place(&self, email: &str, knows_device: bool, valid_from: Timestamp) -> Place {
-        let origin = match (knows_device, self.address) {
-            (true, _) => format!("d-{}", &hex(&self.device_sha256())[..32]),
-            (false, Some(address)) => format!("n-{}", network_origin(address)),
-            (false, None) => "n-unknown".to_owned(),
+    pub(super) fn place(&self, email: &str, knows: Knows, valid_from: Timestamp) -> Place {
+        let origin = match (knows.session, knows.device, self.address) {
+            (Some(session_id), ..) => format!("s-{session_id}"),
+            (None, true, _) => format!("d-{}", &hex(&self.device_sha256())[..32]),
+            (None, false, Some(address)) => format!("n-{}", network_origin(address)),
+            (None, false, None) => "n-unknown".to_owned(),
         };
         Place {
             lock: Lock {
@@ -97,7 +98,8 @@ impl Origin {
                 origin,
                 valid_from,
             },
-            is_known: knows_device,
+            is_known: knows.device || knows.session.is_some(),
+            knows,
         }
     }
 
@@ -143,16 +145,6 @@ impl Origin {
         asked
     }
 
-    /// The limits of a sign-in from an unknown device once those before it have used up
-    /// [`AUTH_UNKNOWN`]: one permit that no other network can take.
-    pub(super) fn spare_limits(&self, place: &Place) -> Vec<Asked> {
-        let mut asked = self.account_limits(place);
-        let from_network = format!("{}:{}", place.subject(), self.network());
-        asked.push(Asked::of(AUTH_SPARE, from_network));
-        asked.push(Asked::of(AUTH_SPARE_ALL, place.subject()));
-        asked
-    }
-
     /// The limits of a second step.
     pub(super) fn code_limits(&self, place: &Place) -> Vec<Asked> {
         let mut asked = self.account_limits(place);
@@ -176,12 +168,38 @@ impl Origin {
     }
 }
 
+impl Knows {
+    /// Of the device that somebody signs in from.
+    pub(super) fn of(found: &SignInAccount) -> Self {
+        Self {
+            device: found.second_step_on_device.is_some(),
+            second_step: found.second_step_on_device == Some(true),
+            session: None,
+        }
+    }
+}
+
 /// Where a lock may stand.
 pub(super) struct Place {
     /// The lock.
     pub(super) lock: Lock,
-    /// Whether the account knows the device.
+    /// Whether it is no stranger who asks.
     pub(super) is_known: bool,
+    knows: Knows,
+}
+
+/// Stands for the permit of all unknown devices together.
+pub(super) const UNKNOWN: &str = "of-unknown-devices";
+
+/// What an account knows of who asks.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Knows {
+    /// The device.
+    pub(super) device: bool,
+    /// That the second step was passed on it.
+    pub(super) second_step: bool,
+    /// The session that they have.
+    pub(super) session: Option<Uuid>,
 }
 
 impl Place {
@@ -198,9 +216,36 @@ impl Place {
         (!self.is_known).then(|| Asked::of(AUTH_UNKNOWN, self.subject()))
     }
 
-    /// The limit of wrong codes from unknown devices.
+    /// The limits of unknown devices once strangers have used up [`AUTH_UNKNOWN`]: one permit that no
+    /// other network can take.
+    pub(super) fn spare_limits(&self, network: &str) -> Vec<Asked> {
+        let account = self.subject();
+        vec![
+            Asked::of(AUTH_SPARE, format!("{account}:{network}")),
+            Asked::of(AUTH_SPARE_ALL, account),
+        ]
+    }
+
+    /// What a first step was lent, as it is stored: nothing, [`UNKNOWN`], or the network whose spare
+    /// permit it was.
+    pub(super) fn stored_as(&self, lent: &str) -> Vec<Asked> {
+        match lent {
+            "" => Vec::new(),
+            UNKNOWN => vec![Asked::of(AUTH_UNKNOWN, self.subject())],
+            network => self.spare_limits(network),
+        }
+    }
+
+    /// The limit of wrong codes from devices on which none was right yet. Who reads the mailbox may reset
+    /// the password as often as they like: that does not begin this one anew.
     pub(super) fn code_limit(&self) -> Option<Asked> {
-        (!self.is_known).then(|| Asked::of(CODE_DAY, self.subject()))
+        let account = self.lock.account.clone();
+        (!self.knows.second_step).then(|| Asked::of(CODE_DAY, account))
+    }
+
+    /// Whether a wrong code after the right password is worth a letter.
+    pub(super) fn is_suspect(&self) -> bool {
+        !self.knows.second_step && self.knows.session.is_none()
     }
 }
 

@@ -2,18 +2,18 @@
 
 use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use service_kit::{Code, Problem, limits::Asked};
 use tonic::Response;
 
 use super::{
     Accounts, ended_message,
-    origin::{Origin, Place},
+    origin::{Knows, Origin, Place},
     sign_in::{Admitted, changed_meanwhile, limited},
 };
 use crate::{
     domain::{
-        account::{checked_password, named_email},
+        account::{checked_password, is_password, named_email},
         password_strength::known_words,
         secret::sha256,
     },
@@ -27,10 +27,12 @@ impl Accounts {
     pub(super) async fn confirmed(
         &self,
         email: &str,
+        session: Option<&SessionRow>,
         origin: &Origin,
         password: String,
     ) -> Result<(Account, Place), Problem> {
-        let (account, place, lent) = self.password_given(email, origin, password).await?;
+        let given = self.password_given(email, session, origin, password);
+        let (account, place, lent) = given.await?;
         self.limiter.give_back(&lent).await;
         Ok((account, place))
     }
@@ -38,12 +40,14 @@ impl Accounts {
     /// As [`Self::confirmed`], with a code where there is a second factor: it counts as at sign-in, too.
     pub(super) async fn confirmed_twice(
         &self,
-        email: &str,
+        session: &SessionRow,
         origin: &Origin,
         password: String,
         code: String,
     ) -> Result<Account, Problem> {
-        let (account, place, mut lent) = self.password_given(email, origin, password).await?;
+        let email = &session.user.email;
+        let given = self.password_given(email, Some(session), origin, password);
+        let (account, place, mut lent) = given.await?;
         if account.totp_secret.is_some() {
             if code.is_empty() {
                 let expected = "the code of the second factor";
@@ -61,10 +65,12 @@ impl Accounts {
         Ok(account)
     }
 
-    /// With what is given back once all that is asked for was given.
+    /// With what is given back once all that is asked for was given. Who has a session is no stranger, on
+    /// whatever device: wrong passwords lock there alone.
     async fn password_given(
         &self,
         email: &str,
+        session: Option<&SessionRow>,
         origin: &Origin,
         password: String,
     ) -> Result<(Account, Place, Vec<Asked>), Problem> {
@@ -74,9 +80,17 @@ impl Accounts {
             .await?
             .ok_or_else(session_ended)?;
         let unlocked_at = found.account.unlocked_at;
-        let place = origin.place(email, found.knows_device, unlocked_at);
-        let Admitted { lent, .. } = self.admit(origin, &place).await?;
+        let knows = Knows {
+            session: session.map(|session| session.id),
+            ..Knows::of(&found)
+        };
+        let place = origin.place(email, knows, unlocked_at);
         let password = SecretString::from(password);
+        if !is_password(password.expose_secret()) {
+            let account = Some(&found.account);
+            return Err(self.no_password(origin, &place, account).await);
+        }
+        let Admitted { lent, .. } = self.admit(origin, &place).await?;
         let account = self
             .verified(Some(found.account), &place, origin, password)
             .await?;
@@ -104,8 +118,7 @@ impl Accounts {
         origin: &Origin,
         asked: api::ReauthenticateRequest,
     ) -> Result<(), Problem> {
-        let email = &session.user.email;
-        self.confirmed_twice(email, origin, asked.password, asked.code)
+        self.confirmed_twice(session, origin, asked.password, asked.code)
             .await?;
         self.store.authenticated(session.id, Timestamp::now()).await
     }
@@ -119,7 +132,7 @@ impl Accounts {
         checked_password("new_password", &asked.new_password)?;
         let email = &session.user.email;
         let (account, place) = self
-            .confirmed(email, origin, asked.current_password)
+            .confirmed(email, Some(session), origin, asked.current_password)
             .await?;
         let words = known_words(&account.user.email, &account.user.handle);
         let chosen = SecretString::from(asked.new_password);
@@ -169,7 +182,7 @@ impl Accounts {
         email: &str,
     ) -> Result<Response<api::RequestPasswordResetResponse>, Problem> {
         let email = named_email(email)?;
-        let place = origin.place(&email, false, Timestamp::default());
+        let place = origin.place(&email, Knows::default(), Timestamp::default());
         let mut asked = origin.account_limits(&place);
         asked.extend(origin.mail_limits());
         // No lock is looked at: the way out of one leads through here.
@@ -228,11 +241,16 @@ impl Accounts {
             return Err(link_is_over());
         }
         let is_first_proof = !held.user.email_verified;
+        // A thief may have asked for another address.
+        change.set_pending_email(user_id, None).await?;
+        change.drop_email_undo(user_id).await?;
         let ended = match is_first_proof {
             true => change.take_over(user_id, Some(&hash)).await?,
             false => change.close_doors(user_id, Some(&hash)).await?,
         };
-        let device = change.know(user_id, origin.device.as_deref()).await?;
+        let device = change
+            .know(user_id, origin.device.as_deref(), false)
+            .await?;
         change
             .send_mail(MailKind::PasswordChanged, &token.email, None, "")
             .await?;

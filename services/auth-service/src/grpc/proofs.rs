@@ -6,24 +6,25 @@
 
 use redis_contracts::{Timestamp, event::EventBody, resource::User};
 use rpc::auth as api;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use service_kit::{Code, Problem};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
 use super::{
     Accounts, ended_message,
-    origin::Origin,
+    origin::{Knows, Origin},
     passwords::link_is_over,
-    sign_in::{changed_meanwhile, refused},
+    sign_in::{Admitted, changed_meanwhile, refused},
 };
 use crate::{
     domain::{
-        account::{USER, checked_password},
+        account::{USER, checked_password, is_password},
         email_change::UNDO_S,
         secret::sha256,
     },
     store::{Account, Change, Happened, MailKind, MailToken, PendingAccount, Purpose, SessionRow},
+    tokens::session_ended,
 };
 
 /// What a letter was answered with.
@@ -37,8 +38,8 @@ struct Answered {
 /// What else there is to show that an account is one's own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    /// A session of it.
-    Session,
+    /// This session of it.
+    Session(Uuid),
     /// Its password, at this moment.
     Password,
     /// Neither.
@@ -115,7 +116,9 @@ impl Accounts {
         let hash = self.new_hash(origin, shown, &answered.new_password).await?;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
-        let is_good = hold_as_seen(&mut change, user_id, account.as_ref()).await?
+        let held = hold_as_seen(&mut change, user_id, shown, account.as_ref()).await;
+        // Of several letters, one is the first proof; what another one ends could be its owner's.
+        let is_good = held?.is_some_and(|held| !held.user.email_verified)
             && change
                 .take_mail_token(Purpose::VerifyEmail, sha256)
                 .await?
@@ -125,13 +128,18 @@ impl Accounts {
             telling.nothing();
             return Err(link_is_over());
         }
+        change
+            .drop_mail_tokens(Purpose::VerifyEmail, user_id)
+            .await?;
         let who = origin.who(None);
         let mut proven = api::VerifyEmailResponse::default();
         let mut ended = Vec::new();
         match shown {
-            Shown::Session => {}
+            Shown::Session(_) => {}
             Shown::Password => {
-                proven.device = change.know(user_id, origin.device.as_deref()).await?
+                proven.device = change
+                    .know(user_id, origin.device.as_deref(), false)
+                    .await?
             }
             Shown::Nothing => {
                 ended = change.take_over(user_id, hash.as_deref()).await?;
@@ -165,7 +173,8 @@ impl Accounts {
         self.new_hash(origin, shown, &answered.new_password).await?;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
-        let is_good = hold_as_seen(&mut change, user_id, account.as_ref()).await?
+        let held = hold_as_seen(&mut change, user_id, shown, account.as_ref()).await;
+        let is_good = held?.is_some()
             && change
                 .take_mail_token(Purpose::ChangeEmail, sha256)
                 .await?
@@ -180,7 +189,9 @@ impl Accounts {
         }
         let mut proven = api::VerifyEmailResponse::default();
         if shown == Shown::Password {
-            proven.device = change.know(user_id, origin.device.as_deref()).await?;
+            proven.device = change
+                .know(user_id, origin.device.as_deref(), false)
+                .await?;
         }
         change.touch_copies(user_id).await?;
         let who = origin.who(None);
@@ -224,7 +235,9 @@ impl Accounts {
             .await?;
         let mut proven = api::VerifyEmailResponse::default();
         if shown == Shown::Password {
-            proven.device = change.know(user.id, origin.device.as_deref()).await?;
+            proven.device = change
+                .know(user.id, origin.device.as_deref(), false)
+                .await?;
         }
         let who = origin.who(None);
         change.record(&who, Happened::to(user.id, EventBody::AccountCreated));
@@ -239,18 +252,22 @@ impl Accounts {
         pending: &PendingAccount,
         password: String,
     ) -> Result<(), Problem> {
-        let place = origin.place(&pending.email, false, Timestamp::default());
-        self.admit(origin, &place).await?;
+        let place = origin.place(&pending.email, Knows::default(), Timestamp::default());
         let password = SecretString::from(password);
+        if !is_password(password.expose_secret()) {
+            return Err(self.no_password(origin, &place, None).await);
+        }
+        let Admitted { lent, .. } = self.admit(origin, &place).await?;
         let held = Some(pending.password_hash.clone());
         let verified = self
             .passwords
             .verify(password.clone(), held, origin.line(false))
             .await?;
-        match verified.matches {
-            true => Ok(()),
-            false => Err(self.failed(&place, origin, None, password).await),
+        if !verified.matches {
+            return Err(self.failed(&place, origin, None, password).await);
         }
+        self.limiter.give_back(&lent).await;
+        Ok(())
     }
 
     /// What is shown, and the account whose password was right.
@@ -260,8 +277,8 @@ impl Accounts {
         session: Option<SessionRow>,
         answered: &Answered,
     ) -> Result<(Shown, Option<Account>), Problem> {
-        if session.is_some() {
-            return Ok((Shown::Session, None));
+        if let Some(session) = session {
+            return Ok((Shown::Session(session.id), None));
         }
         if answered.password.is_empty() {
             return Ok((Shown::Nothing, None));
@@ -269,7 +286,7 @@ impl Accounts {
         let account = self.store.account(answered.token.subject_id).await?;
         let email = account.ok_or_else(link_is_over)?.user.email;
         let password = answered.password.clone();
-        let (account, _) = self.confirmed(&email, origin, password).await?;
+        let (account, _) = self.confirmed(&email, None, origin, password).await?;
         if account.user.id != answered.token.subject_id {
             return Err(refused());
         }
@@ -344,18 +361,24 @@ fn another_account() -> Problem {
     )
 }
 
-/// Holds an account; `false` when it is gone. Where a password was right, it still has to be.
+/// Holds an account; none when it is gone. What was shown still has to count.
 async fn hold_as_seen(
     change: &mut Change,
     user_id: Uuid,
+    shown: Shown,
     seen: Option<&Account>,
-) -> Result<bool, Problem> {
+) -> Result<Option<Account>, Problem> {
     let Some(held) = change.hold_account(user_id).await? else {
-        return Ok(false);
+        return Ok(None);
     };
+    if let Shown::Session(id) = shown
+        && !change.is_open(id).await?
+    {
+        return Err(session_ended());
+    }
     match seen {
         Some(seen) if seen.password_hash != held.password_hash => Err(changed_meanwhile()),
-        _ => Ok(true),
+        _ => Ok(Some(held)),
     }
 }
 

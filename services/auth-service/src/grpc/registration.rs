@@ -41,14 +41,19 @@ impl Accounts {
         origin: &Origin,
         asked: api::RegisterRequest,
     ) -> Result<Option<api::User>, Problem> {
-        let account = NewAccount::check(&asked.email, &asked.handle, &asked.password)?;
+        let says_nothing = self.registration == Registration::Verified;
+        let check = match says_nothing {
+            true => NewAccount::check_own,
+            false => NewAccount::check,
+        };
+        let account = check(&asked.email, &asked.handle, &asked.password)?;
         let words = known_words(&account.email, &account.handle);
         let password = SecretString::from(asked.password);
         let hash = self
             .passwords
             .hash_chosen("password", password, words, origin.line(false))
             .await?;
-        if self.registration == Registration::Verified {
+        if says_nothing {
             self.keep_pending(account, hash).await?;
             return Ok(None);
         }

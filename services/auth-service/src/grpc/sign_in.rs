@@ -3,11 +3,7 @@
 //! Known and unknown addresses are answered the same after the same work: one look into SQL, one
 //! round trip for lock and limits, one Argon2id, and for what is wrong one commit.
 
-use redis_contracts::{
-    Timestamp,
-    event::EventBody,
-    limits::{AUTH_SPARE, AUTH_SPARE_ALL, AUTH_UNKNOWN},
-};
+use redis_contracts::{Timestamp, event::EventBody, limits::AUTH_UNKNOWN};
 use rpc::auth as api;
 use secrecy::{ExposeSecret, SecretString};
 use service_kit::{
@@ -18,7 +14,7 @@ use tonic::Response;
 
 use super::{
     Accounts,
-    origin::{Origin, Place},
+    origin::{Knows, Origin, Place, UNKNOWN},
     session_message,
 };
 use crate::{
@@ -47,6 +43,17 @@ pub(super) struct Admitted {
     pub(super) verdict: Verdict,
     /// What is given back once it has succeeded.
     pub(super) lent: Vec<Asked>,
+}
+
+impl Admitted {
+    /// What is lent, as it is kept until the second step; [`Place::stored_as`] reads it.
+    fn as_stored(&self, origin: &Origin) -> String {
+        match self.lent.as_slice() {
+            [] => String::new(),
+            [_] => UNKNOWN.to_owned(),
+            _ => origin.network(),
+        }
+    }
 }
 
 /// A sign-in that failed.
@@ -81,12 +88,14 @@ impl Accounts {
         if !is_password(password.expose_secret()) {
             return Err(self.no_password(&origin, &place, account.as_ref()).await);
         }
-        let Admitted { verdict, lent } = self.admit(&origin, &place).await?;
-        let signed_in = self.first_step(account, &place, &origin, password, &lent);
-        let outcome = signed_in.await;
-        let outcome = outcome.map_err(|problem| problem.with_limits(verdict.told()))?;
+        let admitted = self.admit(&origin, &place).await?;
+        let verdict = &admitted.verdict;
+        let outcome = self.first_step(account, &place, &origin, password, &admitted);
+        let outcome = outcome
+            .await
+            .map_err(|problem| problem.with_limits(verdict.told()))?;
         Ok(limited(
-            &verdict,
+            verdict,
             api::LoginResponse {
                 outcome: Some(outcome),
             },
@@ -100,21 +109,22 @@ impl Accounts {
         place: &Place,
         origin: &Origin,
         password: SecretString,
-        lent: &[Asked],
+        admitted: &Admitted,
     ) -> Result<api::login_response::Outcome, Problem> {
         let account = self.verified(account, place, origin, password).await?;
         if account.totp_secret.is_some() {
-            let challenge = self.ask_second_step(&account).await?;
+            let lent = admitted.as_stored(origin);
+            let challenge = self.ask_second_step(&account, &lent).await?;
             return Ok(api::login_response::Outcome::SecondFactor(challenge));
         }
         let signed_in = self.begin_session(&account, place, origin, None).await?;
-        self.limiter.give_back(lent).await;
+        self.limiter.give_back(&admitted.lent).await;
         Ok(api::login_response::Outcome::SignedIn(signed_in))
     }
 
     /// What no account can have as a password, whoever is asked for: it takes nothing from the limits of
     /// the account, so that it keeps nobody out.
-    async fn no_password(
+    pub(super) async fn no_password(
         &self,
         origin: &Origin,
         place: &Place,
@@ -162,9 +172,9 @@ impl Accounts {
             return Err(refusal);
         }
         let told = |problem: Problem| problem.with_limits(verdict.told());
-        if !self.store.try_challenge(&challenge).await? {
+        let Some(lent) = self.store.try_challenge(&challenge).await? else {
             return Err(told(begin_anew()));
-        }
+        };
         let Some(proof) = self.proof(&account, &asked.code)? else {
             let code = asked.code.into();
             return Err(told(
@@ -175,8 +185,9 @@ impl Accounts {
         let signed_in = self.begin_session(&account, &place, &origin, second).await;
         let signed_in = signed_in.map_err(told)?;
         // Both steps did what they were let in for.
-        let lent = place.unknown_limit().into_iter().chain(place.code_limit());
-        self.limiter.give_back(&lent.collect::<Vec<_>>()).await;
+        let mut lent = place.stored_as(&lent);
+        lent.extend(place.code_limit());
+        self.limiter.give_back(&lent).await;
         Ok(limited(
             &verdict,
             api::CompleteSecondFactorResponse {
@@ -200,16 +211,14 @@ impl Accounts {
         if !verdict.refuses_only(AUTH_UNKNOWN) {
             return Err(refusal);
         }
-        let spare = origin.spare_limits(place);
+        let lent = place.spare_limits(&origin.network());
+        let mut spare = origin.account_limits(place);
+        spare.extend(lent.clone());
         let verdict = self.limiter.admit(lock, &spare, 1).await;
-        if !verdict.is_admitted() {
-            return Err(refusal);
+        match verdict.is_admitted() {
+            true => Ok(Admitted { verdict, lent }),
+            false => Err(refusal),
         }
-        let is_lent = |asked: &Asked| [AUTH_SPARE, AUTH_SPARE_ALL].contains(&asked.policy);
-        Ok(Admitted {
-            verdict,
-            lent: spare.into_iter().filter(is_lent).collect(),
-        })
     }
 
     /// The account, when this is its password: one Argon2id, whether there is an account or not.
@@ -301,7 +310,7 @@ impl Accounts {
         let failed = Failed {
             account: Some(account),
             locked: self.count_failure(place, &code).await,
-            knew_password: !place.is_known,
+            knew_password: place.is_suspect(),
         };
         let recorded = self.record_failure(place, origin, failed).await;
         recorded.err().unwrap_or_else(refused)
@@ -350,11 +359,20 @@ impl Accounts {
         change.commit().await
     }
 
-    async fn ask_second_step(&self, account: &Account) -> Result<api::Challenge, Problem> {
+    async fn ask_second_step(
+        &self,
+        account: &Account,
+        lent: &str,
+    ) -> Result<api::Challenge, Problem> {
         let challenge = new_secret()?;
         let expires_at = Timestamp::now().plus_seconds(CHALLENGE_S.into());
         self.store
-            .challenge(account.user.id, &sha256(challenge.as_bytes()), expires_at)
+            .challenge(
+                account.user.id,
+                &sha256(challenge.as_bytes()),
+                expires_at,
+                lent,
+            )
             .await?;
         Ok(api::Challenge {
             challenge,
@@ -411,16 +429,21 @@ impl Accounts {
             telling.nothing();
             return Err(changed_meanwhile());
         };
-        if let Some((challenge, proof, code)) = second
-            && !(take(&mut change, account, proof, origin).await?
-                && change.take_challenge(&challenge).await?)
-        {
-            drop(change);
-            telling.nothing();
-            return Err(self.failed_code(place, origin, account, code).await);
+        let passes = second.is_some();
+        if let Some((challenge, proof, code)) = second {
+            // Sent twice, it is no wrong code.
+            if !change.take_challenge(&challenge).await? {
+                telling.nothing();
+                return Err(begin_anew());
+            }
+            if !take(&mut change, account, proof, origin).await? {
+                drop(change);
+                telling.nothing();
+                return Err(self.failed_code(place, origin, account, code).await);
+            }
         }
         let device = change
-            .know(account.user.id, origin.device.as_deref())
+            .know(account.user.id, origin.device.as_deref(), passes)
             .await?;
         let token = RefreshToken::new()?;
         let new = NewSession {
@@ -482,9 +505,9 @@ async fn take(
 }
 
 fn place_of(origin: &Origin, email: &str, found: Option<&SignInAccount>) -> Place {
-    let knows_device = found.is_some_and(|found| found.knows_device);
+    let knows = found.map_or_else(Knows::default, Knows::of);
     let unlocked_at = found.map_or_else(Timestamp::default, |found| found.account.unlocked_at);
-    origin.place(email, knows_device, unlocked_at)
+    origin.place(email, knows, unlocked_at)
 }
 
 /// An answer that tells how the limits stand.

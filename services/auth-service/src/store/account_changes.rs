@@ -136,7 +136,7 @@ impl Change {
         let nameless = format!("deleted-{}", id.simple());
         sqlx::query(
             "UPDATE users SET deleted_at = $2, email = $3, handle = $3, password_hash = '', roles = '[]',
-                totp_secret = NULL, totp_pending = NULL WHERE id = $1",
+                totp_secret = NULL, totp_pending = NULL, pending_email = NULL WHERE id = $1",
         )
         .bind(id_bytes(id))
         .bind(now_ms)
@@ -224,6 +224,9 @@ impl Change {
     pub async fn take_over(&mut self, id: Uuid, hash: Option<&str>) -> Result<Vec<Uuid>, Problem> {
         self.remove_totp(id).await?;
         self.set_pending_email(id, None).await?;
+        for purpose in [Purpose::VerifyEmail, Purpose::ChangeEmail] {
+            self.drop_mail_tokens(purpose, id).await?;
+        }
         self.close_doors(id, hash).await
     }
 

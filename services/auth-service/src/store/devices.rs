@@ -14,15 +14,21 @@ const KEPT_MS: i64 = 400 * 86_400_000;
 const MOST: i64 = 50;
 
 impl Change {
-    /// An account knows a device from now on; answers its secret, a new one unless it is one of ours.
-    pub async fn know(&mut self, user_id: Uuid, device: Option<&str>) -> Result<String, Problem> {
+    /// An account knows a device from now on, and whether the second step was passed on it; answers its
+    /// secret, a new one unless it is one of ours.
+    pub async fn know(
+        &mut self,
+        user_id: Uuid,
+        device: Option<&str>,
+        second_step: bool,
+    ) -> Result<String, Problem> {
         let device = match device {
             Some(device) if self.is_known_device(&sha256(device.as_bytes())).await? => {
                 device.to_owned()
             }
             _ => new_secret()?,
         };
-        self.know_device(user_id, &sha256(device.as_bytes()))
+        self.know_device(user_id, &sha256(device.as_bytes()), second_step)
             .await?;
         Ok(device)
     }
@@ -48,15 +54,22 @@ impl Change {
     }
 
     /// An account was signed in to from a device.
-    async fn know_device(&mut self, user_id: Uuid, sha256: &[u8; 32]) -> Result<(), Problem> {
+    async fn know_device(
+        &mut self,
+        user_id: Uuid,
+        sha256: &[u8; 32],
+        second_step: bool,
+    ) -> Result<(), Problem> {
         let now_ms = self.now.unix_ms();
         sqlx::query(
-            "INSERT INTO devices (sha256, user_id, created_at, last_used_at) VALUES ($1, $2, $3, $3)
-             ON CONFLICT (sha256, user_id) DO UPDATE SET last_used_at = $3",
+            "INSERT INTO devices (sha256, user_id, created_at, last_used_at, second_step) VALUES ($1, $2, $3, $3, $4)
+             ON CONFLICT (sha256, user_id) DO UPDATE
+                SET last_used_at = $3, second_step = CASE WHEN $4 = 1 THEN 1 ELSE devices.second_step END",
         )
         .bind(sha256.to_vec())
         .bind(id_bytes(user_id))
         .bind(now_ms)
+        .bind(i64::from(second_step))
         .execute(self.sql())
         .await
         .map_err(sql_problem)?;

@@ -82,7 +82,8 @@ impl Change {
         }
     }
 
-    /// An account waits for the proof of a new address, or for none. Links to another one are over.
+    /// An account waits for the proof of a new address, or for none. Links to another one prove nothing
+    /// any more.
     pub async fn set_pending_email(
         &mut self,
         user_id: Uuid,
@@ -130,13 +131,14 @@ impl Change {
         account: &Account,
         until: Timestamp,
     ) -> Result<Uuid, Problem> {
-        let user_id = account.user.id;
+        let (user_id, now_ms) = (account.user.id, self.now.unix_ms());
         let held = sqlx::query(
-            "UPDATE email_undos SET expires_at = $3 WHERE user_id = $1 AND email = $2 AND counts = 0 RETURNING id",
+            "UPDATE email_undos SET expires_at = $3 WHERE user_id = $1 AND email = $2 AND counts = 0 AND expires_at > $4 RETURNING id",
         )
         .bind(id_bytes(user_id))
         .bind(account.user.email.as_str())
         .bind(until.unix_ms())
+        .bind(now_ms)
         .fetch_optional(self.sql())
         .await
         .map_err(sql_problem)?;

@@ -28,16 +28,17 @@ impl Store {
         row.map(|row| id_of(&row, "user_id")).transpose()
     }
 
-    /// Counts a code that is tried for a challenge; `false` when it was the last.
-    pub async fn try_challenge(&self, sha256: &[u8]) -> Result<bool, Problem> {
-        let tried =
-            sqlx::query("UPDATE challenges SET tries = tries + 1 WHERE sha256 = $1 AND tries < $2")
-                .bind(sha256)
-                .bind(MOST_TRIES)
-                .execute(&self.write)
-                .await
-                .map_err(sql_problem)?;
-        Ok(tried.rows_affected() == 1)
+    /// Counts a code that is tried for a challenge; answers what its first step was lent, or nothing when
+    /// no try is left.
+    pub async fn try_challenge(&self, sha256: &[u8]) -> Result<Option<String>, Problem> {
+        sqlx::query_scalar(
+            "UPDATE challenges SET tries = tries + 1 WHERE sha256 = $1 AND tries < $2 RETURNING lent",
+        )
+        .bind(sha256)
+        .bind(MOST_TRIES)
+        .fetch_optional(&self.write)
+        .await
+        .map_err(sql_problem)
     }
 
     /// Begins to wait for the second step of a sign-in.
@@ -46,6 +47,7 @@ impl Store {
         user_id: Uuid,
         sha256: &[u8],
         expires_at: Timestamp,
+        lent: &str,
     ) -> Result<(), Problem> {
         let mut change = self.change().await?;
         change.hold_account(user_id).await?;
@@ -59,13 +61,16 @@ impl Store {
         .execute(change.sql())
         .await
         .map_err(sql_problem)?;
-        sqlx::query("INSERT INTO challenges (sha256, user_id, expires_at) VALUES ($1, $2, $3)")
-            .bind(sha256)
-            .bind(id_bytes(user_id))
-            .bind(expires_at.unix_ms())
-            .execute(change.sql())
-            .await
-            .map_err(sql_problem)?;
+        sqlx::query(
+            "INSERT INTO challenges (sha256, user_id, expires_at, lent) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(sha256)
+        .bind(id_bytes(user_id))
+        .bind(expires_at.unix_ms())
+        .bind(lent)
+        .execute(change.sql())
+        .await
+        .map_err(sql_problem)?;
         change.commit().await
     }
 

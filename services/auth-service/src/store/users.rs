@@ -38,8 +38,8 @@ impl Account {
 pub struct SignInAccount {
     /// The account.
     pub account: Account,
-    /// Whether it was signed in to from this device before.
-    pub knows_device: bool,
+    /// Of a device it knows, whether the second step was passed on it.
+    pub second_step_on_device: Option<bool>,
 }
 
 /// The account columns of a row, under their own names.
@@ -98,14 +98,14 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// The account of an address, and whether it knows the device of this hash.
+    /// The account of an address, and what it knows of the device of this hash.
     pub async fn sign_in_account(
         &self,
         email: &str,
         device_sha256: &[u8],
     ) -> Result<Option<SignInAccount>, Problem> {
         let row = sqlx::query(select_account!(
-            ", CASE WHEN EXISTS (SELECT 1 FROM devices d WHERE d.user_id = u.id AND d.sha256 = $2) THEN 1 ELSE 0 END AS known",
+            ", (SELECT d.second_step FROM devices d WHERE d.user_id = u.id AND d.sha256 = $2) AS second_step_on_device",
             "WHERE u.email = $1 AND u.deleted_at IS NULL"
         ))
         .bind(email)
@@ -116,7 +116,9 @@ impl Store {
         row.map(|row| {
             Ok(SignInAccount {
                 account: account(&row)?,
-                knows_device: row.get::<i64, _>("known") != 0,
+                second_step_on_device: row
+                    .get::<Option<i64>, _>("second_step_on_device")
+                    .map(|passed| passed != 0),
             })
         })
         .transpose()

@@ -198,6 +198,31 @@ async fn a_session_that_is_over_or_anothers_is_refused_and_the_link_stays_good()
     auth.verify_email(link).await.expect("still good");
 }
 
+/// Of several letters one is the first proof: an old one must not end what its owner set up since.
+#[tokio::test]
+async fn a_letter_that_was_left_over_ends_nothing() {
+    let planted = Planted::new().await;
+    let Planted {
+        auth,
+        mallory: owner,
+        machine,
+        link: older,
+        ..
+    } = &planted;
+    auth.sql("UPDATE mail_tokens SET created_at = created_at - 60000")
+        .await;
+    auth.ask_verification(&owner.token).await.expect("asked");
+    let newer = planted.letter("Confirm your address").await;
+    auth.verify_signed_in(&newer, owner).await.expect("proven");
+    auth.set_up(owner).await;
+    for new_password in ["", NEW_PASSWORD] {
+        let left_over = auth.verify_with(older, "", new_password).await;
+        assert_eq!(refused(left_over), "invalid_credentials");
+    }
+    auth.check(&machine.token).await.expect("live");
+    assert!(auth.me(&owner.token).await.expect("me").second_factor);
+}
+
 #[tokio::test]
 async fn a_new_password_is_for_who_shows_nothing_else() {
     let planted = Planted::new().await;

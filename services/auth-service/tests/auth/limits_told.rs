@@ -57,8 +57,9 @@ async fn how_limits_stand_is_told_with_every_answer() {
 async fn a_new_name_is_asked_for_as_seldom_as_a_registration() {
     let auth = Auth::with(&[FIVE]).await;
     let reader = auth.person("reader").await;
+    auth.register("other").await.expect("an account");
     for _ in 0..5 {
-        let taken = auth.update(&reader, None, Some("admin")).await;
+        let taken = auth.update(&reader, None, Some("other")).await;
         assert_eq!(refused(taken), "handle_taken");
     }
     let sixth = auth.update(&reader, None, Some("free")).await;

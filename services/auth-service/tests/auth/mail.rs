@@ -43,6 +43,20 @@ impl Auth {
         super::answer(answer).map(drop)
     }
 
+    /// The secret of the device that is known from then on.
+    pub(super) async fn reset_on_device(&self, token: &str, new_password: &str) -> String {
+        let asked = ConfirmPasswordResetRequest {
+            token: token.to_owned(),
+            new_password: new_password.to_owned(),
+            client: Some(client()),
+        };
+        let answer = self
+            .client()
+            .confirm_password_reset(by_gateway(asked))
+            .await;
+        super::answer(answer).expect("set").device
+    }
+
     pub(super) async fn reset(&self, token: &str, new_password: &str) -> Result<(), Problem> {
         let asked = ConfirmPasswordResetRequest {
             token: token.to_owned(),

@@ -132,14 +132,12 @@ impl Family {
                 None => Expected::New,
             };
         };
-        let is_fresh = self.now_ms - self.tokens[latest].made_ms < GRACE_MS;
-        match self.used_successor(at) {
-            used if is_fresh => {
-                let successor = used.unwrap_or(latest);
-                Expected::Again(self.tokens[successor].text.clone())
-            }
-            Some(_) => Expected::Theft,
-            None => Expected::New,
+        let used = self.used_successor(at);
+        let told = &self.tokens[used.unwrap_or(latest)];
+        match self.now_ms - told.made_ms < GRACE_MS {
+            true => Expected::Again(told.text.clone()),
+            false if used.is_some() => Expected::Theft,
+            false => Expected::New,
         }
     }
 

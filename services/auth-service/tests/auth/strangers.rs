@@ -236,3 +236,23 @@ async fn a_storm_of_strangers_leaves_places_for_known_devices() {
         let _: Signed = signed_in.expect("signed in").into();
     }
 }
+
+/// With a second factor, the permit comes back with the second step.
+#[tokio::test]
+async fn what_the_first_step_took_comes_back_with_the_second() {
+    let auth = Auth::with(&[FIVE]).await;
+    let owner = auth.person("owner").await;
+    let email = email_of("owner");
+    let factor = auth.set_up(&owner).await;
+    auth.use_up(&email).await;
+    for _ in 0..2 {
+        let from = || address("203.0.114.9");
+        let challenge =
+            super::second_factor::challenge(auth.raw_login(&email, PASSWORD, from()).await);
+        let now = super::second_factor::code(&factor.secret, 0);
+        auth.second_step_from(&challenge, &now, from())
+            .await
+            .expect("signed in by the permit of its network");
+        auth.forget_steps().await;
+    }
+}

@@ -5,11 +5,12 @@ use rpc::auth::{
     ChangePasswordRequest, ConfirmPasswordResetRequest, RequestEmailVerificationRequest,
     RequestPasswordResetRequest, UndoEmailChangeRequest, VerifyEmailRequest,
 };
+use service_kit::{Code, Problem};
 
 use super::{
     Signed,
     call::Call,
-    cookies,
+    cookies::{self, REFRESH_COOKIE},
     reply::{Answer, accepted, done},
     sessions,
     signed::shown_token,
@@ -82,11 +83,25 @@ pub(super) async fn verify_email(mut call: Call) -> Answer {
             client,
         })
         .await?;
+    let shows_nothing =
+        token.is_none() && message.password.is_empty() && message.new_password.is_empty();
+    if shows_nothing && call.request.cookie(REFRESH_COOKIE).is_some() {
+        return Err(renew_first().into());
+    }
     let request = call.vouched(call.context.call(token.as_deref(), message));
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.verify_email(request).await?.into_inner();
     sessions::tell_ended(&call.state, answer.ended).await;
     Ok(done_on_device(&call, answer.device))
+}
+
+/// Who is signed in, with an access token that ended a moment ago, must not pass for a stranger to the
+/// account: they would lose it.
+fn renew_first() -> Problem {
+    Problem::new(
+        Code::Unauthenticated,
+        "The access token has expired; renew it (POST /api/auth/refresh), then open the link again.",
+    )
 }
 
 /// Anyone with the token of a mail.

@@ -140,8 +140,24 @@ fn an_answer_that_comes_after_its_retry_ends_nothing() {
     let late = server.refresh(&first);
     // The retry is on its way while the first answer comes and is used.
     server.wait(12_000).refresh(&first);
-    server.wait(1000).refresh(&late);
-    assert_eq!(server.wait(5000).refresh(&first), late);
+    let next = server.wait(1000).refresh(&late);
+    server.wait(300_000).refresh(&next);
+}
+
+/// Who asks all the time, so that the latest successor is always young, is not given the owner's.
+#[test]
+fn a_thief_who_polls_is_found_when_the_owner_goes_on() {
+    for poll_ms in [100, 1000, 5000] {
+        let (stolen, mut server) = family_of_one();
+        let owners = server.refresh(&stolen);
+        for _ in 0..(100_000 / poll_ms) {
+            let given = server.wait(poll_ms).refresh(&stolen);
+            let is_shared = given == owners;
+            assert_eq!(is_shared, server.now_ms < GRACE_MS, "{}", server.now_ms);
+        }
+        server.refresh(&owners);
+        assert_eq!(server.wait(poll_ms).present(&stolen), Presented::Stolen);
+    }
 }
 
 #[test]
