@@ -15,7 +15,7 @@ const SESSION_ID: Uuid = uuid!("018f2b6e-0000-7000-8000-000000000001");
 const USER_ID: Uuid = uuid!("018f2b6e-0000-7000-8000-000000000002");
 
 const COPY: &str = concat!(
-    r#"{"kid":"a key","good_until":"2026-01-02T01:00:00.000Z","session":{"version":3,"user":{"id":"018f2b6e-0000-7000-8000-000000000002","email":"reader@example.com","#,
+    r#"{"kid":"a key","good_until":"2026-01-02T01:00:00.000Z","session":{"version":3,"user":{"id":"018f2b6e-0000-7000-8000-000000000002","email":"reader@example.com","pending_email":null,"#,
     r#""handle":"reader","roles":["user"],"email_verified":false,"second_factor":false,"#,
     r#""created_at":"2026-01-01T00:00:00.000Z"},"created_at":"2026-01-02T00:00:00.000Z","#,
     r#""expires_at":"2026-01-02T01:00:00.000Z","last_seen":"2026-01-02T00:00:00.000Z","#,
