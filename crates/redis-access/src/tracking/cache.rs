@@ -125,6 +125,13 @@ impl<V: Value + Send + Sync, C: Send + Sync> TrackedCache<V, C> {
         let Some(bytes) = bytes else {
             return Ok(None);
         };
+        // Of many who read it at once, one checks it: that costs more than the reading.
+        if reading.is_none()
+            && let Some(place) = self.entries.places.get(&id)
+            && let Some(value) = place.value(Instant::now())
+        {
+            return Ok(Some(value));
+        }
         let Some(admitted) = (self.entries.admit)(id, V::decode(&bytes)) else {
             return Ok(None);
         };
