@@ -13,9 +13,10 @@ use crate::load::Step;
 const SCHEMA: &str =
     include_str!("../../../../services/project-service/migrations/0001_projects.sql");
 
-const ACCOUNTS: [&str; 2] = [
+const ACCOUNTS: [&str; 3] = [
     include_str!("../../../../services/auth-service/migrations/0001_accounts.sql"),
     include_str!("../../../../services/auth-service/migrations/0002_auth.sql"),
+    include_str!("../../../../services/auth-service/migrations/0003_guards.sql"),
 ];
 
 /// Commits the rows of new tasks, over one connection.
