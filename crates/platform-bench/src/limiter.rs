@@ -75,6 +75,8 @@ fn load<S: Step>(count: usize, worker: impl FnMut() -> S) -> Load<S> {
 const LIMITS: Limits = Limits {
     auth_per_minute: 1_000_000_000,
     api_per_minute: 600,
+    sockets_per_person: 50,
+    connections_per_address: 256,
 };
 
 const LOCKOUT: Lockout = Lockout {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -17,8 +17,10 @@ use crate::{AccessError, Pool, link::Link};
 /// A wire silent for this long is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Messages that may wait before the connection is given up; the reader then reads what it missed.
+/// Messages that may wait before the connection is given up, and their bytes; the reader then reads what
+/// it missed.
 const WAITING: usize = 8192;
+const WAITING_BYTES: usize = 32 << 20;
 
 /// The connection was lost, or its reader fell too far behind: what came meanwhile was missed.
 #[derive(Debug, thiserror::Error, Clone)]
@@ -29,6 +31,8 @@ pub struct PushLost(String);
 pub struct PushConnection {
     connection: MultiplexedConnection,
     waiting: mpsc::Receiver<String>,
+    /// Bytes that wait.
+    bytes: Arc<AtomicUsize>,
     overflown: Arc<AtomicBool>,
     link: Arc<Link>,
 }
@@ -46,9 +50,12 @@ impl Pool<Streams> {
 
     async fn open_push(&self) -> Result<PushConnection, AccessError> {
         let (sender, waiting) = mpsc::channel(WAITING);
-        let overflown = Arc::new(AtomicBool::new(false));
+        let (overflown, bytes) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let on_push = {
-            let overflown = Arc::clone(&overflown);
+            let (overflown, bytes) = (Arc::clone(&overflown), Arc::clone(&bytes));
             // Dropping the sender is how the reader hears of the end, in order.
             let sender = std::sync::Mutex::new(Some(sender));
             move |push: PushInfo| -> Result<(), ()> {
@@ -59,7 +66,7 @@ impl Pool<Streams> {
                     *sender = None;
                 } else if push.kind == PushKind::Message
                     && let (Some(open), Some(message)) = (sender.as_ref(), payload(push))
-                    && open.try_send(message).is_err()
+                    && !offer(open, message, &bytes)
                 {
                     overflown.store(true, Ordering::Relaxed);
                     *sender = None;
@@ -71,6 +78,7 @@ impl Pool<Streams> {
         Ok(PushConnection {
             connection,
             waiting,
+            bytes,
             overflown,
             link: self.shared_link(),
         })
@@ -83,10 +91,10 @@ impl PushConnection {
     pub async fn next(&mut self) -> Result<String, PushLost> {
         loop {
             match tokio::time::timeout(HEARTBEAT, self.waiting.recv()).await {
-                Ok(Some(message)) => return Ok(message),
+                Ok(Some(message)) => return Ok(self.taken(message)),
                 Ok(None) if self.overflown.load(Ordering::Relaxed) => {
                     return Err(PushLost(format!(
-                        "more than {WAITING} messages were waiting"
+                        "more than {WAITING} messages or {WAITING_BYTES} bytes were waiting"
                     )));
                 }
                 Ok(None) => return Err(PushLost("connection closed".to_owned())),
@@ -97,7 +105,13 @@ impl PushConnection {
 
     /// A message that is already here.
     pub fn try_next(&mut self) -> Option<String> {
-        self.waiting.try_recv().ok()
+        let message = self.waiting.try_recv().ok()?;
+        Some(self.taken(message))
+    }
+
+    fn taken(&self, message: String) -> String {
+        self.bytes.fetch_sub(message.len(), Ordering::Relaxed);
+        message
     }
 
     async fn check(&mut self) -> Result<(), PushLost> {
@@ -112,6 +126,13 @@ impl PushConnection {
         self.link.suspect();
         Err(PushLost(lost))
     }
+}
+
+/// Whether there was room for a message.
+fn offer(waiting: &mpsc::Sender<String>, message: String, bytes: &AtomicUsize) -> bool {
+    let length = message.len();
+    let before = bytes.fetch_add(length, Ordering::Relaxed);
+    before + length <= WAITING_BYTES && waiting.try_send(message).is_ok()
 }
 
 fn payload(push: PushInfo) -> Option<String> {

@@ -7,6 +7,16 @@ use tonic::transport::{Channel, Endpoint};
 /// The deadline of a call whose caller set none.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
+/// Calls that one connection may have open at once; the servers announce it.
+pub const CALLS_PER_CONNECTION: u32 = 1024;
+
+/// What the other side may send of one call before it is read, in bytes.
+pub const CALL_WINDOW: u32 = 256 * 1024;
+
+/// What it may send of all calls of a connection (RFC 9113, 5.2): the sum of their windows, so that a call
+/// that is not read never takes from the others.
+pub const CONNECTION_WINDOW: u32 = CALLS_PER_CONNECTION * CALL_WINDOW;
+
 /// An upstream address that is no URI.
 #[derive(Debug)]
 pub struct InvalidUpstream;
@@ -28,6 +38,8 @@ pub fn connect(address: &str, deadline: Option<Duration>) -> Result<Channel, Inv
         .connect_timeout(Duration::from_secs(1))
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(2))
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .tcp_nodelay(true);
     let endpoint = match deadline {
         Some(deadline) => endpoint.timeout(deadline),

@@ -5,7 +5,9 @@ mod channel;
 mod convert;
 pub mod metadata;
 
-pub use channel::{DEADLINE, InvalidUpstream, connect};
+pub use channel::{
+    CALL_WINDOW, CALLS_PER_CONNECTION, CONNECTION_WINDOW, DEADLINE, InvalidUpstream, connect,
+};
 pub use convert::{Malformed, timestamp, timestamp_from};
 pub use tonic;
 

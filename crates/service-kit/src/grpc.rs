@@ -1,6 +1,8 @@
 //! The gRPC server of every service: reflection, health, deadlines, request ids, metrics and an
 //! ordered stop.
 
+mod handshake;
+
 use std::{
     net::TcpListener,
     pin::Pin,
@@ -8,9 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt;
 use http::{HeaderMap, Request, Response};
 use rpc::{
-    DEADLINE,
+    CALL_WINDOW, CALLS_PER_CONNECTION, CONNECTION_WINDOW, DEADLINE,
     metadata::{REQUEST_ID, TRACEPARENT},
 };
 use tokio_util::sync::CancellationToken;
@@ -24,10 +27,8 @@ use tonic::{
 use tower::{Layer, Service};
 use tracing::Instrument;
 
+use self::handshake::{Handshake, PREFACE_WITHIN};
 use crate::{Code, Problem, RequestContext};
-
-/// Requests one connection may have open at once.
-const OPEN_PER_CONNECTION: u32 = 1024;
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -39,8 +40,12 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let incoming =
         TcpIncoming::from(tokio::net::TcpListener::from_std(listener)?).with_nodelay(Some(true));
+    let incoming =
+        incoming.map(|accepted| accepted.map(|stream| Handshake::new(stream, PREFACE_WITHIN)));
     Server::builder()
-        .max_concurrent_streams(Some(OPEN_PER_CONNECTION))
+        .max_concurrent_streams(Some(CALLS_PER_CONNECTION))
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
         .layer(RequestLayer)

@@ -71,6 +71,7 @@ codes! {
     LastOwner = "last_owner", 409, FailedPrecondition, "A project needs an owner";
     VersionMismatch = "version_mismatch", 412, FailedPrecondition, "It was changed meanwhile";
     IdempotencyMismatch = "idempotency_mismatch", 422, InvalidArgument, "The idempotency key was used for another request";
+    RequestTimeout = "request_timeout", 408, DeadlineExceeded, "The request came too slowly";
     TooLarge = "too_large", 413, ResourceExhausted, "The request is too large";
     UnsupportedMediaType = "unsupported_media_type", 415, InvalidArgument, "The body has a type that is not understood";
     RateLimited = "rate_limited", 429, ResourceExhausted, "Too many requests";

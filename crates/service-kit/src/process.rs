@@ -240,6 +240,12 @@ impl Context {
     }
 }
 
+/// How many files the process may have open, sockets included.
+pub fn open_files() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Shells and hosts allow 1,024 open files unless asked for more; a thousand sockets need more.
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -4,6 +4,7 @@
 
 mod assets;
 mod client;
+mod connections;
 mod forwarded;
 pub mod http;
 mod limits;
@@ -11,6 +12,7 @@ mod live;
 mod metrics;
 mod platform;
 mod server;
+mod shares;
 mod state;
 mod upstream;
 

@@ -2,6 +2,7 @@
 //! (in a later stage) the open sockets, then the rest.
 
 use std::{
+    future::ready,
     net::TcpListener,
     num::NonZero,
     pin::pin,
@@ -13,14 +14,29 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, middleware::from_fn, rt::net::TcpStream, web::Data};
-use service_kit::{Context, Stage};
+use actix_http::HttpService;
+use actix_server::Server;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::{
+    App, HttpRequest, dev::AppConfig, middleware::from_fn, rt::net::TcpStream, web::Data,
+};
+use service_kit::{Context, Stage, process::open_files};
 use tokio::sync::Notify;
 
-use crate::{State, http};
+use crate::{
+    State,
+    connections::{self, Busy, Guarded},
+    http,
+};
 
-/// Connections of all workers together.
+/// Connections of all workers together, where the system allows as many open files.
 const CONNECTIONS: usize = 20_000;
+
+/// Descriptors for everything else: Redis, the services behind, logs.
+const RESERVED: usize = 512;
+
+/// Connections beyond the bound that are accepted, and taken up by having another give way.
+const ON_THEIR_WAY: usize = 64;
 
 /// Connections that wait to be accepted, as when every browser comes back at once.
 const WAITING_CONNECTIONS: i32 = 4096;
@@ -51,12 +67,19 @@ struct Counted {
 }
 
 /// One request being answered, until it is dropped.
-pub(crate) struct OpenRequest(Arc<Counted>);
+pub(crate) struct OpenRequest {
+    counted: Arc<Counted>,
+    /// Its connection is not idle.
+    _busy: Option<Busy>,
+}
 
 impl Drain {
-    pub(crate) fn enter(&self) -> OpenRequest {
+    pub(crate) fn enter(&self, request: &HttpRequest) -> OpenRequest {
         self.counted.open.fetch_add(1, Ordering::SeqCst);
-        OpenRequest(Arc::clone(&self.counted))
+        OpenRequest {
+            counted: Arc::clone(&self.counted),
+            _busy: connections::busy(request),
+        }
     }
 
     /// Whether a connection should be closed after its answer.
@@ -85,16 +108,27 @@ impl Drain {
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
-        if self.0.stopping.load(Ordering::SeqCst) {
-            self.0.closed.notify_waiters();
+        self.counted.open.fetch_sub(1, Ordering::SeqCst);
+        if self.counted.stopping.load(Ordering::SeqCst) {
+            self.counted.closed.notify_waiters();
         }
     }
 }
 
-/// A client that acknowledges nothing, or takes nothing, is let go by the system: a socket that was
-/// closed while a write was blocked would otherwise stay open as long as its client likes.
-fn end_when_stuck(stream: &TcpStream) {
+/// How many connections there may be: what the system allows, less what everything else needs.
+pub(crate) fn most_connections() -> usize {
+    let open_files = usize::try_from(open_files()).unwrap_or(usize::MAX);
+    let reserved = RESERVED.min(open_files / 2);
+    CONNECTIONS.min(open_files - reserved)
+}
+
+/// An event would wait, up to 40 ms, until the page has acknowledged the one before it. And a client
+/// that acknowledges nothing, or takes nothing, is let go by the system: a socket that was closed while a
+/// write was blocked would otherwise stay open as long as its client likes.
+fn prepare(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(error = %error, "a connection waits for acknowledgements");
+    }
     #[cfg(target_os = "linux")]
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STUCK_FOR)) {
         tracing::debug!(error = %error, "a connection has no bound on being stuck");
@@ -110,29 +144,34 @@ pub(crate) fn start(
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let grace_seconds = context.settings.shutdown.grace_seconds;
     socket2::SockRef::from(&listener).listen(WAITING_CONNECTIONS)?;
-    let drain = state.drain.clone();
+    let (drain, connections) = (state.drain.clone(), state.connections.clone());
     let state = Data::new(state);
-    let server = HttpServer::new(move || {
-        App::new()
+    let app = move || {
+        let app = App::new()
             .app_data(state.clone())
             .wrap(from_fn(http::envelope::envelope))
-            .configure(http::routes)
-    })
-    .on_connect(|connection, _| {
-        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            end_when_stuck(stream);
-        }
-    })
-    .workers(workers)
-    .max_connections(CONNECTIONS / workers)
-    .keep_alive(KEEP_ALIVE)
-    // An event would wait, up to 40 ms, until the page has acknowledged the one before it.
-    .tcp_nodelay(true)
-    .client_request_timeout(HEAD_WITHIN)
-    .disable_signals()
-    .shutdown_timeout(grace_seconds)
-    .listen(listener)?
-    .run();
+            .configure(http::routes);
+        let connections = connections.clone();
+        let guarded = fn_service(move |stream: TcpStream| {
+            prepare(&stream);
+            ready(Ok(Guarded::new(stream, &connections)))
+        });
+        let service = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_WITHIN)
+            .on_connect_ext(|stream: &Guarded, data| {
+                data.insert(stream.connection());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        guarded.and_then(service)
+    };
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections(most_connections() + ON_THEIR_WAY)
+        .disable_signals()
+        .shutdown_timeout(grace_seconds)
+        .listen("http", listener, app)?
+        .run();
     let (handle, stop) = (
         server.handle(),
         context.supervisor.stop_of(Stage::Listeners),
@@ -171,7 +210,8 @@ mod tests {
     #[tokio::test]
     async fn a_stop_waits_for_the_requests_that_are_open() {
         let drain = Drain::default();
-        let (first, second) = (drain.enter(), drain.enter());
+        let request = actix_web::test::TestRequest::get().to_http_request();
+        let (first, second) = (drain.enter(&request), drain.enter(&request));
         drop(first);
         let mut finished = pin!(drain.finish());
         assert!(futures_util::poll!(finished.as_mut()).is_pending());

@@ -12,10 +12,12 @@ use uuid::Uuid;
 
 use crate::{
     client::Site,
+    connections::Connections,
+    http::upload::{Bodies, bodies},
     limits::ApiLimits,
     live::Live,
     platform::{self, Platform},
-    server::Drain,
+    server::{self, Drain},
     upstream::Upstream,
 };
 
@@ -31,6 +33,8 @@ pub struct State {
     pub(crate) site: Site,
     pub(crate) platform: Platform,
     pub(crate) drain: Drain,
+    pub(crate) connections: Connections,
+    pub(crate) bodies: Bodies,
     pub(crate) limits: ApiLimits,
     /// Goes with what reports a client to auth-service.
     pub(crate) credential: GatewayCredential,
@@ -63,6 +67,12 @@ impl State {
                 streams.link(),
             ),
             drain: Drain::default(),
+            bodies: bodies(),
+            connections: Connections::new(
+                server::most_connections(),
+                limits.connections_per_address,
+                context.settings.http.trusted_proxies.clone(),
+            ),
             limits: ApiLimits::start(context, limiter)?,
             credential,
             streams,

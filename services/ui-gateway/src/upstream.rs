@@ -20,6 +20,9 @@ pub struct Upstream {
     pub auth: AuthServiceClient<Channel>,
     /// Projects, tasks, comments and their history.
     pub projects: ProjectServiceClient<Channel>,
+    /// The same service over a channel of its own, for replays: they wait for sockets' turns, not for
+    /// requests.
+    pub histories: ProjectServiceClient<Channel>,
     /// The same service over a channel without a deadline, for calls that stream.
     pub streaming: ProjectServiceClient<Channel>,
     /// What was learned of each person.
@@ -35,6 +38,7 @@ impl Upstream {
     pub fn connect(settings: &config::Upstream) -> Result<Self, rpc::InvalidUpstream> {
         let auth = rpc::connect(&settings.auth, Some(rpc::DEADLINE))?;
         let projects = rpc::connect(&settings.project, Some(rpc::DEADLINE))?;
+        let histories = rpc::connect(&settings.project, Some(rpc::DEADLINE))?;
         let streaming = rpc::connect(&settings.project, None)?;
         let learning = rpc::connect(&settings.learning, Some(rpc::DEADLINE))?;
         let ai = rpc::connect(&settings.ai, Some(rpc::DEADLINE))?;
@@ -42,6 +46,8 @@ impl Upstream {
         Ok(Self {
             auth: AuthServiceClient::new(auth).max_decoding_message_size(LARGEST_ANSWER),
             projects: ProjectServiceClient::new(projects).max_decoding_message_size(LARGEST_ANSWER),
+            histories: ProjectServiceClient::new(histories)
+                .max_decoding_message_size(LARGEST_ANSWER),
             streaming: ProjectServiceClient::new(streaming),
             learning: LearningServiceClient::new(learning),
             ai: AiServiceClient::new(ai),

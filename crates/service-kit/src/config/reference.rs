@@ -224,6 +224,8 @@ settings! {
     "session.absolute_seconds": Number(1), Is("2592000"), "a session ends after so long";
     "limits.auth_per_minute": Number(1), Is("5"), "sign-in requests an address and an account may make";
     "limits.api_per_minute": Number(1), Is("600"), "API requests a person may make";
+    "limits.sockets_per_person": Number(0), Is("50"), "WebSockets a person may have open at a gateway; 0: any number";
+    "limits.connections_per_address": Number(0), Is("256"), "connections an address may have open at a gateway while nobody is signed in on them, and a person; 0: any number";
     "lockout.failures": Number(1), Is("5"), "wrong passwords before an account locks";
     "lockout.seconds": Number(1), Is("900"), "how long it stays locked";
     "auth.registration": Choice(&["open", "verified", "closed"]), Is("open"), "who may make an account";

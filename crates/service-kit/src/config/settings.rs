@@ -191,6 +191,11 @@ pub struct Limits {
     pub auth_per_minute: u64,
     /// API requests of a person.
     pub api_per_minute: u64,
+    /// WebSockets of a person at one gateway; 0: any number.
+    pub sockets_per_person: u64,
+    /// Connections of an address on which nobody is signed in, and of a person, at one gateway; 0: any
+    /// number.
+    pub connections_per_address: u64,
 }
 
 /// `lockout.*`

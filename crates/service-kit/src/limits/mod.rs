@@ -95,6 +95,7 @@ impl Limiter {
         let Limits {
             auth_per_minute,
             api_per_minute,
+            ..
         } = self.inner.limits;
         policy.allowed(auth_per_minute, api_per_minute)
     }

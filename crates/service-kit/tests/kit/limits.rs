@@ -19,6 +19,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const LIMITS: Limits = Limits {
     auth_per_minute: 5,
     api_per_minute: 600,
+    sockets_per_person: 50,
+    connections_per_address: 256,
 };
 const LOCKOUT: Lockout = Lockout {
     failures: 3,

@@ -1,30 +1,28 @@
 //! What a handler reads from its request: ids of the path, the page asked for, the body, and the
 //! headers that make a change safe.
 
-use std::{future::Ready, time::Duration};
+use std::future::Ready;
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::{CONTENT_ENCODING, CONTENT_LENGTH, IF_MATCH},
-    web::{Bytes, BytesMut, Data},
+    http::header::{CONTENT_ENCODING, IF_MATCH},
+    web::{Bytes, Data},
 };
-use futures_util::StreamExt;
 use rpc::metadata::IDEMPOTENCY_KEY;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
 use super::{
-    Failure, envelope::SharedContext, fields::Fields, parameters::Parameters, precondition,
+    Failure,
+    envelope::SharedContext,
+    fields::Fields,
+    parameters::Parameters,
+    precondition,
     signed::surroundings,
+    upload::{self, Sender, Upload},
 };
-use crate::State;
-
-/// The largest JSON body.
-const LARGEST_BODY: usize = 1024 * 1024;
-
-/// A body of that size has to arrive within this.
-const BODY_WITHIN: Duration = Duration::from_secs(30);
+use crate::{State, shares::Share};
 
 const LONGEST_IDEMPOTENCY_KEY: usize = 128;
 
@@ -37,6 +35,8 @@ pub(super) struct Call {
     pub(super) state: Data<State>,
     pub(super) context: SharedContext,
     payload: Payload,
+    /// What the body holds of the room for all, as long as this is answered.
+    room: Option<Share<Sender>>,
 }
 
 impl FromRequest for Call {
@@ -49,6 +49,7 @@ impl FromRequest for Call {
             state: state.clone(),
             context,
             payload: payload.take(),
+            room: None,
         });
         std::future::ready(call.map_err(Failure::from))
     }
@@ -100,10 +101,9 @@ impl Call {
     }
 
     /// The body in pieces, for what is too large to hold.
-    pub(super) fn pieces(self, largest: usize) -> Result<Payload, Problem> {
+    pub(super) fn pieces(self, largest: usize) -> Result<Upload, Problem> {
         self.require_type(&[JSON])?;
-        self.require_length(largest)?;
-        Ok(self.payload)
+        Upload::new(&self.request, self.payload, largest)
     }
 
     /// The versions that `If-Match` allows; empty: any.
@@ -148,48 +148,10 @@ impl Call {
         Err(Problem::new(Code::UnsupportedMediaType, detail))
     }
 
-    fn require_length(&self, largest: usize) -> Result<(), Problem> {
-        let length = self.request.headers().get(CONTENT_LENGTH);
-        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if length.is_some_and(|length| length > largest as u64) {
-            Err(too_large(largest))
-        } else {
-            Ok(())
-        }
-    }
-
     async fn body(&mut self) -> Result<Bytes, Problem> {
-        self.require_length(LARGEST_BODY)?;
-        let collected = tokio::time::timeout(BODY_WITHIN, self.collect()).await;
-        collected.unwrap_or_else(|_| Err(cut_off("it did not arrive in time")))
+        let payload = std::mem::replace(&mut self.payload, Payload::None);
+        let (body, room) = upload::collect(&self.request, payload, &self.state).await?;
+        self.room = Some(room);
+        Ok(body)
     }
-
-    async fn collect(&mut self) -> Result<Bytes, Problem> {
-        let mut body = BytesMut::new();
-        while let Some(piece) = self.payload.next().await {
-            let piece = piece.map_err(cut_off)?;
-            if body.len() + piece.len() > LARGEST_BODY {
-                return Err(too_large(LARGEST_BODY));
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(body.freeze())
-    }
-}
-
-/// A body larger than this route takes.
-pub(super) fn too_large(largest: usize) -> Problem {
-    let mib = largest / 1024 / 1024;
-    Problem::new(
-        Code::TooLarge,
-        format!("The body may have {mib} MiB at most."),
-    )
-}
-
-/// A body that did not arrive whole.
-pub(super) fn cut_off(reason: impl std::fmt::Display) -> Problem {
-    Problem::new(
-        Code::Malformed,
-        format!("The body cannot be read: {reason}."),
-    )
 }

@@ -31,7 +31,7 @@ const EVENT_STREAM: &str = "text/event-stream";
 /// Signed in: in their own conversations, about projects of theirs. What is wrong before the first
 /// piece is the answer's own status.
 pub(super) async fn chat(signed: Signed, mut call: Call) -> Answer {
-    let open = call.state.drain.enter();
+    let open = call.state.drain.enter(&call.request);
     let (conversation, project, message) = call
         .json(|body| {
             (

@@ -25,7 +25,7 @@ use super::{
     cors::Cors,
     failure::{Document, Failure, foreign},
 };
-use crate::{State, limits, metrics};
+use crate::{State, connections, limits, metrics};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static(REQUEST_ID);
 /// Behind TLS: never again without, for a year. Other hosts of the domain are not ours to bind.
@@ -51,19 +51,23 @@ pub(crate) async fn envelope(
     let drain = request
         .app_data::<Data<State>>()
         .map(|state| state.drain.clone());
-    let open = drain.as_ref().map(|drain| drain.enter());
+    let open = drain.as_ref().map(|drain| drain.enter(request.request()));
     let span = tracing::info_span!("http", request.id = context.request_id);
     let cors = Cors::of(&request);
-    let answered = match cors.as_ref().and_then(Cors::preflight) {
-        Some(answer) => request.into_response(answer),
-        None => {
+    let admitted = connections::admit(request.request());
+    let closes = admitted.is_err() || drain.is_some_and(|drain| drain.is_stopping());
+    let preflight = cors.as_ref().and_then(Cors::preflight);
+    let answered = match (admitted, preflight) {
+        (Err(problem), _) => request.error_response(Failure::from(problem)),
+        (Ok(()), Some(answer)) => request.into_response(answer),
+        (Ok(()), None) => {
             let answered = next.call(request).instrument(span.clone()).await?;
             answered.map_into_boxed_body()
         }
     };
     let mut answered = span.in_scope(|| with_document(answered, &context));
     let head = answered.response_mut().head_mut();
-    if drain.is_some_and(|drain| drain.is_stopping()) && !head.upgrade() {
+    if closes && !head.upgrade() {
         head.set_connection_type(ConnectionType::Close);
     }
     set_headers(&mut answered, &context);

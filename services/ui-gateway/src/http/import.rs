@@ -3,20 +3,17 @@
 
 use std::{rc::Rc, time::Duration};
 
-use actix_web::{HttpResponse, dev::Payload, web::Bytes};
+use actix_web::{HttpResponse, web::Bytes};
 use futures_util::{StreamExt, future, stream};
 use rpc::project::{ImportArchiveRequest, ImportArchiveResponse, import_archive_request::Part};
 use serde::Serialize;
-use service_kit::Problem;
+use service_kit::{Code, Problem};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{
-    Document, Failure, Signed,
-    call::{Call, cut_off, too_large},
-    envelope::SharedContext,
-    reply::Answer,
+    Document, Failure, Signed, call::Call, envelope::SharedContext, reply::Answer, upload::Upload,
 };
 
 /// The largest archive.
@@ -53,7 +50,7 @@ enum Line<'a> {
 pub(super) async fn import(signed: Signed, call: Call) -> Answer {
     let project_id = call.id("project")?;
     let (context, state) = (Rc::clone(&call.context), call.state.clone());
-    let open = state.drain.enter();
+    let open = state.drain.enter(&call.request);
     let body = call.pieces(LARGEST_ARCHIVE)?;
     let (parts, sent) = mpsc::channel(PIECES);
     let mut request = signed.call(ReceiverStream::new(sent));
@@ -67,7 +64,7 @@ pub(super) async fn import(signed: Signed, call: Call) -> Answer {
     let both = future::try_join(send(project_id, body, parts), begin);
     let (_, (first, progress)) = tokio::time::timeout(WITHIN, both)
         .await
-        .map_err(|_| too_slow())??;
+        .map_err(|_| too_long())??;
     let lines = lines(context, first, progress).map(move |line| {
         let _counted_until_the_last_line = &open;
         Ok::<_, actix_web::Error>(line)
@@ -80,31 +77,26 @@ pub(super) async fn import(signed: Signed, call: Call) -> Answer {
 /// Sends the body on. When the service takes no more, its answer says why.
 async fn send(
     project_id: String,
-    mut body: Payload,
+    mut body: Upload,
     parts: mpsc::Sender<ImportArchiveRequest>,
 ) -> Result<(), Failure> {
-    let mut length = 0;
     let mut part = Part::ProjectId(project_id);
     while parts
         .send(ImportArchiveRequest { part: Some(part) })
         .await
         .is_ok()
     {
-        let Some(piece) = body.next().await else {
+        let Some(piece) = body.next().await? else {
             break;
         };
-        let piece = piece.map_err(cut_off)?;
-        length += piece.len();
-        if length > LARGEST_ARCHIVE {
-            return Err(too_large(LARGEST_ARCHIVE).into());
-        }
         part = Part::Chunk(piece.into());
     }
     Ok(())
 }
 
-fn too_slow() -> Problem {
-    cut_off("it did not arrive in time")
+fn too_long() -> Problem {
+    let detail = format!("An import may take {} minutes.", WITHIN.as_secs() / 60);
+    Problem::new(Code::RequestTimeout, detail)
 }
 
 /// Where the answer is.

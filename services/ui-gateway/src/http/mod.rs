@@ -42,6 +42,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod totp;
+pub(crate) mod upload;
 
 use actix_web::web::{self, ServiceConfig};
 

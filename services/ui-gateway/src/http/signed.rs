@@ -18,7 +18,7 @@ use service_kit::{Code, Problem, identity::Caller};
 
 use super::{Failure, envelope::SharedContext};
 use crate::{
-    State,
+    State, connections,
     limits::{Left, Subject},
 };
 
@@ -64,15 +64,23 @@ impl Signed {
 
     fn admit(
         request: &HttpRequest,
+        state: &State,
         caller: Caller,
         context: SharedContext,
         permit: Result<Left, Problem>,
     ) -> Result<Self, Failure> {
         request.extensions_mut().insert(permit?);
+        let subject = SignedIn(Subject::of(&caller));
+        request.extensions_mut().insert(subject);
+        connections::sign_in(request, state, caller.user().id)?;
         caller.require(scope(request))?;
         Ok(Self { caller, context })
     }
 }
+
+/// For whom a request counts, once it is known who they are.
+#[derive(Clone, Copy)]
+pub(super) struct SignedIn(pub(super) Subject);
 
 type Admitted = Result<Signed, Failure>;
 
@@ -92,13 +100,14 @@ impl FromRequest for Signed {
             .as_ref()
             .and_then(|caller| state.limits.admit_at_once(Subject::of(caller)));
         if let (Some(caller), Some(permit)) = (known, permit) {
-            return Either::Left(ready(Self::admit(request, caller, context, permit)));
+            let admitted = Self::admit(request, state, caller, context, permit);
+            return Either::Left(ready(admitted));
         }
         let (request, state, token) = (request.clone(), state.clone(), token.to_owned());
         Either::Right(Box::pin(async move {
             let caller = state.guard.check(&token, &context).await?;
             let permit = state.limits.admit(Subject::of(&caller)).await;
-            Self::admit(&request, caller, context, permit)
+            Self::admit(&request, &state, caller, context, permit)
         }))
     }
 }

@@ -23,6 +23,8 @@ fn limits(api_per_minute: u64) -> (ApiLimits, mpsc::Receiver<Ask>) {
     let limits = Limits {
         auth_per_minute: 5,
         api_per_minute,
+        sockets_per_person: 50,
+        connections_per_address: 256,
     };
     let lockout = Lockout {
         failures: 5,

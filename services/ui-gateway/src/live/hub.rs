@@ -25,6 +25,8 @@ pub(super) struct Hub {
 struct Listeners {
     /// The newest event handed out since anybody was interested.
     newest: Position,
+    /// Grows when events may have been missed: what was read before says nothing of them.
+    epoch: u64,
     /// Interests, those that are still catching up among them.
     interested: usize,
     joined: Vec<Listener>,
@@ -41,8 +43,10 @@ struct Listener {
 pub(super) enum Joined {
     /// From now on events come by the queue.
     Yes,
-    /// Events came meanwhile; read on.
-    Behind,
+    /// Events came meanwhile, up to this position at least; read on.
+    Behind(Position),
+    /// Events may have been missed since the epoch of the last reading; read until nothing is left.
+    Missed,
 }
 
 /// A socket's interest in a topic; from the moment it is taken, the hub knows what came meanwhile.
@@ -83,10 +87,12 @@ impl Hub {
     }
 
     /// Events of these topics may have been missed that the process cannot read for all: each socket
-    /// reads for itself what came after its last one.
+    /// reads for itself what came after its last one. One that has not joined yet will find its reading
+    /// out of date.
     pub(super) fn catch_up(&self, missed: impl Fn(&Topic) -> bool) {
         let mut topics = self.lock();
         for (topic, listeners) in topics.iter_mut().filter(|(topic, _)| missed(topic)) {
+            listeners.epoch += 1;
             for listener in listeners.joined.drain(..) {
                 listener
                     .queue
@@ -127,12 +133,23 @@ impl Interest {
         }
     }
 
-    /// Joins once everything up to `after` was told.
-    pub(super) fn join(&self, after: Position) -> Joined {
+    /// The epoch of a reading that begins now.
+    pub(super) fn epoch(&self) -> u64 {
+        let topics = self.hub.lock();
+        topics
+            .get(&self.topic)
+            .map_or(0, |listeners| listeners.epoch)
+    }
+
+    /// Joins once everything up to `after` was told, as a reading of that epoch found.
+    pub(super) fn join(&self, after: Position, epoch: u64) -> Joined {
         let mut topics = self.hub.lock();
         let listeners = topics.entry(self.topic).or_default();
+        if listeners.epoch != epoch {
+            return Joined::Missed;
+        }
         if listeners.newest > after {
-            return Joined::Behind;
+            return Joined::Behind(listeners.newest);
         }
         let queue = Arc::clone(&self.queue);
         listeners.joined.push(Listener { queue, after });
@@ -176,8 +193,9 @@ mod tests {
         );
         let interest = Interest::take(&hub, topic, &queue);
         hub.publish(topic, Position::new(5, 0), &event());
-        assert_eq!(interest.join(Position::new(4, 0)), Joined::Behind);
-        assert_eq!(interest.join(Position::new(5, 0)), Joined::Yes);
+        let (fourth, fifth) = (Position::new(4, 0), Position::new(5, 0));
+        assert_eq!(interest.join(fourth, 0), Joined::Behind(fifth));
+        assert_eq!(interest.join(fifth, 0), Joined::Yes);
         for position in [5, 6, 6, 4, 7] {
             hub.publish(topic, Position::new(position, 0), &event());
         }
@@ -194,7 +212,7 @@ mod tests {
         let interests = topics.map(|topic| Interest::take(&hub, topic, &queue));
         let joined_at = Position::new(3, 0);
         for interest in &interests {
-            assert_eq!(interest.join(joined_at), Joined::Yes);
+            assert_eq!(interest.join(joined_at, 0), Joined::Yes);
         }
         hub.publish(topics[1], Position::new(4, 0), &event());
         queue.take();
@@ -205,8 +223,26 @@ mod tests {
             Some(Item::CatchUp(topics[1], Position::new(4, 0)))
         );
         assert_eq!(queue.take(), None, "it has left until it has caught up");
-        assert_eq!(interests[1].join(Position::new(4, 0)), Joined::Behind);
-        assert_eq!(interests[1].join(Position::new(5, 0)), Joined::Yes);
+        let (fourth, fifth) = (Position::new(4, 0), Position::new(5, 0));
+        assert_eq!(interests[1].epoch(), 1);
+        assert_eq!(interests[1].join(fourth, 1), Joined::Behind(fifth));
+        assert_eq!(interests[1].join(fifth, 1), Joined::Yes);
+    }
+
+    #[test]
+    fn who_has_not_joined_when_something_may_have_been_missed_reads_again() {
+        let (hub, topic, queue) = (
+            Arc::new(Hub::default()),
+            Topic::User(Uuid::nil()),
+            Arc::default(),
+        );
+        let interest = Interest::take(&hub, topic, &queue);
+        let read_in = interest.epoch();
+        let newest = Position::new(3, 0);
+        // Here U1 is published, and nobody hears: the subscription was lost.
+        hub.catch_up(|_| true);
+        assert_eq!(interest.join(newest, read_in), Joined::Missed);
+        assert_eq!(interest.join(newest, interest.epoch()), Joined::Yes);
     }
 
     #[test]
@@ -217,7 +253,7 @@ mod tests {
             Arc::default(),
         );
         let interest = Interest::take(&hub, topic, &queue);
-        assert_eq!(interest.join(Position::START), Joined::Yes);
+        assert_eq!(interest.join(Position::START, 0), Joined::Yes);
         for position in 1..=1100 {
             hub.publish(topic, Position::new(position, 0), &event());
         }

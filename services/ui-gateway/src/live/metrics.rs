@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{IntCounter, IntGauge, register_int_counter, register_int_gauge};
+use prometheus::{
+    IntCounter, IntCounterVec, IntGauge, register_int_counter, register_int_counter_vec,
+    register_int_gauge,
+};
 
 /// Sockets that are open.
 pub(super) static CONNECTIONS: LazyLock<IntGauge> = LazyLock::new(|| {
@@ -36,3 +39,41 @@ pub(super) static RESYNCS: LazyLock<IntCounter> = LazyLock::new(|| {
     )
     .expect("a metric is registered once")
 });
+
+static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "devmentor_live_refused_total",
+        "What sockets asked for beyond their bounds.",
+        &["reason"]
+    )
+    .expect("a metric is registered once")
+});
+
+/// A bound of sockets that somebody met.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refused {
+    /// Sockets of a person.
+    Sockets,
+    /// Messages in a second.
+    Messages,
+    /// Bytes of a message.
+    Frame,
+    /// Topics of a socket.
+    Topics,
+    /// Subscriptions that are not answered yet.
+    Subscribing,
+}
+
+impl Refused {
+    /// Counts it.
+    pub(super) fn count(self) {
+        let reason = match self {
+            Self::Sockets => "sockets",
+            Self::Messages => "messages",
+            Self::Frame => "frame",
+            Self::Topics => "topics",
+            Self::Subscribing => "subscribing",
+        };
+        REFUSED.with_label_values(&[reason]).inc();
+    }
+}

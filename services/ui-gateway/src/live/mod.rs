@@ -6,6 +6,7 @@
 //! has caught up. Sockets live as long as their session ([`sessions`]); how far they were told of a
 //! project is remembered when they leave it ([`seen`]).
 
+mod bite;
 mod history;
 mod hub;
 mod metrics;
@@ -17,17 +18,23 @@ mod replay;
 mod seen;
 mod sessions;
 mod socket;
+mod turns;
 
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use redis_access::StreamsPool;
-use service_kit::{Context, Stage, identity::Guard};
+use service_kit::{Code, Context, Problem, Stage, identity::Guard};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::{history::History, hub::Hub, seen::Seen, sessions::Sessions};
-use crate::upstream::Upstream;
+use self::{history::History, hub::Hub, metrics::Refused, seen::Seen, sessions::Sessions};
+use crate::{
+    connections::{self, Busy},
+    shares::{Share, Shares},
+    upstream::Upstream,
+};
 
 pub(crate) use socket::connect;
 
@@ -42,6 +49,7 @@ pub(crate) struct Live {
     hears: watch::Receiver<bool>,
     stop: CancellationToken,
     open: Arc<watch::Sender<usize>>,
+    of_people: Shares<Uuid>,
 }
 
 impl Live {
@@ -69,12 +77,13 @@ impl Live {
             .spawn(Stage::Workers, "session-watch", watching);
         let live = Self {
             hub,
-            history: History::new(streams.clone(), upstream.projects.clone()),
+            history: History::new(streams.clone(), upstream.histories.clone()),
             sessions,
             seen,
             hears,
             stop: context.supervisor.stop_of(Stage::Sockets),
             open: Arc::new(watch::Sender::new(0)),
+            of_people: Shares::new(context.settings.limits.sockets_per_person),
         };
         let (stop, open) = (live.stop.clone(), Arc::clone(&live.open));
         context
@@ -93,19 +102,33 @@ impl Live {
         self.sessions.end(id);
     }
 
-    /// Counts a socket until the answer is dropped.
-    fn enter(&self) -> OpenSocket {
+    /// A further socket of a person, counted until it is dropped; none beyond those that each may have.
+    fn enter(&self, user_id: Uuid, request: &HttpRequest) -> Result<OpenSocket, Problem> {
+        let share = self.of_people.take(user_id).map_err(|_| {
+            Refused::Sockets.count();
+            let detail = "You have too many WebSockets open; close some of them.";
+            Problem::new(Code::RateLimited, detail)
+        })?;
         self.open.send_modify(|open| *open += 1);
         metrics::CONNECTIONS.inc();
-        OpenSocket(Arc::clone(&self.open))
+        Ok(OpenSocket {
+            open: Arc::clone(&self.open),
+            _share: share,
+            _busy: connections::busy(request),
+        })
     }
 }
 
-struct OpenSocket(Arc<watch::Sender<usize>>);
+struct OpenSocket {
+    open: Arc<watch::Sender<usize>>,
+    _share: Share<Uuid>,
+    /// Its connection is not idle.
+    _busy: Option<Busy>,
+}
 
 impl Drop for OpenSocket {
     fn drop(&mut self) {
-        self.0.send_modify(|open| *open -= 1);
+        self.open.send_modify(|open| *open -= 1);
         metrics::CONNECTIONS.dec();
     }
 }

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{hub::Hub, metrics::REPAIRS};
+use super::{bite::Bite, hub::Hub, metrics::REPAIRS};
 
-/// Entries read at once when something was missed.
+/// Entries read at once when something was missed, and about so many bytes.
 const BATCH: usize = 200;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The fields of an event that delivery looks at.
 #[derive(Deserialize)]
@@ -28,6 +29,8 @@ pub(super) struct ProjectStream {
     hub: Arc<Hub>,
     /// The last event handed out; unknown until the stream was reached once.
     last: Option<Position>,
+    /// How much is read at once; it stays small after a reading that took too long.
+    bite: Bite,
 }
 
 impl ProjectStream {
@@ -36,6 +39,7 @@ impl ProjectStream {
             streams,
             hub,
             last: None,
+            bite: Bite::new(BATCH, BATCH_BYTES),
         }
     }
 
@@ -73,10 +77,14 @@ impl ProjectStream {
         REPAIRS.inc();
         let mut from = last;
         loop {
-            let entries = self
+            // Two: the first is the one it goes on from.
+            let count = self.bite.entries().max(2);
+            let read = self
                 .streams
-                .entries_from(&PROJECTS.key(()), from, BATCH)
-                .await?;
+                .entries_from(&PROJECTS.key(()), from, count)
+                .await;
+            let entries = read.inspect_err(|_| self.bite = self.bite.halved())?;
+            self.bite = self.bite.after(&entries);
             let Some(newest) = entries.last().map(|entry| entry.position) else {
                 // The stream lost its tail; it will be refilled under the same positions.
                 return Ok(());
@@ -99,7 +107,7 @@ impl ProjectStream {
                     }
                 }
             }
-            if entries.len() < BATCH {
+            if entries.len() < count {
                 return Ok(());
             }
             from = newest;

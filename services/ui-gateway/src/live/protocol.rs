@@ -1,5 +1,7 @@
 //! The messages of the WebSocket, as in the contract.
 
+use std::num::NonZeroU32;
+
 use bytestring::ByteString;
 use redis_contracts::{Position, Topic};
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,9 @@ pub(super) const LARGEST_MESSAGE: usize = 16 * 1024;
 
 /// Topics of one socket.
 pub(super) const MOST_TOPICS: usize = 100;
+
+/// Messages of a client, also as many at once.
+pub(super) const MESSAGES_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 /// How long a client should wait before it comes back after a restart.
 pub(super) const RETRY_MS: u64 = 500;

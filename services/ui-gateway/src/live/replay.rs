@@ -1,18 +1,30 @@
-//! One topic of one socket, from the request to subscribe until it has joined the hub. Each step is
-//! taken apart from the socket's task, which goes on serving its other topics meanwhile.
+//! One topic of one socket, from the request to subscribe until it has joined the hub. Each step is a
+//! task of its own: it ends, and gives back its turn and its connection, whether or not the socket's
+//! client takes what it found.
+
+use std::{collections::VecDeque, future::pending, time::Duration};
 
 use redis_access::Entry;
 use redis_contracts::{Position, Topic};
 use service_kit::Problem;
+use tokio::task::{JoinError, JoinSet};
 
 use super::{
+    bite::Bite,
     history::{History, Reading, Standing},
     hub::Interest,
     seen::Visit,
 };
 
-/// A subscription: the socket's interest, and a number that tells it from an earlier one of the same
-/// topic.
+/// Steps of one socket that are taken, or whose outcome it has not taken yet.
+const AT_ONCE: usize = 2;
+
+/// Events of one step, and about so many bytes: a slow client holds them until it reads.
+const BATCH: usize = 100;
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// A subscription: the topic, and a number that tells it from an earlier one of the same topic.
+#[derive(Clone, Copy)]
 pub(super) struct Subscription {
     /// The topic.
     pub(super) topic: Topic,
@@ -20,49 +32,135 @@ pub(super) struct Subscription {
     pub(super) number: u64,
 }
 
+/// A step to be taken.
+pub(super) struct Step {
+    /// For which subscription.
+    pub(super) subscription: Subscription,
+    /// The epoch of what it finds.
+    pub(super) epoch: u64,
+    /// What it is to find.
+    pub(super) asks: Asks,
+}
+
+/// What a step is to find.
+pub(super) enum Asks {
+    /// Where a reader at this position stands.
+    Standing(Option<String>),
+    /// What comes after a position, not before this pause is over.
+    Events(Position, Bite, Duration),
+}
+
 /// What a step has found.
 pub(super) enum Found {
     /// Where the reader stands.
     Standing(Result<Standing, Problem>),
-    /// Events after a position.
-    Events(Position, Result<Vec<Entry>, Problem>),
+    /// Events after a position, and the bite for what follows on them.
+    Events(Position, Result<(Vec<Entry>, Bite), Problem>),
 }
 
 /// A step that was taken.
-pub(super) struct Step {
+pub(super) struct Taken {
     /// For which subscription.
     pub(super) subscription: Subscription,
+    /// The epoch it was begun in.
+    pub(super) epoch: u64,
     /// With what outcome.
     pub(super) found: Found,
 }
 
-/// Asks where a reader stands.
-pub(super) async fn find_standing(
-    subscription: Subscription,
-    after: Option<String>,
+/// The bite of a replay that begins.
+pub(super) const fn first_bite() -> Bite {
+    Bite::new(BATCH, BATCH_BYTES)
+}
+
+/// The steps of one socket: few at once, the others wait.
+pub(super) struct Steps {
     history: History,
     reading: Reading,
-) -> Step {
-    let standing = history
-        .standing(subscription.topic, after.as_deref(), &reading)
-        .await;
-    Step {
-        subscription,
-        found: Found::Standing(standing),
+    running: JoinSet<Taken>,
+    waiting: VecDeque<Step>,
+    subscribing: usize,
+}
+
+impl Steps {
+    /// None yet, on behalf of this reader.
+    pub(super) fn new(history: History, reading: Reading) -> Self {
+        Self {
+            history,
+            reading,
+            running: JoinSet::new(),
+            waiting: VecDeque::new(),
+            subscribing: 0,
+        }
+    }
+
+    /// Subscriptions that have not been answered.
+    pub(super) const fn subscribing(&self) -> usize {
+        self.subscribing
+    }
+
+    /// Takes a step as soon as there is room.
+    pub(super) fn take(&mut self, step: Step) {
+        if matches!(step.asks, Asks::Standing(_)) {
+            self.subscribing += 1;
+        }
+        self.waiting.push_back(step);
+        self.start();
+    }
+
+    /// Forgets reading that nobody waits for any more.
+    pub(super) fn forget(&mut self, topic: Topic) {
+        self.waiting.retain(|step| {
+            step.subscription.topic != topic || matches!(step.asks, Asks::Standing(_))
+        });
+    }
+
+    /// The outcome of the next one; an error when it has panicked. Never, while there is none. Cancel
+    /// safe.
+    pub(super) async fn next(&mut self) -> Result<Taken, JoinError> {
+        let taken = match self.running.join_next().await {
+            Some(taken) => taken?,
+            None => pending().await,
+        };
+        if matches!(taken.found, Found::Standing(_)) {
+            self.subscribing -= 1;
+        }
+        self.start();
+        Ok(taken)
+    }
+
+    fn start(&mut self) {
+        while self.running.len() < AT_ONCE
+            && let Some(step) = self.waiting.pop_front()
+        {
+            let (history, reading) = (self.history.clone(), self.reading.clone());
+            self.running.spawn(take(step, history, reading));
+        }
     }
 }
 
-/// Reads what comes after a position.
-pub(super) async fn read_on(
-    subscription: Subscription,
-    position: Position,
-    history: History,
-    reading: Reading,
-) -> Step {
-    let events = history.after(subscription.topic, position, &reading).await;
-    Step {
+async fn take(step: Step, history: History, reading: Reading) -> Taken {
+    let Step {
         subscription,
-        found: Found::Events(position, events),
+        epoch,
+        asks,
+    } = step;
+    let topic = subscription.topic;
+    let found = match asks {
+        Asks::Standing(after) => {
+            let standing = history.standing(topic, after.as_deref(), &reading).await;
+            Found::Standing(standing)
+        }
+        Asks::Events(position, bite, pause) => {
+            tokio::time::sleep(pause).await;
+            let events = history.after(topic, position, bite, &reading).await;
+            Found::Events(position, events)
+        }
+    };
+    Taken {
+        subscription,
+        epoch,
+        found,
     }
 }
 
@@ -76,6 +174,8 @@ pub(super) struct Subscribed {
     pub(super) visit: Visit,
     /// Joining makes sense from here on; `None`: once nothing is left to read.
     pub(super) target: Option<Position>,
+    /// Readings in a row that found nothing, though there was more to come.
+    pub(super) found_nothing: u32,
 }
 
 impl Subscribed {

@@ -1,23 +1,27 @@
 //! One WebSocket: its upgrade, its task, and its end.
 
-use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
+mod advance;
+mod frames;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use bytestring::ByteString;
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use redis_access::Entry;
-use redis_contracts::{Position, Topic};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use redis_contracts::Topic;
 use service_kit::{Code, Problem};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use uuid::Uuid;
 
+use self::frames::TooLarge;
 use super::{
     Live, OpenSocket,
     history::Reading,
-    hub::{Interest, Joined},
-    protocol::{LARGEST_MESSAGE, MOST_TOPICS, RETRY_MS, Reply, Request, Resync, event_text_frame},
-    queue::{Item, Queue},
-    replay::{Found, Step, Subscribed, Subscription, find_standing, read_on},
+    metrics::Refused,
+    protocol::{LARGEST_MESSAGE, MESSAGES_PER_SECOND, RETRY_MS, Reply, Request},
+    queue::Queue,
+    replay::{Steps, Subscribed},
     sessions::Watched,
 };
 use crate::{
@@ -34,13 +38,12 @@ const SILENT_FOR: Duration = Duration::from_secs(60);
 /// A client that takes nothing for this long is gone.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
-/// Events written between two looks at what the client says.
-const WRITE_AT_ONCE: usize = 64;
-
+const FRAME_TOO_LARGE: u16 = 1009;
+const INTERNAL: u16 = 1011;
+const RESTART: u16 = 1012;
 const NOT_A_MESSAGE: u16 = 4400;
 const SESSION_ENDED: u16 = 4401;
-
-type Steps = FuturesUnordered<Pin<Box<dyn Future<Output = Step>>>>;
+const TOO_MANY_MESSAGES: u16 = 4429;
 
 /// `GET /api/realtime/ws`: anyone signed in; each topic asks for its own permission.
 pub(crate) async fn connect(
@@ -49,7 +52,14 @@ pub(crate) async fn connect(
     body: web::Payload,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Failure> {
-    let (response, session, messages) = actix_ws::handle(&request, body).map_err(|_| {
+    let live = state.live.clone();
+    let user_id = signed.caller.user().id;
+    let open = live.enter(user_id, &request)?;
+    let too_large = TooLarge::default();
+    let mut body = frames::bounded(body.into_inner(), LARGEST_MESSAGE, too_large.clone());
+    let body = web::Payload::from_request(&request, &mut body).await;
+    let upgraded = body.and_then(|body| actix_ws::handle(&request, body));
+    let (response, session, messages) = upgraded.map_err(|_| {
         let detail = "This is a WebSocket: send Upgrade: websocket.";
         Problem::new(Code::Malformed, detail)
     })?;
@@ -57,21 +67,23 @@ pub(crate) async fn connect(
         .max_frame_size(LARGEST_MESSAGE)
         .aggregate_continuations()
         .max_continuation_size(LARGEST_MESSAGE);
-    let live = state.live.clone();
+    let reading = Reading {
+        caller: signed.caller.clone(),
+        guard: state.guard.clone(),
+        context: (*signed.context).clone(),
+    };
     let socket = Socket {
-        reading: Reading {
-            caller: signed.caller.clone(),
-            guard: state.guard.clone(),
-            context: (*signed.context).clone(),
-        },
+        user_id,
         watched: live.sessions.join(&signed.caller),
-        open: live.enter(),
+        steps: Steps::new(live.history.clone(), reading),
         live,
         session,
+        too_large,
+        pace: RateLimiter::direct(Quota::per_second(MESSAGES_PER_SECOND)),
         queue: Arc::default(),
         topics: HashMap::new(),
         subscriptions: 0,
-        steps: FuturesUnordered::new(),
+        open,
     };
     // Counted by `open`; the supervisor's task `sockets` waits for it.
     actix_web::rt::spawn(socket.run(messages));
@@ -79,10 +91,13 @@ pub(crate) async fn connect(
 }
 
 struct Socket {
+    user_id: Uuid,
     live: Live,
     session: Session,
-    reading: Reading,
     watched: Watched,
+    too_large: TooLarge,
+    /// How often the client may say something.
+    pace: DefaultDirectRateLimiter,
     queue: Arc<Queue>,
     topics: HashMap<Topic, Subscribed>,
     subscriptions: u64,
@@ -105,7 +120,7 @@ impl Socket {
         let end = tokio::select! {
             biased;
             () = ended.cancelled() => End::Close(SESSION_ENDED, "session ended".to_owned()),
-            () = stop.cancelled() => End::Close(1012, format!(r#"{{"retry_ms":{RETRY_MS}}}"#)),
+            () = stop.cancelled() => End::Close(RESTART, format!(r#"{{"retry_ms":{RETRY_MS}}}"#)),
             Err(end) = self.serve(&mut messages) => end,
         };
         if let End::Close(code, reason) = end {
@@ -133,12 +148,15 @@ impl Socket {
         let queue = Arc::clone(&self.queue);
         loop {
             tokio::select! {
-                message = messages.recv(), if self.steps.len() < MOST_TOPICS => {
+                message = messages.recv() => {
                     heard_at = Instant::now();
                     self.take(message.ok_or(End::Gone)?).await?;
                 }
                 () = queue.filled() => self.write_waiting().await?,
-                Some(step) = self.steps.next() => self.advance(step).await?,
+                taken = self.steps.next() => {
+                    let failed = |_| End::Close(INTERNAL, "internal error".to_owned());
+                    self.advance(taken.map_err(failed)?).await?;
+                }
                 Ok(()) = hears.changed() => {
                     let live = *hears.borrow_and_update();
                     self.write(Reply::Status { live }.frame()).await?;
@@ -158,6 +176,11 @@ impl Socket {
         message: Result<AggregatedMessage, actix_ws::ProtocolError>,
     ) -> Result<(), End> {
         let not_a_message = |why: &str| End::Close(NOT_A_MESSAGE, why.to_owned());
+        if self.pace.check().is_err() {
+            Refused::Messages.count();
+            let reason = format!("at most {MESSAGES_PER_SECOND} messages a second");
+            return Err(End::Close(TOO_MANY_MESSAGES, reason));
+        }
         match message {
             Ok(AggregatedMessage::Text(text)) => {
                 let request = serde_json::from_str(&text);
@@ -168,213 +191,36 @@ impl Socket {
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Binary(_)) => Err(not_a_message("text frames only")),
             Ok(AggregatedMessage::Close(_)) => Err(End::Close(1000, String::new())),
-            Err(_) => Err(not_a_message("at most 16 KiB of text in a message")),
+            Err(error) if self.too_large.seen() || is_too_large(&error) => {
+                Refused::Frame.count();
+                let reason = format!("at most {LARGEST_MESSAGE} bytes in a message");
+                Err(End::Close(FRAME_TOO_LARGE, reason))
+            }
+            Err(_) => Err(not_a_message("not a frame of a client")),
         }
     }
 
     async fn answer(&mut self, request: Request) -> Result<(), End> {
         match request {
             Request::Ping => self.write(Reply::Pong.frame()).await,
+            Request::Subscribe { topic, after } => self.subscribe(&topic, after).await,
             Request::Unsubscribe { topic } => {
                 if let Ok(topic) = topic.parse() {
-                    self.topics.remove(&topic);
+                    self.unsubscribe(topic);
                 }
                 Ok(())
             }
-            Request::Subscribe { topic: text, after } => match text.parse::<Topic>() {
-                Err(_) => self.refuse(&text, Code::Forbidden).await,
-                Ok(topic)
-                    if self.topics.len() >= MOST_TOPICS && !self.topics.contains_key(&topic) =>
-                {
-                    self.refuse(&text, Code::Invalid).await
-                }
-                Ok(topic) => {
-                    self.subscribe(topic, after);
-                    Ok(())
-                }
-            },
         }
-    }
-
-    fn subscribe(&mut self, topic: Topic, after: Option<String>) {
-        self.topics.remove(&topic);
-        self.subscriptions += 1;
-        let number = self.subscriptions;
-        let subscribed = Subscribed {
-            number,
-            interest: Interest::take(&self.live.hub, topic, &self.queue),
-            visit: self.live.seen.visit(self.reading.caller.user().id, topic),
-            target: None,
-        };
-        self.topics.insert(topic, subscribed);
-        let (history, reading) = (self.live.history.clone(), self.reading.clone());
-        self.steps.push(Box::pin(find_standing(
-            Subscription { topic, number },
-            after,
-            history,
-            reading,
-        )));
-    }
-
-    async fn refuse(&mut self, topic: &str, code: Code) -> Result<(), End> {
-        self.write(
-            Reply::Error {
-                code: code.name(),
-                topic,
-            }
-            .frame(),
-        )
-        .await
-    }
-
-    /// Takes a subscription a step further.
-    async fn advance(&mut self, step: Step) -> Result<(), End> {
-        let Step {
-            subscription,
-            found,
-        } = step;
-        let current = self.topics.get(&subscription.topic);
-        if current.is_none_or(|current| current.number != subscription.number) {
-            return Ok(());
-        }
-        let topic = subscription.topic;
-        match found {
-            Found::Standing(Ok(standing)) => {
-                // The position to go on from: a client that keeps it and is cut off in the middle of
-                // the replay misses nothing.
-                let text = topic.to_string();
-                self.write(
-                    Reply::Subscribed {
-                        topic: &text,
-                        position: standing.from,
-                        replayed: standing.behind,
-                        gap: standing.gap,
-                    }
-                    .frame(),
-                )
-                .await?;
-                if let Some(subscribed) = self.topics.get_mut(&topic) {
-                    subscribed.target = Some(standing.newest);
-                    subscribed.visit.reach(standing.newest);
-                }
-                self.join_or_read(subscription, standing.from, false);
-                Ok(())
-            }
-            Found::Standing(Err(problem)) => {
-                self.topics.remove(&topic);
-                // Whether it is not there or not theirs is nobody's business.
-                let code = if problem.code == Code::NotFound {
-                    Code::Forbidden
-                } else {
-                    problem.code
-                };
-                self.refuse(&topic.to_string(), code).await
-            }
-            Found::Events(_, Ok(events)) if !events.is_empty() => {
-                let position = events
-                    .last()
-                    .map(|entry| entry.position)
-                    .unwrap_or_default();
-                self.write_events(topic, events).await?;
-                self.join_or_read(subscription, position, false);
-                Ok(())
-            }
-            Found::Events(position, Ok(_)) => {
-                self.join_or_read(subscription, position, true);
-                Ok(())
-            }
-            Found::Events(_, Err(problem)) => {
-                tracing::debug!(error = %problem, "a replay was interrupted");
-                self.give_up(topic, Resync::Unavailable).await
-            }
-        }
-    }
-
-    fn join_or_read(&mut self, subscription: Subscription, position: Position, nothing_left: bool) {
-        let Some(subscribed) = self.topics.get(&subscription.topic) else {
-            return;
-        };
-        let joined = subscribed.may_join(position, nothing_left)
-            && subscribed.interest.join(position) == Joined::Yes;
-        if !joined {
-            let (history, reading) = (self.live.history.clone(), self.reading.clone());
-            self.steps
-                .push(Box::pin(read_on(subscription, position, history, reading)));
-        }
-    }
-
-    async fn write_events(&mut self, topic: Topic, events: Vec<Entry>) -> Result<(), End> {
-        for entry in events {
-            match event_text_frame(topic, entry.position, &entry.event) {
-                Some(frame) => self.write(frame).await?,
-                None => tracing::error!(position = %entry.position, "a stored event is no JSON"),
-            }
-            self.reach(topic, entry.position);
-        }
-        Ok(())
-    }
-
-    /// Writes what waits; comes back soon, so that a client that talks is heard.
-    async fn write_waiting(&mut self) -> Result<(), End> {
-        for _ in 0..WRITE_AT_ONCE {
-            let Some(item) = self.queue.take() else {
-                return Ok(());
-            };
-            match item {
-                Item::Event(topic, position, frame) => {
-                    self.write(frame).await?;
-                    self.reach(topic, position);
-                }
-                Item::Overflow(topic) => self.give_up(topic, Resync::SlowConsumer).await?,
-                Item::CatchUp(topic, position) => self.catch_up(topic, position),
-                Item::Ended(topic) => {
-                    self.topics.remove(&topic);
-                    self.refuse(&topic.to_string(), Code::NotFound).await?;
-                }
-            }
-        }
-        self.queue.wake();
-        Ok(())
-    }
-
-    fn reach(&mut self, topic: Topic, position: Position) {
-        if let Some(subscribed) = self.topics.get_mut(&topic) {
-            subscribed.visit.reach(position);
-        }
-    }
-
-    fn catch_up(&mut self, topic: Topic, position: Position) {
-        if let Some(subscribed) = self.topics.get_mut(&topic) {
-            subscribed.target = None;
-            let number = subscribed.number;
-            let (history, reading) = (self.live.history.clone(), self.reading.clone());
-            self.steps.push(Box::pin(read_on(
-                Subscription { topic, number },
-                position,
-                history,
-                reading,
-            )));
-        }
-    }
-
-    async fn give_up(&mut self, topic: Topic, reason: Resync) -> Result<(), End> {
-        if self.topics.remove(&topic).is_some() {
-            let topic = topic.to_string();
-            self.write(
-                Reply::Resync {
-                    topic: &topic,
-                    reason,
-                }
-                .frame(),
-            )
-            .await?;
-        }
-        Ok(())
     }
 
     async fn write(&mut self, frame: ByteString) -> Result<(), End> {
         within(self.session.text(frame)).await
     }
+}
+
+/// Of all frames of a message together.
+const fn is_too_large(error: &actix_ws::ProtocolError) -> bool {
+    matches!(error, actix_ws::ProtocolError::Overflow)
 }
 
 /// A client that takes nothing for long is gone.

@@ -3,7 +3,7 @@
 mod people;
 mod projects;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use redis_access::{Backoff, Entry, StreamsPool};
 use redis_contracts::{Position, Topic};
@@ -12,17 +12,24 @@ use service_kit::{
     Code, Problem, RequestContext,
     identity::{Caller, Guard},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
+use uuid::Uuid;
 
 use self::{people::People, projects::Projects};
+use super::{bite::Bite, turns::Turns};
 
-/// Readings at once in the whole process; the others wait their turn, so that a thousand clients that
-/// come back together do not stall those that are live.
-const AT_ONCE: usize = 16;
+/// Readings at once in the whole process, of projects and of what people were told: apart, for they
+/// depend on different services. Together they leave one of Redis' connections for bulk work (16 by
+/// default) to the reader, who repairs what was missed for all.
+const PROJECTS_AT_ONCE: usize = 12;
+const PEOPLE_AT_ONCE: usize = 3;
 
-/// Longest wait for where a reader stands: a subscription is answered within a second.
+/// Longest wait for where a reader stands: a subscription is answered within a second of its turn.
 const STANDING_WITHIN: Duration = Duration::from_millis(900);
+
+/// Longest wait for one reading of a history.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// Longest wait for a history that is away.
 const WAIT_FOR: Duration = Duration::from_secs(10);
@@ -32,7 +39,8 @@ const WAIT_FOR: Duration = Duration::from_secs(10);
 pub(super) struct History {
     projects: Projects,
     people: People,
-    turns: Arc<Semaphore>,
+    turns_of_projects: Turns,
+    turns_of_people: Turns,
 }
 
 /// On whose behalf a history is read.
@@ -47,6 +55,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    fn person(&self) -> Uuid {
+        self.caller.user().id
+    }
+
     /// A call to another service on their behalf.
     async fn call<T>(&self, message: T) -> Result<tonic::Request<T>, Problem> {
         let token = self.guard.good_token(&self.caller, &self.context).await?;
@@ -90,7 +102,8 @@ impl History {
                 streams: streams.clone(),
             },
             projects: Projects { streams, service },
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            turns_of_projects: Turns::new(PROJECTS_AT_ONCE),
+            turns_of_people: Turns::new(PEOPLE_AT_ONCE),
         }
     }
 
@@ -101,35 +114,42 @@ impl History {
         after: Option<&str>,
         reading: &Reading,
     ) -> Result<Standing, Problem> {
+        let _turn = self.turns(topic).take(reading.person()).await?;
         let asked = async {
-            let _turn = self.turns.acquire().await;
             match topic {
                 Topic::Project(id) => self.projects.standing(id, after, reading).await,
                 Topic::User(id) => self.people.standing(id, after, reading).await,
             }
         };
-        let answer = tokio::time::timeout(STANDING_WITHIN, asked).await;
-        answer.map_err(|_| Problem::unavailable("The history"))?
+        let answer = timeout(STANDING_WITHIN, asked).await;
+        answer.map_err(|_| away())?
     }
 
     /// Events right after a position, in order; none when there are none yet. What is away is waited
-    /// for a while: whoever was live before it went would else have to begin anew.
+    /// for a while: whoever was live before it went would else have to begin anew. Also the bite that
+    /// fits those that come next.
     pub(super) async fn after(
         &self,
         topic: Topic,
         position: Position,
+        mut bite: Bite,
         reading: &Reading,
-    ) -> Result<Vec<Entry>, Problem> {
+    ) -> Result<(Vec<Entry>, Bite), Problem> {
         let give_up_at = Instant::now() + WAIT_FOR;
         let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(250));
         loop {
-            match self.read_after(topic, position, reading).await {
+            match self.read_after(topic, position, bite, reading).await {
+                Ok(entries) => {
+                    bite = bite.after(&entries);
+                    return Ok((entries, bite));
+                }
                 Err(problem)
                     if problem.code == Code::Unavailable && Instant::now() < give_up_at =>
                 {
+                    bite = bite.halved();
                     tokio::time::sleep(backoff.next_wait()).await;
                 }
-                answer => return answer,
+                Err(problem) => return Err(problem),
             }
         }
     }
@@ -138,14 +158,27 @@ impl History {
         &self,
         topic: Topic,
         position: Position,
+        bite: Bite,
         reading: &Reading,
     ) -> Result<Vec<Entry>, Problem> {
-        let turn = self.turns.acquire().await;
-        let _turn =
-            turn.map_err(|_| Problem::new(Code::Unavailable, "The gateway is stopping."))?;
+        let _turn = self.turns(topic).take(reading.person()).await?;
+        let read = async {
+            match topic {
+                Topic::Project(id) => self.projects.after(id, position, bite, reading).await,
+                Topic::User(id) => self.people.after(id, position).await,
+            }
+        };
+        timeout(READ_WITHIN, read).await.map_err(|_| away())?
+    }
+
+    fn turns(&self, topic: Topic) -> &Turns {
         match topic {
-            Topic::Project(id) => self.projects.after(id, position, reading).await,
-            Topic::User(id) => self.people.after(id, position).await,
+            Topic::Project(_) => &self.turns_of_projects,
+            Topic::User(_) => &self.turns_of_people,
         }
     }
+}
+
+fn away() -> Problem {
+    Problem::unavailable("The history")
 }

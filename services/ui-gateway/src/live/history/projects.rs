@@ -10,10 +10,7 @@ use service_kit::Problem;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-use super::{Reading, Standing};
-
-/// Events read at once.
-const BATCH: usize = 100;
+use super::{Bite, Reading, Standing};
 
 /// Behind this many events, a reader starts from a snapshot.
 const MOST_BEHIND: u32 = 10_000;
@@ -47,23 +44,27 @@ impl Projects {
         &self,
         project_id: Uuid,
         position: Position,
+        bite: Bite,
         reading: &Reading,
     ) -> Result<Vec<Entry>, Problem> {
-        if let Some(entries) = self.read_timeline(project_id, position).await
+        if let Some(entries) = self.read_timeline(project_id, position, bite).await
             && !entries.is_empty()
         {
             return Ok(entries);
         }
-        self.read_sql(project_id, position, reading).await
+        self.read_sql(project_id, position, bite, reading).await
     }
 
     /// `None` when the timeline does not reach back to the position, or cannot be read.
-    async fn read_timeline(&self, project_id: Uuid, position: Position) -> Option<Vec<Entry>> {
+    async fn read_timeline(
+        &self,
+        project_id: Uuid,
+        position: Position,
+        bite: Bite,
+    ) -> Option<Vec<Entry>> {
         let timeline = PROJECT_TIMELINE.key(project_id);
-        let read = self
-            .streams
-            .entries_from(&timeline, position, BATCH + 1)
-            .await;
+        let count = bite.entries() + 1;
+        let read = self.streams.entries_from(&timeline, position, count).await;
         let mut entries = read
             .inspect_err(|error| tracing::debug!(error = %error, "read from SQL instead"))
             .ok()?;
@@ -77,12 +78,13 @@ impl Projects {
         &self,
         project_id: Uuid,
         position: Position,
+        bite: Bite,
         reading: &Reading,
     ) -> Result<Vec<Entry>, Problem> {
         let message = ListEventsRequest {
             project_id: project_id.to_string(),
             after: position.to_string(),
-            limit: BATCH as u32,
+            limit: u32::try_from(bite.entries()).unwrap_or(u32::MAX),
             ..ListEventsRequest::default()
         };
         let request = reading.call(message).await?;

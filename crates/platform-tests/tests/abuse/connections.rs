@@ -1,0 +1,126 @@
+//! Attacks by connections and bodies of strangers.
+
+use std::time::Duration;
+
+use crate::{Abuse, Raw, attack};
+
+const ATTACKER: [u8; 4] = [127, 0, 0, 3];
+
+#[tokio::test]
+async fn idle_connections_of_one_address() {
+    let abuse = Abuse::begin("idle_connections_of_one_address").await;
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let open = attack(move || async move {
+        let mut connections = Vec::new();
+        for _ in 0..1500 {
+            // One whose backlog is full waits; that is its own time.
+            let connecting = Raw::connect(&base_url, ATTACKER);
+            match tokio::time::timeout(Duration::from_secs(1), connecting).await {
+                Ok(Ok(connection)) => connections.push(connection),
+                _ => continue,
+            }
+        }
+        tokio::time::sleep(lasts).await;
+        // Another of the same address still gets in.
+        let mut another = Raw::connect(&base_url, ATTACKER)
+            .await
+            .expect("a connection");
+        another
+            .send(b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await;
+        let head = another.head().await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        let mut open = 0;
+        for connection in &mut connections {
+            let closed = connection.is_closed_within(Duration::from_millis(1)).await;
+            open += usize::from(!closed);
+        }
+        open
+    })
+    .await;
+    assert!((200..=256).contains(&open), "{open} stay open");
+    abuse.end("1,500 connections");
+}
+
+#[tokio::test]
+async fn bodies_that_never_end() {
+    let mut abuse = Abuse::begin("bodies_that_never_end").await;
+    let before = abuse.resident("ui-gateway");
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    attack(move || async move {
+        let mut connections = Vec::new();
+        let head =
+            b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
+            content-length: 16000\r\n\r\n";
+        for number in 0..400u16 {
+            let [high, low] = number.to_be_bytes();
+            let from = [127, 1, high, low.max(1)];
+            let mut connection = Raw::connect(&base_url, from).await.expect("a connection");
+            connection.send(head).await;
+            connection.send(&[b' '; 15_000]).await;
+            connections.push(connection);
+        }
+        tokio::time::sleep(lasts).await;
+        let mut larger = Raw::connect(&base_url, ATTACKER)
+            .await
+            .expect("a connection");
+        let head =
+            b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
+            content-length: 16385\r\n\r\n";
+        larger.send(head).await;
+        let answer = larger.head().await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    })
+    .await;
+    let grown = abuse.resident("ui-gateway").saturating_sub(before);
+    assert!(grown < 64 << 20, "the gateway has grown by {grown} bytes");
+    abuse.end("400 connections, 6 MB");
+}
+
+#[tokio::test]
+async fn an_upload_that_drips() {
+    let abuse = Abuse::begin("an_upload_that_drips").await;
+    let person = abuse.platform.person().await;
+    let project = person.create_project("DRIP").await;
+    abuse.strike();
+    let base_url = abuse.platform.base_url().to_owned();
+    let path = format!(
+        "/api/projects/{}/import",
+        project["id"].as_str().expect("an id")
+    );
+    let answers = attack(move || async move {
+        let head = |path: &str, length: usize| {
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
+                 authorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n{{",
+                person.token
+            )
+        };
+        let mut drips = Vec::new();
+        for (path, length) in [(path.as_str(), 60_000_000), ("/api/projects", 100_000)] {
+            let mut drip = Raw::connect(&base_url, ATTACKER)
+                .await
+                .expect("a connection");
+            drip.send(head(path, length).as_bytes()).await;
+            drips.push(drip);
+        }
+        for _ in 0..24 {
+            for drip in &mut drips {
+                drip.send(b" ").await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        let mut answers = Vec::new();
+        for drip in &mut drips {
+            answers.push(drip.head().await);
+        }
+        answers
+    })
+    .await;
+    for answer in answers {
+        assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    }
+    abuse.end("2 connections");
+}

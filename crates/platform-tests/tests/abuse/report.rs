@@ -1,0 +1,100 @@
+//! An attack from its calm beginning to its line in the table.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use serde_json::json;
+use test_kit::Platform;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::bystander::{Bystander, Seen};
+
+/// Whatever is said of times: a bystander notices nothing below this.
+const UNNOTICED: Duration = Duration::from_millis(50);
+
+/// Calm is watched for so long before an attack.
+const CALM: Duration = Duration::from_millis(1500);
+
+/// One attack at a time: what the bystander sees is its doing.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// An attack on a platform of its own, beside a bystander.
+pub(crate) struct Abuse {
+    name: &'static str,
+    pub(crate) platform: Platform,
+    bystander: Bystander,
+    calm: Seen,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Abuse {
+    /// On a platform with default settings, but for the limits of sign-in.
+    pub(crate) async fn begin(name: &'static str) -> Self {
+        let turn = ONE_AT_A_TIME.lock().await;
+        let platform = Platform::start().await;
+        Self::on(name, platform, turn).await
+    }
+
+    async fn on(name: &'static str, platform: Platform, turn: MutexGuard<'static, ()>) -> Self {
+        let bystander = Bystander::start(&platform).await;
+        Self {
+            name,
+            calm: bystander.watch(CALM).await,
+            platform,
+            bystander,
+            _turn: turn,
+        }
+    }
+
+    /// How long an attack lasts: some seconds, or what `make abuse` says.
+    pub(crate) fn lasts(&self) -> Duration {
+        let told = std::env::var("ABUSE_SECONDS").ok();
+        let seconds = told.and_then(|text| text.parse().ok());
+        Duration::from_secs(seconds.unwrap_or(4))
+    }
+
+    /// The attack begins now.
+    pub(crate) fn strike(&self) {
+        self.bystander.take();
+    }
+
+    /// Memory of a service that is in use, in bytes (VmRSS).
+    pub(crate) fn resident(&mut self, service: &str) -> u64 {
+        let pid = self.platform.service(service).pid().expect("it runs");
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kib.expect("a number of KiB") * 1024
+    }
+
+    /// The attack is over: writes its line, and fails when the bystander has noticed.
+    pub(crate) fn end(self, cost: &str) {
+        let during = self.bystander.take();
+        let (calm, attacked) = (self.calm.p99(), during.p99());
+        let bound = UNNOTICED.max(3 * calm);
+        let line = json!({
+            "attack": self.name,
+            "cost": cost,
+            "answered": during.answered(),
+            "failed": during.failures.len(),
+            "calm_p99_ms": millis(calm),
+            "p99_ms": millis(attacked),
+            "bound_ms": millis(bound),
+        });
+        println!("{line}");
+        if let Some(folder) = std::env::var_os("ABUSE_REPORT") {
+            let file = PathBuf::from(folder).join(format!("{}.json", self.name));
+            fs::write(file, line.to_string()).expect("a line of the report");
+            assert!(attacked <= bound, "the bystander has noticed: {line}");
+        }
+        assert!(during.answered() > 0, "the bystander did nothing");
+        assert!(
+            during.failures.is_empty(),
+            "the bystander has noticed: {:?}",
+            during.failures
+        );
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}

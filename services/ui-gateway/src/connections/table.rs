@@ -1,0 +1,243 @@
+//! Who has which connections, and which one gives way.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
+
+use super::{Connection, Owner};
+
+/// The place of a connection that is not in the table.
+pub(super) const NOWHERE: usize = usize::MAX;
+
+/// Connections looked at for one that is idle, where all are at their bound: about the one that is idle
+/// longest is good enough, and looking at all would make each new one dear.
+const SAMPLE: usize = 64;
+
+/// The connections, each at its place, and those of each owner.
+pub(super) struct Table {
+    most: usize,
+    of_each: usize,
+    all: Vec<Arc<Connection>>,
+    owned: HashMap<Owner, Vec<Arc<Connection>>>,
+    /// Where the next sample begins.
+    sampled: usize,
+}
+
+impl Table {
+    pub(super) fn new(most: usize, of_each: u64) -> Self {
+        Self {
+            most,
+            of_each: match of_each {
+                0 => usize::MAX,
+                bound => usize::try_from(bound).unwrap_or(usize::MAX),
+            },
+            all: Vec::new(),
+            owned: HashMap::new(),
+            sampled: 0,
+        }
+    }
+
+    /// Adds a connection; another gives way where there are too many, or else it is refused.
+    pub(super) fn add(&mut self, connection: &Arc<Connection>) {
+        let owner = connection.owner();
+        let has_place = self.make_room_for(&owner) && self.make_room();
+        if !has_place {
+            connection.refuse();
+        }
+        connection.use_now();
+        connection.place.store(self.all.len(), Ordering::Relaxed);
+        self.all.push(Arc::clone(connection));
+        self.owned
+            .entry(owner)
+            .or_default()
+            .push(Arc::clone(connection));
+    }
+
+    /// Gives a connection to another owner; `false` when they have too many, and all are busy.
+    pub(super) fn hand_over(&mut self, connection: &Arc<Connection>, to: Owner) -> bool {
+        if place_of(connection) == NOWHERE {
+            // It has given way a moment ago.
+            return true;
+        }
+        if !self.make_room_for(&to) {
+            return false;
+        }
+        self.disown(connection);
+        *connection
+            .owner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = to.clone();
+        self.owned
+            .entry(to)
+            .or_default()
+            .push(Arc::clone(connection));
+        true
+    }
+
+    /// Takes a connection out, if it is still there.
+    pub(super) fn remove(&mut self, connection: &Connection) {
+        let place = connection.place.swap(NOWHERE, Ordering::Relaxed);
+        if place == NOWHERE {
+            return;
+        }
+        self.disown(connection);
+        self.all.swap_remove(place);
+        if let Some(moved) = self.all.get(place) {
+            moved.place.store(place, Ordering::Relaxed);
+        }
+    }
+
+    fn disown(&mut self, connection: &Connection) {
+        let owner = connection.owner();
+        let Some(owned) = self.owned.get_mut(&owner) else {
+            return;
+        };
+        owned.retain(|other| !std::ptr::eq(&**other, connection));
+        if owned.is_empty() {
+            self.owned.remove(&owner);
+        }
+    }
+
+    fn make_room_for(&mut self, owner: &Owner) -> bool {
+        let Some(owned) = self.owned.get(owner) else {
+            return true;
+        };
+        if *owner == Owner::Proxy || owned.len() < self.of_each {
+            return true;
+        }
+        let idle = idle_longest(owned.iter());
+        self.give_way(idle)
+    }
+
+    fn make_room(&mut self) -> bool {
+        if self.all.len() < self.most {
+            return true;
+        }
+        let from = self.sampled % self.all.len().max(1);
+        self.sampled = self.sampled.wrapping_add(SAMPLE);
+        let around = self.all[from..].iter().chain(&self.all[..from]);
+        let idle = idle_longest(around.take(SAMPLE));
+        self.give_way(idle)
+    }
+
+    fn give_way(&mut self, idle: Option<Arc<Connection>>) -> bool {
+        let Some(idle) = idle else {
+            return false;
+        };
+        self.remove(&idle);
+        idle.give_way();
+        true
+    }
+}
+
+fn place_of(connection: &Connection) -> usize {
+    connection.place.load(Ordering::Relaxed)
+}
+
+fn idle_longest<'a>(among: impl Iterator<Item = &'a Arc<Connection>>) -> Option<Arc<Connection>> {
+    let idle = among.filter(|connection| connection.busy.load(Ordering::Relaxed) == 0);
+    idle.min_by_key(|connection| connection.used_ms.load(Ordering::Relaxed))
+        .cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::connections::Busy;
+
+    fn network(name: &str) -> Owner {
+        Owner::Network(name.into())
+    }
+
+    fn add(table: &mut Table, owner: &Owner, used_ms: u64) -> Arc<Connection> {
+        let connection = Arc::new(Connection::new(owner.clone()));
+        table.add(&connection);
+        connection.used_ms.store(used_ms, Ordering::Relaxed);
+        connection
+    }
+
+    fn gives_way(connection: &Connection) -> bool {
+        connection.gives_way.load(Ordering::Relaxed)
+    }
+
+    fn is_refused(connection: &Connection) -> bool {
+        connection.is_refused.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn the_one_of_the_same_address_that_is_idle_longest_gives_way() {
+        let mut table = Table::new(100, 3);
+        let (greedy, other) = (network("a"), network("b"));
+        let bystander = add(&mut table, &other, 0);
+        let held = [5, 1, 9].map(|used_ms| add(&mut table, &greedy, used_ms));
+        let further = add(&mut table, &greedy, 10);
+        assert!(!is_refused(&further));
+        let gave_way = [0, 1, 2].map(|index| gives_way(&held[index]));
+        assert_eq!(
+            (gave_way, gives_way(&bystander)),
+            ([false, true, false], false)
+        );
+        assert_eq!(table.owned[&greedy].len(), 3);
+    }
+
+    #[test]
+    fn what_is_busy_stays_and_the_new_one_is_refused() {
+        let mut table = Table::new(100, 2);
+        let owner = network("a");
+        let held = [1, 2].map(|used_ms| add(&mut table, &owner, used_ms));
+        let busy = held.each_ref().map(Busy::on);
+        let refused = add(&mut table, &owner, 3);
+        assert!(is_refused(&refused));
+        let refused_too = add(&mut table, &owner, 4);
+        assert!(gives_way(&refused), "the refused one is idle");
+        assert!(!is_refused(&refused_too) && !held.iter().any(|held| gives_way(held)));
+        drop(busy);
+    }
+
+    #[test]
+    fn who_signs_in_is_counted_as_a_person() {
+        let mut table = Table::new(100, 2);
+        let (owner, person) = (network("a"), Owner::Person(Uuid::from_u128(1)));
+        for used_ms in 1..=3 {
+            let connection = add(&mut table, &owner, used_ms);
+            assert!(table.hand_over(&connection, person.clone()));
+        }
+        assert_eq!(table.owned[&person].len(), 2, "the first gave way");
+        assert!(!table.owned.contains_key(&owner));
+        let _busy: Vec<_> = table.owned[&person].iter().map(Busy::on).collect();
+        let further = add(&mut table, &owner, 4);
+        assert!(!table.hand_over(&further, person));
+        assert_eq!(further.owner(), owner);
+    }
+
+    #[test]
+    fn all_together_have_a_bound() {
+        let mut table = Table::new(50, 10);
+        for number in 0..200 {
+            let connection = add(&mut table, &network(&number.to_string()), number);
+            assert!(!is_refused(&connection));
+        }
+        assert_eq!((table.all.len(), table.owned.len()), (50, 50));
+        for connection in table.all.clone() {
+            assert!(std::ptr::eq(
+                &*table.all[place_of(&connection)],
+                &*connection
+            ));
+            table.remove(&connection);
+            table.remove(&connection);
+        }
+        assert!(table.all.is_empty() && table.owned.is_empty());
+    }
+
+    #[test]
+    fn a_proxy_has_no_bound_of_its_own() {
+        let mut table = Table::new(100, 2);
+        let held: Vec<_> = (0..50)
+            .map(|ms| add(&mut table, &Owner::Proxy, ms))
+            .collect();
+        assert!(!held.iter().any(|held| gives_way(held) || is_refused(held)));
+    }
+}
