@@ -14,7 +14,42 @@ need_compose() {
     fi
 }
 
-compose() { "${COMPOSE[@]}" "$@"; }
+compose() {
+    case ${COMPOSE[0]} in
+    # Up to 1.6.0 it does not pass on stop_grace_period, and podman kills after 10 s.
+    podman-compose) podman-compose --podman-run-args=--stop-timeout=30 "$@" ;;
+    *) "${COMPOSE[@]}" "$@" ;;
+    esac
+}
+
+# What is built: a commit, marked where the files differ from it. Empty outside a git repository.
+revision() { git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || true; }
+
+# The revisions of the containers that are there.
+running_revisions() {
+    local engine=${COMPOSE[0]%-compose}
+    # shellcheck disable=SC2046 # one word a container
+    "$engine" inspect --format '{{index .Config.Labels "org.opencontainers.image.title"}} {{index .Config.Labels "org.opencontainers.image.revision"}}' \
+        $(compose ps --quiet) | sed -n 's|^devmentor/[a-z-]* ||p' | sort -u | paste -s -d ' ' -
+}
+
+# podman-compose goes by settings alone and leaves a container on its old image; docker compose does not.
+remove_outdated() {
+    [ "${COMPOSE[0]}" = podman-compose ] || return 0
+    local id image name outdated=()
+    for id in $(compose ps --quiet); do
+        read -r image name < <(podman container inspect --format '{{.Image}} {{.ImageName}}' "$id")
+        if [ "$image" != "$(podman image inspect --format '{{.Id}}' "$name" 2>/dev/null || echo "$image")" ]; then
+            say "recreated, for its image is new: $name"
+            outdated+=("$id")
+        fi
+    done
+    if [ ${#outdated[@]} -gt 0 ]; then
+        podman stop --time 30 "${outdated[@]}" >/dev/null
+        # What depends on one, as all do on Redis, cannot outlive it.
+        podman rm --force --depend --time 30 "${outdated[@]}" >/dev/null
+    fi
+}
 
 new_password() { od -An -tx1 -N24 /dev/urandom | tr -d ' \n'; }
 
@@ -29,16 +64,16 @@ write_env() {
     done <.env.example >.env)
 }
 
-# What an .env of an earlier version lacks.
+# What an .env of an earlier version lacks, or a copy of the example leaves empty.
 complete_env() {
-    local name
+    local name text
     for name in $(sed -n 's/^\([A-Z_]*\)=$/\1/p' .env.example); do
-        if ! grep -q "^$name=" .env; then
-            say "writing a new $name into .env"
-            # The last line may have no end.
-            [ -z "$(tail -c1 .env)" ] || echo >>.env
-            printf '%s=%s\n' "$name" "$(new_password)" >>.env
-        fi
+        if grep -q "^$name=." .env; then continue; fi
+        say "writing a new $name into .env"
+        chmod go= .env
+        text=$(grep -q "^$name=" .env || printf '\n%s=' "$name")
+        text=$(printf '%s%s\n' "$(cat .env)" "$text" | sed "s/^$name=\$/&$(new_password)/")
+        printf '%s\n' "$text" >.env
     done
 }
 

@@ -12,6 +12,8 @@ const LARGEST_OFFSET: i64 = 15_000;
 /// Starts DevMentor and talks to a running one.
 #[derive(Parser)]
 #[command(
+    name = "devmentor",
+    bin_name = "devmentor",
     version,
     propagate_version = true,
     after_help = "\

@@ -1,4 +1,5 @@
-//! `docker-compose.yml`, the Dockerfile and `.env.example` agree with the manifest and with each other.
+//! `docker-compose.yml`, the Dockerfile, `.env.example` and what Prometheus reads agree with the manifest and
+//! with each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +11,9 @@ const MANIFEST: &str = include_str!("../../../../deploy/manifest.yml");
 const COMPOSE: &str = include_str!("../../../../docker-compose.yml");
 const DOCKERFILE: &str = include_str!("../../../../deploy/docker/Dockerfile");
 const ENV_EXAMPLE: &str = include_str!("../../../../.env.example");
+const PROMETHEUS: &str = include_str!("../../../../deploy/prometheus/prometheus.yml");
+/// The command, which runs for one call and not with the others.
+const COMMAND: &str = "devmentor";
 
 #[derive(Deserialize)]
 struct Compose {
@@ -27,14 +31,17 @@ struct Container {
     environment: BTreeMap<String, String>,
     #[serde(default)]
     ports: Vec<String>,
-    healthcheck: HealthCheck,
+    #[serde(default)]
+    profiles: Vec<String>,
+    networks: Vec<String>,
+    healthcheck: Option<HealthCheck>,
     restart: String,
     read_only: bool,
     cap_drop: Vec<String>,
     security_opt: Vec<String>,
     mem_limit: String,
     pids_limit: u32,
-    stop_grace_period: String,
+    stop_grace_period: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -47,13 +54,35 @@ struct HealthCheck {
     test: Vec<String>,
 }
 
+#[derive(Deserialize)]
+struct Prometheus {
+    scrape_configs: Vec<ScrapeConfig>,
+}
+
+#[derive(Deserialize)]
+struct ScrapeConfig {
+    static_configs: Vec<StaticConfig>,
+}
+
+#[derive(Deserialize)]
+struct StaticConfig {
+    targets: BTreeSet<String>,
+}
+
 fn manifest() -> Manifest {
     Manifest::parse(MANIFEST, 0).expect("a sound manifest")
 }
 
-fn containers() -> BTreeMap<String, Container> {
+fn compose() -> BTreeMap<String, Container> {
     let compose: Compose = serde_saphyr::from_str(COMPOSE).expect("a sound compose file");
     compose.services
+}
+
+/// What runs together.
+fn containers() -> BTreeMap<String, Container> {
+    let mut containers = compose();
+    containers.retain(|name, _| name != COMMAND);
+    containers
 }
 
 /// The arguments of redis-server, as settings.
@@ -165,16 +194,52 @@ fn only_the_gateway_is_published_and_only_to_this_machine() {
 
 #[test]
 fn containers_may_do_little_and_are_bounded() {
-    for (name, container) in containers() {
+    for (name, container) in compose() {
         assert!(container.read_only, "{name}");
         assert_eq!(container.cap_drop, ["ALL"], "{name}");
         assert_eq!(container.security_opt, ["no-new-privileges:true"], "{name}");
-        assert_eq!(container.restart, "unless-stopped", "{name}");
         assert!(!container.mem_limit.is_empty() && container.pids_limit > 0);
-        assert_eq!(container.healthcheck.test[0], "CMD", "{name}");
-        let grace = container.stop_grace_period.trim_end_matches('s').parse();
+    }
+}
+
+#[test]
+fn containers_are_started_again_and_have_time_to_drain() {
+    for (name, container) in containers() {
+        assert_eq!(container.restart, "always", "{name}");
+        let check = container.healthcheck.expect("a health check");
+        assert_eq!(check.test[0], "CMD", "{name}");
+        let grace = container.stop_grace_period.expect("time to stop");
+        let grace = grace.trim_end_matches('s').parse();
         assert!(grace.is_ok_and(|seconds: u64| seconds > 20), "{name}");
     }
+}
+
+#[test]
+fn the_command_runs_when_it_is_called_and_reaches_the_gateway_alone() {
+    let command = &compose()[COMMAND];
+    assert_eq!(command.profiles, ["tools"]);
+    assert_eq!(command.restart, "no");
+    assert_eq!(command.networks, ["inside"]);
+    assert!(command.ports.is_empty() && command.depends_on.is_empty());
+    let gateway = manifest().services.pop().expect("the gateway");
+    let url = format!("http://{}:{}", gateway.name, gateway.ports.http);
+    assert_eq!(command.environment["DEVMENTOR_URL"], url);
+    is_built(COMMAND, command);
+    assert!(DOCKERFILE.contains(concat!("-p ", env!("CARGO_PKG_NAME"))));
+    assert!(DOCKERFILE.contains("FROM image AS devmentor\n"));
+}
+
+#[test]
+fn prometheus_reads_every_service() {
+    let prometheus: Prometheus = serde_saphyr::from_str(PROMETHEUS).expect("a sound file");
+    let jobs = prometheus.scrape_configs.into_iter();
+    let targets: BTreeSet<_> = jobs
+        .flat_map(|job| job.static_configs)
+        .flat_map(|config| config.targets)
+        .collect();
+    let services = manifest().services.into_iter();
+    let expected = services.map(|service| format!("{}:{}", service.name, service.ports.ops));
+    assert_eq!(targets, expected.collect());
 }
 
 #[test]
@@ -182,14 +247,20 @@ fn images_have_the_services_names_and_ports() {
     let version = env!("CARGO_PKG_VERSION");
     assert!(DOCKERFILE.contains(&format!("image.version=\"{version}\"")));
     for service in manifest().services {
-        let (name, container) = (&service.name, &containers()[&service.name]);
-        assert_eq!(container.image, format!("devmentor/{name}:{version}"));
-        let arguments = container.build.as_ref().map(|build| &build.args);
-        assert_eq!(arguments.and_then(|args| args.get("SERVICE")), Some(name));
+        let name = &service.name;
+        is_built(name, &containers()[name]);
         assert!(DOCKERFILE.contains(&format!("-p {name}")), "{name}");
         let stage = stage(&service);
         assert!(DOCKERFILE.contains(&stage), "not there:\n{stage}");
     }
+}
+
+fn is_built(name: &str, container: &Container) {
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(container.image, format!("devmentor/{name}:{version}"));
+    let arguments = container.build.as_ref().map(|build| &build.args);
+    let service = arguments.and_then(|args| args.get("SERVICE"));
+    assert_eq!(service.map(String::as_str), Some(name));
 }
 
 fn stage(service: &ServiceEntry) -> String {
