@@ -16,7 +16,7 @@ pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
 pub use events::StoredEvent;
 pub use idempotency::{Answer, Idempotency, Idempotent, forget_old_answers};
-pub use imports::{ImportBatch, Imported, Step, steps};
+pub use imports::ImportBatch;
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
 pub use review::{Attention, Glance, Review};
 use service_kit::{Problem, sqlite::Migration};

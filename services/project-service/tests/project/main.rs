@@ -1,14 +1,17 @@
 //! The running service, called over gRPC.
 
 mod changes;
+mod imports;
 mod review;
+
+use std::time::Duration;
 
 use redis_contracts::Timestamp;
 use rpc::{
     project::{
         ReviewProjectRequest, ReviewProjectResponse, project_service_client::ProjectServiceClient,
     },
-    tonic::Response,
+    tonic::{Response, transport::Channel},
 };
 use serde_json::{Value, json};
 use service_kit::{Problem, RequestContext};
@@ -44,11 +47,7 @@ impl Room {
         project_id: &str,
         since: &str,
     ) -> Result<ReviewProjectResponse, Problem> {
-        let address = format!(
-            "http://127.0.0.1:{}",
-            self.platform.grpc_port("project-service")
-        );
-        let channel = rpc::connect(&address, Some(rpc::DEADLINE)).expect("an address");
+        let channel = channel(&self.platform, Some(rpc::DEADLINE));
         let message = ReviewProjectRequest {
             project_id: project_id.to_owned(),
             since: since.to_owned(),
@@ -89,6 +88,12 @@ impl Room {
         .expect("a statement");
         database.close().await.expect("closed");
     }
+}
+
+/// A way to the service.
+fn channel(platform: &Platform, deadline: Option<Duration>) -> Channel {
+    let port = platform.grpc_port("project-service");
+    rpc::connect(&format!("http://127.0.0.1:{port}"), deadline).expect("an address")
 }
 
 fn id(resource: &Value) -> &str {

@@ -1,99 +1,169 @@
 //! Importing an archive over gRPC: received whole, checked whole, then written a batch at a time.
 
+mod receive;
+mod uploads;
+mod write;
+
 use std::{sync::Arc, time::Duration};
 
-use futures_util::stream;
+use futures_util::{Stream, stream};
+use redis_contracts::keys::Scope;
 use rpc::project::{self as api, import_archive_request::Part};
-use service_kit::{Code, Problem};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use service_kit::{Code, Problem, RequestContext, identity::Caller};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::task::AbortOnDropHandle;
 use tonic::{Response, Status, Streaming};
+use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{ImportStream, Projects, id};
+pub(super) use self::uploads::Uploads;
+use self::{receive::Pieces, uploads::Upload, write::write};
+use super::{ImportStream, Projects, actor, id};
 use crate::{
     domain::archive::Archive,
-    store::{Actor, ImportBatch, Imported, Step, Writer, steps},
+    store::{Actor, Writer},
 };
 
-/// Largest archive.
-const LARGEST: usize = 64 << 20;
+/// Archives that are checked and written at once in the process.
+const AT_ONCE: usize = 2;
 
-/// Imports at once in the process; an archive is held in memory until it is written.
-pub(super) const AT_ONCE: usize = 2;
+/// Longest wait for a turn, of an archive that is here.
+const TURN_WITHIN: Duration = Duration::from_secs(30);
 
-/// Longest wait for a turn.
-const TURN_WITHIN: Duration = Duration::from_secs(2);
+/// Longest import, from its first piece to its last batch.
+const WITHIN: Duration = Duration::from_secs(600);
 
-/// Steps of one transaction.
-const BATCH: usize = 50;
+/// Answers that wait for whoever reads slowly. Each says all that those before it did, so one for which
+/// there is no room is left out.
+const WAITING: usize = 16;
 
-/// An import on its way.
-enum Import {
-    Receiving(Streaming<api::ImportArchiveRequest>, OwnedSemaphorePermit),
-    Writing(Work),
-    Ended,
+/// What imports of all people share.
+pub(super) struct Imports {
+    uploads: Arc<Uploads>,
+    turns: Arc<Semaphore>,
 }
 
-struct Work {
-    archive: Arc<Archive>,
-    steps: Arc<[Step]>,
-    done: usize,
-    imported: Imported,
-    /// Held until the archive is let go.
+impl Imports {
+    pub(super) fn new() -> Self {
+        Self {
+            uploads: Arc::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+}
+
+/// What an import holds until the last of its work has ended, also work that cannot be cut short.
+struct Places {
+    _upload: Upload,
     _turn: OwnedSemaphorePermit,
+}
+
+/// An import on its way.
+struct Import {
+    projects: Projects,
+    caller: Caller,
+    context: RequestContext,
+    project_id: Uuid,
+    progress: mpsc::Sender<api::ImportArchiveResponse>,
 }
 
 impl Projects {
     /// The project's owner. The answer begins at once; faults of the archive are its first message.
     pub(super) async fn import_archive(
         &self,
-        actor: Actor,
-        mut parts: Streaming<api::ImportArchiveRequest>,
+        caller: Caller,
+        context: RequestContext,
+        parts: Streaming<api::ImportArchiveRequest>,
     ) -> Result<Response<ImportStream>, Problem> {
-        let first = parts.message().await?.and_then(|message| message.part);
-        let Some(Part::ProjectId(project_id)) = first else {
+        let until = Instant::now() + WITHIN;
+        let mut pieces = Pieces::new(parts);
+        let Some(Part::ProjectId(project_id)) = pieces.next().await? else {
             return Err(Problem::invalid_field("project_id", "the first message"));
         };
         let project_id = id(&project_id, "project")?;
-        self.store.project(actor.user_id, project_id).await?;
-        let turn = timeout(TURN_WITHIN, Arc::clone(&self.imports).acquire_owned()).await;
-        let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
-        let writer = self.writer.clone();
-        let import = stream::unfold(Import::Receiving(parts, turn), move |import| {
-            let (writer, actor) = (writer.clone(), actor.clone());
-            async move { next(import, project_id, &writer, actor).await }
-        });
-        Ok(Response::new(Box::pin(import)))
+        let person = caller.user().id;
+        self.store.project(person, project_id).await?;
+        let upload = self.imports.uploads.begin(person).await?;
+        let (progress, answers) = mpsc::channel(WAITING);
+        let import = Import {
+            projects: self.clone(),
+            caller,
+            context,
+            project_id,
+            progress,
+        };
+        let work = async move {
+            let done = timeout_at(until, import.run(pieces, upload)).await;
+            done.unwrap_or_else(|_| Err(too_long()))
+        };
+        // A task of its own: who does not read the answers holds no place for longer. It ends with them.
+        let work = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
+        Ok(Response::new(Box::pin(answered(answers, work))))
     }
+}
+
+impl Import {
+    /// Receives, checks and writes; answers what the last batch did.
+    async fn run(
+        self,
+        pieces: Pieces,
+        upload: Upload,
+    ) -> Result<api::ImportArchiveResponse, Problem> {
+        let json = pieces.archive(&upload).await?;
+        let turns = Arc::clone(&self.projects.imports.turns);
+        let turn = timeout(TURN_WITHIN, turns.acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
+        let places = Arc::new(Places {
+            _upload: upload,
+            _turn: turn,
+        });
+        let archive = checked(json, Arc::clone(&places)).await?;
+        self.look_again().await?;
+        write(self, archive, places).await
+    }
+
+    /// Whoever has signed out while the archive was on its way writes nothing.
+    async fn look_again(&self) -> Result<(), Problem> {
+        let guard = &self.projects.guard;
+        let caller = guard.check_again(&self.caller, &self.context).await?;
+        caller.require(Scope::Write)
+    }
+
+    fn actor(&self) -> Actor {
+        actor(&self.caller, &self.context)
+    }
+
+    fn writer(&self) -> &Writer {
+        &self.projects.writer
+    }
+}
+
+/// Checking is work for a processor; it must not hold up other calls.
+async fn checked(json: Vec<u8>, places: Arc<Places>) -> Result<Archive, Problem> {
+    let read = tokio::task::spawn_blocking(move || {
+        let _held_until_the_end = places;
+        Archive::read(json)
+    });
+    read.await.map_err(Problem::internal)?
 }
 
 type Told = Result<api::ImportArchiveResponse, Status>;
 
-async fn next(
-    import: Import,
-    project_id: Uuid,
-    writer: &Writer,
-    actor: Actor,
-) -> Option<(Told, Import)> {
-    let worked = match import {
-        Import::Receiving(parts, turn) => receive(parts, turn).await,
-        Import::Writing(work) => work.write_batch(project_id, writer, actor).await,
-        Import::Ended => return None,
-    };
-    Some(match worked {
-        Ok(work) => {
-            let told = work.progress();
-            let ended = work.done == work.steps.len();
-            (
-                Ok(told),
-                if ended {
-                    Import::Ended
-                } else {
-                    Import::Writing(work)
-                },
-            )
+/// What is told of the progress, then how it ended.
+fn answered(
+    answers: mpsc::Receiver<api::ImportArchiveResponse>,
+    work: AbortOnDropHandle<Result<api::ImportArchiveResponse, Problem>>,
+) -> impl Stream<Item = Told> {
+    stream::unfold((answers, Some(work)), async |(mut answers, mut work)| {
+        if let Some(told) = answers.recv().await {
+            return Some((Ok(told), (answers, work)));
         }
-        Err(problem) => (Err(problem.into()), Import::Ended),
+        let ended = work.take()?.await;
+        let last = ended.map_err(Problem::internal).flatten();
+        Some((last.map_err(Status::from), (answers, None)))
     })
 }
 
@@ -101,71 +171,10 @@ fn busy() -> Problem {
     Problem::unavailable("A place for one more import (others are being imported)")
 }
 
-async fn receive(
-    mut parts: Streaming<api::ImportArchiveRequest>,
-    turn: OwnedSemaphorePermit,
-) -> Result<Work, Problem> {
-    let mut json = Vec::new();
-    while let Some(message) = parts.message().await? {
-        let Some(Part::Chunk(chunk)) = message.part else {
-            return Err(Problem::invalid_field(
-                "chunk",
-                "every message after the first",
-            ));
-        };
-        if json.len() + chunk.len() > LARGEST {
-            let detail = format!("An archive has at most {} MiB.", LARGEST >> 20);
-            return Err(Problem::new(Code::TooLarge, detail));
-        }
-        json.extend_from_slice(&chunk);
-    }
-    // Checking is work for a processor; it must not hold up other calls.
-    let read = tokio::task::spawn_blocking(move || Archive::read(&json)).await;
-    let archive = read.map_err(Problem::internal)??;
-    Ok(Work {
-        steps: steps(&archive).into(),
-        archive: Arc::new(archive),
-        done: 0,
-        imported: Imported::default(),
-        _turn: turn,
-    })
-}
-
-impl Work {
-    async fn write_batch(
-        mut self,
-        project_id: Uuid,
-        writer: &Writer,
-        actor: Actor,
-    ) -> Result<Self, Problem> {
-        let end = (self.done + BATCH).min(self.steps.len());
-        let batch = ImportBatch {
-            project_id,
-            archive: Arc::clone(&self.archive),
-            steps: Arc::clone(&self.steps),
-            batch: self.done..end,
-        };
-        let imported = writer.write(actor, batch).await?;
-        self.imported.issues += imported.issues;
-        self.imported.comments += imported.comments;
-        self.done = end;
-        Ok(self)
-    }
-
-    fn progress(&self) -> api::ImportArchiveResponse {
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let steps = &self.steps[..self.done];
-        let issues_done = steps
-            .iter()
-            .filter(|step| matches!(step, Step::Issue(_)))
-            .count();
-        api::ImportArchiveResponse {
-            issues_total: count(self.archive.issues.len()),
-            comments_total: count(self.archive.comment_total()),
-            issues_done: count(issues_done),
-            comments_done: count(steps.len() - issues_done),
-            issues_imported: self.imported.issues,
-            comments_imported: self.imported.comments,
-        }
-    }
+fn too_long() -> Problem {
+    let minutes = WITHIN.as_secs() / 60;
+    let detail = format!(
+        "An import takes at most {minutes} minutes; send the archive again, and what is missing is added."
+    );
+    Problem::new(Code::DeadlineExceeded, detail)
 }
