@@ -4,6 +4,7 @@ mod domain;
 mod grpc;
 mod outbox;
 mod store;
+mod waitable;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     grpc::Projects,
     outbox::ProjectEvents,
-    store::{Floor, MIGRATIONS, Store, Writer, forget_old_answers, write_until},
+    store::{EventLog, Floor, MIGRATIONS, Store, Writer, forget_old_answers, write_until},
 };
 
 /// What it is called and where it listens.
@@ -36,7 +37,8 @@ const FORGET_EVERY: Duration = Duration::from_secs(3600);
 /// Assembles the service.
 pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let settings = context.settings.clone();
-    let sqlite = Sqlite::open(settings.database.url.expose_secret(), MIGRATIONS).await?;
+    let mut sqlite = Sqlite::open(settings.database.url.expose_secret(), MIGRATIONS).await?;
+    let store = Store::new(&mut sqlite);
     sqlite.watch(&mut context);
     let cache = CachePool::new(&settings.redis.cache.access())?;
     let streams = StreamsPool::new(&settings.redis.streams.access())?;
@@ -44,7 +46,6 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     context.keep(&streams, Need::Required);
     context.tell_health(&cache);
 
-    let store = Store::new(sqlite.read.clone());
     let (writer, waiting) = Writer::new();
     let committed = Arc::clone(writer.committed());
     // The writer outlives the listeners, so that calls being answered still get their commit.
@@ -59,7 +60,7 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     );
     context.supervisor.spawn(Stage::Sockets, "writer", writing);
     let events = ProjectEvents {
-        store: store.clone(),
+        log: EventLog::new(sqlite.own.clone()),
         floor,
     };
     relay::start(&mut context, events, streams, committed, false);

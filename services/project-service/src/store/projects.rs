@@ -85,6 +85,12 @@ impl Store {
         own(&mut sql, owner, id).await
     }
 
+    /// Refuses the history of a project that is not the caller's. Whoever catches up waits for no other reads.
+    pub async fn history_of(&self, owner: Uuid, id: Uuid) -> Result<(), Problem> {
+        let mut sql = self.history.acquire().await.map_err(sql_problem)?;
+        own(&mut sql, owner, id).await.map(drop)
+    }
+
     /// The caller's projects, newest first; `key` picks one.
     pub async fn projects(
         &self,

@@ -123,7 +123,7 @@ impl Store {
         .ok_or_else(|| Problem::not_found("task"))
     }
 
-    /// A project's tasks by status and position.
+    /// A project's tasks by status and position. To look into each of them is a search.
     pub async fn tasks(
         &self,
         owner: Uuid,
@@ -133,8 +133,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Task>, Problem> {
         self.project(owner, project_id).await?;
-        sqlx::query(select_task!(
-            "WHERE t.project_id = ?1
+        let is_search = filter.label.is_some() || filter.text.is_some();
+        let tasks = sqlx::query(select_task!(
+            "WHERE t.project_id = ?1 AND p.owner_id = ?9
                AND (?2 IS NULL OR (t.status, t.position, t.id) > (?2, ?3, ?4))
                AND (?5 IS NULL OR t.status = ?5)
                AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(t.labels) WHERE value = ?6))
@@ -149,10 +150,12 @@ impl Store {
         .bind(filter.label)
         .bind(filter.text)
         .bind(limit)
-        .fetch_all(&self.read)
-        .await
-        .map(|rows| rows.iter().map(task).collect())
-        .map_err(sql_problem)
+        .bind(owner);
+        let rows = match is_search {
+            true => self.searches.find(owner, tasks).await?,
+            false => tasks.fetch_all(&self.read).await.map_err(sql_problem)?,
+        };
+        Ok(rows.iter().map(task).collect())
     }
 }
 

@@ -1,8 +1,10 @@
 //! The running service, called over gRPC.
 
+mod beside;
 mod changes;
 mod imports;
 mod review;
+mod searching;
 
 use std::time::Duration;
 
@@ -71,12 +73,17 @@ impl Room {
         self.person.post(&path, fields).await.expect(201)
     }
 
-    /// Sets a task's last change, and its end where it has one, back by so many seconds.
-    async fn set_back(&self, task: &Value, seconds: i64) {
+    /// The service's database.
+    async fn database(&self) -> SqliteConnection {
         let file = self.platform.data_dir().join("project-service.db");
         let options = SqliteConnectOptions::new().filename(file);
         let database = SqliteConnection::connect_with(&options).await;
-        let mut database = database.expect("the database");
+        database.expect("the database")
+    }
+
+    /// Sets a task's last change, and its end where it has one, back by so many seconds.
+    async fn set_back(&self, task: &Value, seconds: i64) {
+        let mut database = self.database().await;
         let then = Timestamp::now().unix_ms() - seconds * 1000;
         sqlx::query(
             "UPDATE tasks SET updated_at = ?1, completed_at = iif(completed_at IS NULL, NULL, ?1) WHERE id = ?2",

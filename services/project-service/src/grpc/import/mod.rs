@@ -19,8 +19,11 @@ use tonic::{Response, Status, Streaming};
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub(super) use self::uploads::Uploads;
-use self::{receive::Pieces, uploads::Upload, write::write};
+use self::{
+    receive::Pieces,
+    uploads::{Upload, Uploads},
+    write::write,
+};
 use super::{ImportStream, Projects, actor, id};
 use crate::{
     domain::archive::Archive,
@@ -42,14 +45,14 @@ const WAITING: usize = 16;
 
 /// What imports of all people share.
 pub(super) struct Imports {
-    uploads: Arc<Uploads>,
+    uploads: Uploads,
     turns: Arc<Semaphore>,
 }
 
 impl Imports {
     pub(super) fn new() -> Self {
         Self {
-            uploads: Arc::default(),
+            uploads: Uploads::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }

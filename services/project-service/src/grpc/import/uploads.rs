@@ -2,17 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use service_kit::{Code, Problem};
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout_at},
-};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::waitable::Waitable;
 
 /// Largest archive.
 pub(super) const LARGEST: usize = 64 << 20;
@@ -30,12 +28,9 @@ const ROOM_WITHIN: Duration = Duration::from_secs(10);
 /// How long an archive may arrive before it gives way when another finds no room.
 const GIVES_WAY_AFTER: Duration = Duration::from_secs(30);
 
-/// The archives that are held.
-#[derive(Default)]
-pub(in crate::grpc) struct Uploads {
-    state: Mutex<State>,
-    freed: Notify,
-}
+/// The archives that are held. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Uploads(Arc<Waitable<State>>);
 
 #[derive(Default)]
 struct State {
@@ -52,15 +47,15 @@ struct Held {
 
 /// An archive of somebody's; its room is free again when it is dropped.
 pub(super) struct Upload {
-    uploads: Arc<Uploads>,
+    uploads: Uploads,
     person: Uuid,
     overtaken: CancellationToken,
 }
 
 impl Uploads {
     /// A new archive of a person who has none on its way.
-    pub(super) async fn begin(self: &Arc<Self>, person: Uuid) -> Result<Upload, Problem> {
-        let begun = self.when(OWN_WITHIN, |state| state.begin(person)).await;
+    pub(super) async fn begin(&self, person: Uuid) -> Result<Upload, Problem> {
+        let begun = self.0.when(OWN_WITHIN, |state| state.begin(person)).await;
         let overtaken = begun.ok_or_else(|| {
             Problem::new(
                 Code::RateLimited,
@@ -68,32 +63,10 @@ impl Uploads {
             )
         })?;
         Ok(Upload {
-            uploads: Arc::clone(self),
+            uploads: self.clone(),
             person,
             overtaken,
         })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What an attempt gives, made anew each time that something was freed.
-    async fn when<T>(
-        &self,
-        within: Duration,
-        mut attempt: impl FnMut(&mut State) -> Option<T>,
-    ) -> Option<T> {
-        let deadline = Instant::now() + within;
-        loop {
-            let mut freed = std::pin::pin!(self.freed.notified());
-            freed.as_mut().enable();
-            let attempted = attempt(&mut self.state());
-            if attempted.is_some() {
-                return attempted;
-            }
-            timeout_at(deadline, freed).await.ok()?;
-        }
     }
 }
 
@@ -138,10 +111,8 @@ impl State {
 impl Upload {
     /// Takes room for a piece.
     pub(super) async fn take(&self, bytes: usize) -> Result<(), Problem> {
-        let room = self
-            .uploads
-            .when(ROOM_WITHIN, |state| state.take(self.person, bytes));
-        let taken = room.await;
+        let attempt = |state: &mut State| state.take(self.person, bytes);
+        let taken = self.uploads.0.when(ROOM_WITHIN, attempt).await;
         taken.ok_or_else(|| Problem::unavailable("Room for one more archive (others are arriving)"))
     }
 
@@ -152,7 +123,7 @@ impl Upload {
 
     /// It is here: it gives way no more.
     pub(super) fn arrived(&self) {
-        if let Some(held) = self.uploads.state().of.get_mut(&self.person) {
+        if let Some(held) = self.uploads.0.lock().of.get_mut(&self.person) {
             held.has_arrived = true;
         }
     }
@@ -160,11 +131,10 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        let mut state = self.uploads.state();
-        let held = state.of.remove(&self.person);
-        state.held -= held.map_or(0, |held| held.bytes);
-        drop(state);
-        self.uploads.freed.notify_waiters();
+        self.uploads.0.change(|state| {
+            let held = state.of.remove(&self.person);
+            state.held -= held.map_or(0, |held| held.bytes);
+        });
     }
 }
 
@@ -173,7 +143,7 @@ mod tests {
     use super::*;
 
     /// So many people whose archives, as large as any, have filled all the room.
-    async fn full(uploads: &Arc<Uploads>) -> Vec<Upload> {
+    async fn full(uploads: &Uploads) -> Vec<Upload> {
         let mut all = Vec::new();
         for _ in 0..MOST_HELD / LARGEST {
             let upload = uploads.begin(Uuid::now_v7()).await.expect("a place");
@@ -185,14 +155,14 @@ mod tests {
 
     /// An archive has taken longer than it has the room for itself.
     fn age(upload: &Upload) {
-        let mut state = upload.uploads.state();
+        let mut state = upload.uploads.0.lock();
         let held = state.of.get_mut(&upload.person).expect("it is held");
         held.began -= GIVES_WAY_AFTER + Duration::from_secs(1);
     }
 
     #[tokio::test]
     async fn a_person_has_one_archive_on_its_way_until_it_is_dropped() {
-        let uploads = Arc::<Uploads>::default();
+        let uploads = Uploads::default();
         let person = Uuid::now_v7();
         let first = uploads.begin(person).await.expect("a place");
         let _another = uploads.begin(Uuid::now_v7()).await.expect("a place");
@@ -204,11 +174,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_held_is_bounded_and_who_is_slow_gives_way() {
-        let uploads = Arc::<Uploads>::default();
+        let uploads = Uploads::default();
         let all = full(&uploads).await;
         let late = uploads.begin(Uuid::now_v7()).await.expect("a place");
         age(&late);
-        assert_eq!(uploads.state().take(late.person, 1), None);
+        assert_eq!(uploads.0.lock().take(late.person, 1), None);
         assert!(all.iter().all(|other| !other.overtaken.is_cancelled()));
         all[..3].iter().for_each(age);
         age(&all[1]);
@@ -223,6 +193,6 @@ mod tests {
         room.expect("the slowest gave way");
         assert!(all.iter().all(|other| !other.overtaken.is_cancelled()));
         drop((all, late));
-        assert_eq!(uploads.state().held, 0, "all were dropped");
+        assert_eq!(uploads.0.lock().held, 0, "all were dropped");
     }
 }
