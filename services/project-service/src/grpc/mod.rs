@@ -22,6 +22,7 @@ use service_kit::{
     identity::{Caller, Guard},
     sqlite::Sqlite,
 };
+use tokio::sync::Notify;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ pub struct Projects {
     writer: Writer,
     sqlite: Sqlite,
     imports: Arc<Imports>,
+    /// Wakes the sweeper.
+    deleted: Arc<Notify>,
 }
 
 /// A caller and their request.
@@ -69,13 +72,20 @@ fn actor(caller: &Caller, context: &RequestContext) -> Actor {
 
 impl Projects {
     /// Assembles it.
-    pub fn new(guard: Guard, store: Store, writer: Writer, sqlite: Sqlite) -> Self {
+    pub fn new(
+        guard: Guard,
+        store: Store,
+        writer: Writer,
+        sqlite: Sqlite,
+        deleted: Arc<Notify>,
+    ) -> Self {
         Self {
             guard,
             store,
             writer,
             sqlite,
             imports: Arc::new(Imports::new()),
+            deleted,
         }
     }
 

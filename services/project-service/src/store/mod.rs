@@ -10,6 +10,7 @@ mod imports;
 mod projects;
 mod review;
 mod search;
+mod sweep;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use self::search::{SEARCHERS, Searches};
 pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
 pub use events::{EventLog, StoredEvent};
-pub use idempotency::{Answer, Idempotency, Idempotent, forget_old_answers};
+pub use idempotency::{Answer, Idempotency, Idempotent};
 pub use imports::ImportBatch;
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
 pub use review::{Attention, Glance, Review};
@@ -28,6 +29,7 @@ use service_kit::{
     sqlite::{Migration, Sqlite},
 };
 use sqlx::SqlitePool;
+pub use sweep::{ForgetAnswers, Left, SweepProjects};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
 pub use writer::{Actor, Change, Floor, Mutation, Writer, write_until};
 

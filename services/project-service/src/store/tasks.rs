@@ -13,6 +13,7 @@ use super::{
     Change, Mutation, Store,
     projects::{note, own as own_project, require_version},
     sql_problem,
+    sweep::{Left, ROWS_A_TURN, disown_task},
 };
 use crate::domain::{attention::open_steps, board::TaskStatus, cursor::BoardCursor, rank};
 
@@ -490,7 +491,8 @@ async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Re
     .map_err(sql_problem)
 }
 
-/// Deletes a task and its comments.
+/// Deletes a task and its comments; when there are many of those, they are gone at once as well, and their
+/// rows a little later.
 pub struct DeleteTask {
     /// Which.
     pub id: Uuid,
@@ -499,16 +501,12 @@ pub struct DeleteTask {
 }
 
 impl Mutation for DeleteTask {
-    type Output = ();
+    type Output = Left;
 
-    async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
+    async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
         let task = own(change.sql, change.actor.user_id, self.id).await?;
         require_version(&self.if_version, task.version)?;
-        sqlx::query("DELETE FROM tasks WHERE id = ?")
-            .bind(task.id)
-            .execute(&mut *change.sql)
-            .await
-            .map_err(sql_problem)?;
+        let left = delete(change, &task).await?;
         let body = EventBody::TaskDeleted(TaskDeleted {
             id: task.id,
             project_id: task.project_id,
@@ -516,6 +514,20 @@ impl Mutation for DeleteTask {
         });
         change
             .record(task.project_id, subject(task.id), change.now, body)
-            .await
+            .await?;
+        Ok(left)
     }
+}
+
+async fn delete(change: &mut Change<'_>, task: &Task) -> Result<Left, Problem> {
+    if task.comment_count > ROWS_A_TURN {
+        disown_task(change.sql, task.id, change.now).await?;
+        return Ok(Left::More);
+    }
+    sqlx::query("DELETE FROM tasks WHERE id = ?")
+        .bind(task.id)
+        .execute(&mut *change.sql)
+        .await
+        .map(|_| Left::Nothing)
+        .map_err(sql_problem)
 }

@@ -2,6 +2,7 @@
 
 mod beside;
 mod changes;
+mod deleting;
 mod imports;
 mod review;
 mod searching;

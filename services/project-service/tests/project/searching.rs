@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use crate::{Room, beside::Bystander, id};
+use crate::{
+    Room,
+    beside::{Bystander, alone},
+    id,
+};
 
 /// Tasks of a project with about 100 MB of text, each as long as a task may be.
 const LONG_TASKS: usize = 1_600;
@@ -45,6 +49,7 @@ async fn add_long_tasks(sql: &mut SqliteConnection, project: &Value) {
 
 #[tokio::test]
 async fn searches_of_one_delay_no_reads_and_no_events_of_others() {
+    let _alone = alone().await;
     let room = Room::open().await;
     let bystander = Bystander::join(&room.platform).await;
     add_long_tasks(&mut room.database().await, &room.project).await;

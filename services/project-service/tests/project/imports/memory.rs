@@ -6,7 +6,7 @@ use service_kit::Code;
 use test_kit::Platform;
 
 use super::import;
-use crate::Room;
+use crate::{Room, beside::alone};
 
 /// Bytes of an archive, near the largest that is taken.
 const SIZE: usize = 60_000_000;
@@ -133,6 +133,7 @@ fn wrong() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 
 #[tokio::test]
 async fn an_archive_takes_three_times_its_size_at_most_whatever_is_in_it() {
+    let _alone = alone().await;
     let Room {
         mut platform,
         person,
@@ -158,6 +159,7 @@ async fn an_archive_takes_three_times_its_size_at_most_whatever_is_in_it() {
 
 #[tokio::test]
 async fn an_archive_that_is_written_takes_no_more() {
+    let _alone = alone().await;
     let Room {
         mut platform,
         person,
