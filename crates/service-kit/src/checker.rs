@@ -2,26 +2,45 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{FieldError, Problem};
+use crate::{FieldError, Problem, problem::MOST_ERRORS};
 
-/// Collects what is wrong while fields are read.
+/// Characters that NFC makes one of at most: U+1F82 and its like decompose into four.
+/// <https://www.unicode.org/reports/tr15/#Maximum_Expansion_Factor_Table>
+const MOST_COMPOSED: usize = 4;
+
+/// Collects what is wrong while fields are read. It holds no more than is named to the caller, so that
+/// a large request with a fault in each of its fields does not grow.
 #[derive(Debug, Default)]
 pub struct Checker {
     errors: Vec<FieldError>,
+    /// Wrong fields beside those.
+    more: usize,
 }
 
 impl Checker {
     /// Notes a wrong field.
     pub fn refuse(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        if self.errors.len() == MOST_ERRORS {
+            self.more += 1;
+            return;
+        }
         self.errors.push(FieldError {
             field: field.into(),
             message: message.into(),
         });
     }
 
+    /// Notes what another checker found in a part of the request; `place` is written before its fields.
+    pub fn include(&mut self, place: &str, part: Self) {
+        for error in part.errors {
+            self.refuse(format!("{place}{}", error.field), error.message);
+        }
+        self.more += part.more;
+    }
+
     /// How many fields were wrong so far.
     pub fn count(&self) -> usize {
-        self.errors.len()
+        self.errors.len() + self.more
     }
 
     /// The problem, when any field was wrong.
@@ -29,7 +48,7 @@ impl Checker {
         if self.errors.is_empty() {
             Ok(())
         } else {
-            Err(Problem::invalid(self.errors))
+            Err(Problem::invalid_and(self.errors, self.more))
         }
     }
 
@@ -39,8 +58,10 @@ impl Checker {
             self.refuse(field, "no control characters but tab and newline");
             return String::new();
         }
-        let stored = stored_form(text);
-        let length = stored.chars().count();
+        // A text that is too long in any form is not brought into another, which takes many times its size.
+        let far_too_long = far_too_long(text, most);
+        let stored = far_too_long.map_or_else(|| stored_form(text), |_| String::new());
+        let length = far_too_long.unwrap_or_else(|| stored.chars().count());
         if length < least || length > most {
             self.refuse(
                 field,
@@ -48,6 +69,14 @@ impl Checker {
             );
         }
         stored
+    }
+
+    /// Refuses a list of more than `most` entries.
+    pub fn at_most(&mut self, field: &str, count: usize, most: usize) -> bool {
+        if count > most {
+            self.refuse(field, format!("at most {most}; there are {count}"));
+        }
+        count <= most
     }
 
     /// Texts of one line, of 1 to `longest` characters: each once, in the order given.
@@ -58,8 +87,7 @@ impl Checker {
         most: usize,
         longest: usize,
     ) -> Vec<String> {
-        if labels.len() > most {
-            self.refuse(field, format!("at most {most}; there are {}", labels.len()));
+        if !self.at_most(field, labels.len(), most) {
             return Vec::new();
         }
         let mut stored = Vec::with_capacity(labels.len());
@@ -78,6 +106,17 @@ impl Checker {
 
 fn forbidden(character: char) -> bool {
     character.is_control() && !matches!(character, '\n' | '\r' | '\t')
+}
+
+/// The length of a text, newlines counted once, of which no stored form has `most` characters.
+fn far_too_long(text: &str, most: usize) -> Option<usize> {
+    let longest = most.saturating_mul(MOST_COMPOSED);
+    // Bytes are counted already, and are never fewer than characters.
+    if text.len() <= longest {
+        return None;
+    }
+    let length = text.chars().count() - text.matches("\r\n").count();
+    (length > longest).then_some(length)
 }
 
 fn stored_form(text: &str) -> String {
@@ -113,6 +152,45 @@ mod tests {
         assert!(!refused(|checker| drop(
             checker.text("t", "a\tb\nc", 0, 100)
         )));
+    }
+
+    #[test]
+    fn a_text_is_refused_by_its_stored_length_however_it_was_sent() {
+        let longest = "\u{3b1}\u{313}\u{300}\u{345}";
+        assert!(!refused(|checker| drop(checker.text(
+            "t",
+            &longest.repeat(10),
+            0,
+            10
+        ))));
+        for (text, length) in [
+            (longest.repeat(11), 11),
+            ("x\r\n".repeat(6), 12),
+            ("x\r\n".repeat(100), 200),
+            ("é".repeat(1000), 1000),
+        ] {
+            let mut checker = Checker::default();
+            checker.text("t", &text, 0, 10);
+            let problem = checker.finish().expect_err("too long");
+            let message = format!("0 to 10 characters; it has {length}");
+            assert_eq!(problem.errors[0].message, message);
+        }
+    }
+
+    #[test]
+    fn faults_beyond_those_named_are_counted_only_also_those_of_a_part() {
+        let (mut whole, mut part) = (Checker::default(), Checker::default());
+        whole.refuse("first", "no");
+        for index in 0..1000 {
+            part.refuse(format!("[{index}]"), "no");
+        }
+        assert_eq!(part.errors.len(), MOST_ERRORS);
+        whole.include("list", part);
+        assert_eq!((whole.count(), whole.errors.len()), (1001, MOST_ERRORS));
+        let problem = whole.finish().expect_err("faults");
+        assert_eq!(problem.errors[1].field, "list[0]");
+        let last = problem.errors.last().expect("a fault");
+        assert_eq!(last.message, "981 more are wrong");
     }
 
     #[test]

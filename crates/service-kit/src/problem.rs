@@ -12,6 +12,7 @@ use serde::Serialize;
 use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+pub(crate) use self::bounds::MOST_ERRORS;
 use crate::limits::Told;
 
 const DOMAIN: &str = "devmentor";
@@ -152,7 +153,12 @@ impl Problem {
 
     /// Wrong fields; of very many the first ones are named.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let errors = bounds::errors(errors);
+        Self::invalid_and(errors, 0)
+    }
+
+    /// Wrong fields, and how many there are beside them.
+    pub(crate) fn invalid_and(errors: Vec<FieldError>, more: usize) -> Self {
+        let errors = bounds::errors(errors, more);
         let named = errors.iter().map(|error| error.field.as_str());
         let named: Vec<_> = named.filter(|field| !field.is_empty()).collect();
         let detail = format!("Correct {} and send it again.", named.join(", "));

@@ -1,4 +1,6 @@
 //! SQLite as the truth of one process: one writer, a few readers, WAL, and every commit on disk.
+//!
+//! Readers are in classes, each with connections of its own, so that slow reads of one class delay no other.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -42,10 +44,25 @@ pub struct Migration {
 pub struct Sqlite {
     /// The one connection that writes.
     pub write: SqlitePool,
-    /// Connections that read what is committed.
+    /// Connections that read what is committed, for callers.
     pub read: SqlitePool,
+    /// The connection that the process reads with for itself: what it publishes, and whether the database is
+    /// there. No caller's read delays either.
+    pub own: SqlitePool,
+    /// Readers of further classes.
+    more: Vec<SqlitePool>,
+    options: SqliteConnectOptions,
     answers: Arc<AtomicBool>,
     _lock: Arc<File>,
+}
+
+fn pool(most: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
 }
 
 impl Sqlite {
@@ -65,27 +82,29 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(ACQUIRE);
-        let pool = |most| {
-            SqlitePoolOptions::new()
-                .max_connections(most)
-                .acquire_timeout(ACQUIRE)
-                .idle_timeout(None)
-                .max_lifetime(None)
-                .test_before_acquire(false)
-        };
         let opened = || format!("cannot open {}", path.display());
         let write = pool(1)
             .connect_with(options.clone())
             .await
             .with_context(opened)?;
         migrate(&write, migrations).await.with_context(opened)?;
-        let read = pool(READERS).connect_lazy_with(options.read_only(true));
+        let options = options.read_only(true);
         Ok(Self {
             write,
-            read,
+            read: pool(READERS).connect_lazy_with(options.clone()),
+            own: pool(1).connect_lazy_with(options.clone()),
+            more: Vec::new(),
+            options,
             answers: Arc::new(AtomicBool::new(true)),
             _lock: Arc::new(lock),
         })
+    }
+
+    /// So many readers for another class of reads. Before [`Sqlite::watch`], which closes them in the end.
+    pub fn readers(&mut self, count: u32) -> SqlitePool {
+        let readers = pool(count).connect_lazy_with(self.options.clone());
+        self.more.push(readers.clone());
+        readers
     }
 
     /// Whether the database answered when it was last asked.
@@ -109,7 +128,7 @@ impl Sqlite {
     async fn probe(self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let asked = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1")
-                .execute(&self.read)
+                .execute(&self.own)
                 .await;
             let answers = asked.is_ok();
             if let Err(error) = asked
@@ -123,7 +142,9 @@ impl Sqlite {
                 () = tokio::time::sleep(PROBE_EVERY) => {}
             }
         }
-        self.read.close().await;
+        for readers in self.more.iter().chain([&self.read, &self.own]) {
+            readers.close().await;
+        }
         self.write.close().await;
         Ok(())
     }

@@ -4,8 +4,10 @@ mod domain;
 mod grpc;
 mod outbox;
 mod store;
+mod sweeper;
+mod waitable;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use redis_access::{CachePool, StreamsPool};
 use rpc::project::project_service_server::ProjectServiceServer;
@@ -13,12 +15,12 @@ use secrecy::ExposeSecret;
 use service_kit::{
     Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard, relay, sqlite::Sqlite,
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
 use crate::{
     grpc::Projects,
     outbox::ProjectEvents,
-    store::{Floor, MIGRATIONS, Store, Writer, forget_old_answers, write_until},
+    store::{EventLog, Floor, MIGRATIONS, Store, Writer, write_until},
 };
 
 /// What it is called and where it listens.
@@ -30,13 +32,11 @@ pub const SERVICE: Service = Service {
     ops_port: 8082,
 };
 
-/// How often old answers are deleted.
-const FORGET_EVERY: Duration = Duration::from_secs(3600);
-
 /// Assembles the service.
 pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let settings = context.settings.clone();
-    let sqlite = Sqlite::open(settings.database.url.expose_secret(), MIGRATIONS).await?;
+    let mut sqlite = Sqlite::open(settings.database.url.expose_secret(), MIGRATIONS).await?;
+    let store = Store::new(&mut sqlite);
     sqlite.watch(&mut context);
     let cache = CachePool::new(&settings.redis.cache.access())?;
     let streams = StreamsPool::new(&settings.redis.streams.access())?;
@@ -44,7 +44,6 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     context.keep(&streams, Need::Required);
     context.tell_health(&cache);
 
-    let store = Store::new(sqlite.read.clone());
     let (writer, waiting) = Writer::new();
     let committed = Arc::clone(writer.committed());
     // The writer outlives the listeners, so that calls being answered still get their commit.
@@ -59,17 +58,14 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     );
     context.supervisor.spawn(Stage::Sockets, "writer", writing);
     let events = ProjectEvents {
-        store: store.clone(),
+        log: EventLog::new(sqlite.own.clone()),
         floor,
     };
     relay::start(&mut context, events, streams, committed, false);
-    let stop = context.supervisor.stop_of(Stage::Workers);
-    context
-        .supervisor
-        .spawn(Stage::Workers, "forget", forget(sqlite.clone(), stop));
+    let deleted = start_sweepers(&mut context, &writer);
 
     let guard = Guard::start(&mut context, cache)?;
-    let projects = Projects::new(guard, store, writer, sqlite);
+    let projects = Projects::new(guard, store, writer, sqlite, deleted);
     let routes = kit_grpc::routes(ProjectServiceServer::new(projects)).await?;
     let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50052).into());
     let listener = context.bind(addr)?;
@@ -82,16 +78,14 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     Ok(context)
 }
 
-/// Deletes old idempotency answers now and then. A failure is told and tried again.
-async fn forget(sqlite: Sqlite, stop: CancellationToken) -> anyhow::Result<()> {
-    loop {
-        match forget_old_answers(&sqlite.write).await {
-            Ok(count) => tracing::debug!(count, "old answers deleted"),
-            Err(error) => tracing::warn!(error = %error, "old answers were not deleted"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(FORGET_EVERY) => {}
-        }
-    }
+/// Starts what deletes rows that are over; what is given wakes it. It ends with the writer.
+fn start_sweepers(context: &mut Context, writer: &Writer) -> Arc<Notify> {
+    let deleted = Arc::<Notify>::default();
+    let supervisor = &mut context.supervisor;
+    let stop = supervisor.stop_of(Stage::Sockets);
+    let sweeping = sweeper::sweep(writer.clone(), Arc::clone(&deleted), stop.clone());
+    supervisor.spawn(Stage::Sockets, "sweep", sweeping);
+    let forgetting = sweeper::forget(writer.clone(), stop);
+    supervisor.spawn(Stage::Sockets, "forget", forgetting);
+    deleted
 }

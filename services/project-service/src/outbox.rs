@@ -9,12 +9,12 @@ use redis_contracts::{
 };
 use service_kit::{Problem, relay::Outbox};
 
-use crate::store::{Floor, Store, StoredEvent};
+use crate::store::{EventLog, Floor, StoredEvent};
 
 /// The stored events of all projects.
 pub struct ProjectEvents {
     /// Where they are read.
-    pub store: Store,
+    pub log: EventLog,
     /// What the writer's positions grow above.
     pub floor: Arc<Floor>,
 }
@@ -23,15 +23,15 @@ impl Outbox for ProjectEvents {
     type Event = StoredEvent;
 
     async fn events_after(&self, after: Position, limit: i64) -> Result<Vec<StoredEvent>, Problem> {
-        self.store.events_after(after, limit).await
+        self.log.events_after(after, limit).await
     }
 
     async fn count_after(&self, after: Position) -> Result<i64, Problem> {
-        self.store.count_after(after).await
+        self.log.count_after(after).await
     }
 
     async fn newest_position(&self) -> Result<Position, Problem> {
-        self.store.newest_position().await
+        self.log.newest_position().await
     }
 
     async fn raise_floor(&self, held: Position) -> Result<(), Problem> {

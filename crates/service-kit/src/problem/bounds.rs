@@ -4,7 +4,7 @@
 use super::FieldError;
 
 /// Wrong fields that are named.
-const MOST_ERRORS: usize = 20;
+pub(crate) const MOST_ERRORS: usize = 20;
 
 /// In bytes.
 const LONGEST_DETAIL: usize = 512;
@@ -15,9 +15,9 @@ pub(super) fn detail(text: String) -> String {
     cut(text, LONGEST_DETAIL)
 }
 
-/// The first of them; the last says how many more there are.
-pub(super) fn errors(mut errors: Vec<FieldError>) -> Vec<FieldError> {
-    let more = errors.len().saturating_sub(MOST_ERRORS);
+/// The first of them; the last says how many more there are, those included that are counted only.
+pub(super) fn errors(mut errors: Vec<FieldError>, more: usize) -> Vec<FieldError> {
+    let more = errors.len().saturating_sub(MOST_ERRORS) + more;
     errors.truncate(MOST_ERRORS);
     for error in &mut errors {
         error.field = cut(std::mem::take(&mut error.field), LONGEST_FIELD);

@@ -10,7 +10,7 @@ pub const LONGEST_TEXT: usize = 65_536;
 /// Longest label, in characters.
 const LONGEST_LABEL: usize = 64;
 /// Labels a task may have.
-const MOST_LABELS: usize = 32;
+pub const MOST_LABELS: usize = 32;
 
 /// The fields of projects and tasks.
 pub trait Fields {

@@ -28,7 +28,7 @@ impl Projects {
     ) -> Result<Response<api::ListEventsResponse>, Problem> {
         let asked = &call.message;
         let project_id = id(&asked.project_id, "project")?;
-        self.store.project(call.owner(), project_id).await?;
+        self.store.history_of(call.owner(), project_id).await?;
         let limit = Limit::asked(asked.limit)?;
         let after = position("after", &asked.after)?.unwrap_or(Position::START);
         let (from, to) = (moment(asked.from.as_ref()), moment(asked.to.as_ref()));
@@ -53,7 +53,7 @@ impl Projects {
         call: Call<api::DescribeHistoryRequest>,
     ) -> Result<Response<api::DescribeHistoryResponse>, Problem> {
         let project_id = id(&call.message.project_id, "project")?;
-        self.store.project(call.owner(), project_id).await?;
+        self.store.history_of(call.owner(), project_id).await?;
         // Text that is no position is unknown, as one of another project is.
         let after = call.message.after.parse::<Position>().ok();
         let history = self

@@ -22,22 +22,26 @@ use service_kit::{
     identity::{Caller, Guard},
     sqlite::Sqlite,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;
 
+use self::import::Imports;
 use crate::store::{Actor, Answer, Idempotency, Store, Writer};
 
 /// Longest idempotency key, in characters.
 const LONGEST_KEY: usize = 128;
 
-/// The service.
+/// The service. Cheap to clone.
+#[derive(Clone)]
 pub struct Projects {
     guard: Guard,
     store: Store,
     writer: Writer,
     sqlite: Sqlite,
-    imports: Arc<Semaphore>,
+    imports: Arc<Imports>,
+    /// Wakes the sweeper.
+    deleted: Arc<Notify>,
 }
 
 /// A caller and their request.
@@ -54,24 +58,34 @@ impl<T> Call<T> {
     }
 
     fn actor(&self) -> Actor {
-        Actor {
-            user_id: self.caller.user().id,
-            handle: self.caller.user().handle.clone(),
-            context: self.context.clone(),
-        }
+        actor(&self.caller, &self.context)
+    }
+}
+
+fn actor(caller: &Caller, context: &RequestContext) -> Actor {
+    Actor {
+        user_id: caller.user().id,
+        handle: caller.user().handle.clone(),
+        context: context.clone(),
     }
 }
 
 impl Projects {
     /// Assembles it.
-    pub fn new(guard: Guard, store: Store, writer: Writer, sqlite: Sqlite) -> Self {
-        let imports = Arc::new(Semaphore::new(import::AT_ONCE));
+    pub fn new(
+        guard: Guard,
+        store: Store,
+        writer: Writer,
+        sqlite: Sqlite,
+        deleted: Arc<Notify>,
+    ) -> Self {
         Self {
             guard,
             store,
             writer,
             sqlite,
-            imports,
+            imports: Arc::new(Imports::new()),
+            deleted,
         }
     }
 
@@ -311,12 +325,8 @@ impl ProjectService for Projects {
         let (caller, context) = self
             .caller(Scope::Write, request.metadata(), request.extensions())
             .await?;
-        let actor = Actor {
-            user_id: caller.user().id,
-            handle: caller.user().handle.clone(),
-            context,
-        };
-        Ok(self.import_archive(actor, request.into_inner()).await?)
+        let parts = request.into_inner();
+        Ok(self.import_archive(caller, context, parts).await?)
     }
 
     async fn get_status(

@@ -104,6 +104,7 @@ impl Projects {
             if_version: call.message.if_version,
         };
         self.writer.write(actor, mutation).await?;
+        self.deleted.notify_one();
         Ok(Response::new(api::DeleteProjectResponse {}))
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         cursor::BoardCursor,
         fields::{Fields, LONGEST_TEXT, LONGEST_TITLE},
     },
-    store::{CreateTask, DeleteTask, Idempotent, Place, TaskFilter, UpdateTask},
+    store::{CreateTask, DeleteTask, Idempotent, Left, Place, TaskFilter, UpdateTask},
 };
 
 impl Projects {
@@ -152,7 +152,9 @@ impl Projects {
             id: id(&call.message.id, "task")?,
             if_version: call.message.if_version,
         };
-        self.writer.write(actor, mutation).await?;
+        if self.writer.write(actor, mutation).await? == Left::More {
+            self.deleted.notify_one();
+        }
         Ok(Response::new(api::DeleteTaskResponse {}))
     }
 }

@@ -45,17 +45,17 @@ const COUNT: &str = "SELECT type, count(*) AS events FROM
      GROUP BY type";
 
 /// An event about a task holds the task; one about a comment names the task's id, and the rest is
-/// as the task is now.
+/// as the task is now, as long as it is in this project.
 const LATEST: &str = "WITH latest AS (
         SELECT position, type, time, event ->> '$.actor' AS actor_id, event -> '$.data' AS data
-        FROM events WHERE project_id = ? AND position > ? ORDER BY position DESC LIMIT ?
+        FROM events WHERE project_id = ?1 AND position > ?2 ORDER BY position DESC LIMIT ?3
      )
      SELECT latest.position, type, time, actor_id,
             CASE WHEN type LIKE 'devmentor.task.%' THEN data ->> 'id' ELSE data ->> 'task_id' END AS task_id,
             coalesce(data ->> 'ref', p.key || '-' || t.number) AS ref,
             CASE WHEN type LIKE 'devmentor.task.%' THEN data ->> 'title' ELSE t.title END AS title
      FROM latest
-     LEFT JOIN tasks t ON t.id = unhex(data ->> 'task_id', '-')
+     LEFT JOIN tasks t ON t.id = unhex(data ->> 'task_id', '-') AND t.project_id = ?1
      LEFT JOIN projects p ON p.id = t.project_id
      ORDER BY latest.position DESC";
 

@@ -87,7 +87,18 @@ fn stored(row: &SqliteRow) -> StoredEvent {
     }
 }
 
-impl Store {
+/// The history of all projects, for whom it is published by. Cheap to clone.
+#[derive(Clone)]
+pub struct EventLog {
+    read: SqlitePool,
+}
+
+impl EventLog {
+    /// Reads with these connections.
+    pub const fn new(read: SqlitePool) -> Self {
+        Self { read }
+    }
+
     /// Events of all projects after a position, oldest first.
     pub async fn events_after(
         &self,
@@ -116,7 +127,9 @@ impl Store {
     pub async fn newest_position(&self) -> Result<Position, Problem> {
         newest(&self.read).await.map_err(sql_problem)
     }
+}
 
+impl Store {
     /// A project's events after a position, oldest first; `from` and `to` bound their time, `to`
     /// exclusive; an empty type means all.
     pub async fn project_events(
@@ -140,7 +153,7 @@ impl Store {
         .bind(to.map(Timestamp::unix_ms))
         .bind(type_name)
         .bind(limit)
-        .fetch_all(&self.read)
+        .fetch_all(&self.history)
         .await
         .map(|rows| rows.iter().map(stored).collect())
         .map_err(sql_problem)
@@ -157,7 +170,7 @@ impl Store {
         .bind(project_id)
         .bind(after.packed())
         .bind(COUNTED)
-        .fetch_one(&self.read)
+        .fetch_one(&self.history)
         .await
         .map_err(sql_problem)?;
         let newest: Option<i64> = row.get("newest");

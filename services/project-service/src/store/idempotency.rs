@@ -1,13 +1,13 @@
 //! First answers to creating requests, kept for 24 hours in the transaction of the change.
 
-use redis_contracts::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use service_kit::{Code, Problem};
-use sqlx::{Row, SqlitePool};
+use sqlx::Row;
 
 use super::{Change, Mutation, sql_problem};
 
-const KEPT_MS: i64 = 24 * 3600 * 1000;
+/// How long an answer is kept.
+pub(super) const KEPT_MS: i64 = 24 * 3600 * 1000;
 
 /// What makes a creating request safe to send again.
 #[derive(Clone, Debug)]
@@ -97,13 +97,4 @@ async fn first_answer<T: DeserializeOwned>(
     serde_json::from_str(row.get("answer"))
         .map(Some)
         .map_err(Problem::internal)
-}
-
-/// Deletes answers older than 24 hours.
-pub async fn forget_old_answers(pool: &SqlitePool) -> Result<u64, sqlx::Error> {
-    sqlx::query("DELETE FROM idempotency WHERE created_at <= ?")
-        .bind(Timestamp::now().unix_ms() - KEPT_MS)
-        .execute(pool)
-        .await
-        .map(|done| done.rows_affected())
 }

@@ -1,34 +1,12 @@
 //! Importing an archive, a batch a transaction. What is there already is left as it is, so that a
 //! run that was cut off is finished by running it again.
 
-use std::{ops::Range, sync::Arc};
-
-use redis_contracts::resource::{Author, Comment, Task};
+use redis_contracts::resource::{Author, Comment, Project, Task};
 use service_kit::Problem;
 use uuid::Uuid;
 
 use super::{Change, Mutation, comments, projects, sql_problem, tasks};
-use crate::domain::archive::{Archive, Issue};
-
-/// One step of an import: an issue, or a comment on one, by their places in the archive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The issue at this place.
-    Issue(usize),
-    /// The comment at this place of the issue at that place.
-    Comment(usize, usize),
-}
-
-/// The steps of an archive, in order: each issue before its comments.
-pub fn steps(archive: &Archive) -> Vec<Step> {
-    let issues = archive.issues.iter().enumerate();
-    issues
-        .flat_map(|(at, issue)| {
-            let comments = (0..issue.comments.len()).map(move |place| Step::Comment(at, place));
-            std::iter::once(Step::Issue(at)).chain(comments)
-        })
-        .collect()
-}
+use crate::domain::archive::{ArchivedComment, Issue, IssueName, Piece};
 
 /// What a batch has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,16 +17,12 @@ pub struct Imported {
     pub comments: u32,
 }
 
-/// Imports some steps of an archive into the caller's own project.
+/// Imports some of an archive into the caller's own project.
 pub struct ImportBatch {
     /// Into which project.
     pub project_id: Uuid,
-    /// The archive.
-    pub archive: Arc<Archive>,
-    /// All its steps.
-    pub steps: Arc<[Step]>,
-    /// The steps of this batch.
-    pub batch: Range<usize>,
+    /// Issues and comments, each issue before its comments; those may be in later batches.
+    pub pieces: Vec<Piece>,
 }
 
 impl Mutation for ImportBatch {
@@ -57,16 +31,13 @@ impl Mutation for ImportBatch {
     async fn apply(self, change: &mut Change<'_>) -> Result<Imported, Problem> {
         let project = projects::own(change.sql, change.actor.user_id, self.project_id).await?;
         let mut imported = Imported::default();
-        for step in &self.steps[self.batch] {
-            match *step {
-                Step::Issue(at) => {
-                    imported.issues +=
-                        u32::from(issue(change, &project, &self.archive.issues[at]).await?);
+        for piece in self.pieces {
+            match piece {
+                Piece::Issue(archived) => {
+                    imported.issues += u32::from(issue(change, &project, archived).await?);
                 }
-                Step::Comment(at, place) => {
-                    imported.comments += u32::from(
-                        comment(change, project.id, &self.archive.issues[at], place).await?,
-                    );
+                Piece::Comment(archived) => {
+                    imported.comments += u32::from(comment(change, project.id, archived).await?);
                 }
             }
         }
@@ -77,7 +48,7 @@ impl Mutation for ImportBatch {
 async fn task_of(
     change: &mut Change<'_>,
     project_id: Uuid,
-    issue: &Issue,
+    issue: &IssueName,
 ) -> Result<Option<Uuid>, Problem> {
     sqlx::query_scalar("SELECT id FROM tasks WHERE project_id = ? AND import_key = ?")
         .bind(project_id)
@@ -88,12 +59,9 @@ async fn task_of(
 }
 
 /// `false` when it was there already.
-async fn issue(
-    change: &mut Change<'_>,
-    project: &redis_contracts::resource::Project,
-    issue: &Issue,
-) -> Result<bool, Problem> {
-    if task_of(change, project.id, issue).await?.is_some() {
+async fn issue(change: &mut Change<'_>, project: &Project, issue: Issue) -> Result<bool, Problem> {
+    let name = &issue.name;
+    if task_of(change, project.id, name).await?.is_some() {
         return Ok(false);
     }
     let number = tasks::take_number(change.sql, project.id).await?;
@@ -101,24 +69,24 @@ async fn issue(
         id: Uuid::now_v7(),
         project_id: project.id,
         reference: format!("{}-{number}", project.key),
-        title: issue.title.clone(),
-        description: issue.description.clone(),
+        title: issue.title,
+        description: issue.description,
         status: issue.status.name().to_owned(),
-        labels: issue.labels.clone(),
+        labels: issue.labels,
         due_on: None,
         position: tasks::end_of_column(change.sql, project.id, issue.status).await?,
         author: Author {
             user_id: None,
-            name: issue.author.clone(),
+            name: issue.author,
         },
-        external_ref: Some(issue.external_ref.clone()),
+        external_ref: Some(name.external_ref.clone()),
         comment_count: 0,
         version: 1,
         created_at: issue.created_at,
         updated_at: issue.updated_at,
         completed_at: issue.completed_at,
     };
-    tasks::add(change, &task, issue.status, number, Some(&issue.import_key)).await?;
+    tasks::add(change, &task, issue.status, number, Some(&name.import_key)).await?;
     Ok(true)
 }
 
@@ -126,14 +94,13 @@ async fn issue(
 async fn comment(
     change: &mut Change<'_>,
     project_id: Uuid,
-    issue: &Issue,
-    place: usize,
+    archived: ArchivedComment,
 ) -> Result<bool, Problem> {
-    let Some(task_id) = task_of(change, project_id, issue).await? else {
+    let Some(task_id) = task_of(change, project_id, &archived.issue).await? else {
         // The task was deleted while its archive was being imported.
         return Ok(false);
     };
-    let import_place = place as i64;
+    let import_place = archived.place as i64;
     let present: bool = sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM comments WHERE task_id = ? AND import_place = ?)",
     )
@@ -145,16 +112,19 @@ async fn comment(
     if present {
         return Ok(false);
     }
-    let archived = &issue.comments[place];
     let comment = Comment {
         id: Uuid::now_v7(),
         task_id,
         author: Author {
             user_id: None,
-            name: archived.author.clone(),
+            name: archived.author,
         },
-        body: archived.body.clone(),
-        external_ref: Some(format!("{}/{}", issue.external_ref, place + 1)),
+        body: archived.body,
+        external_ref: Some(format!(
+            "{}/{}",
+            archived.issue.external_ref,
+            archived.place + 1
+        )),
         version: 1,
         created_at: archived.created_at,
         updated_at: archived.updated_at,

@@ -1,4 +1,6 @@
-//! SQL: the truth. One writer commits what is waiting together; readers never wait for it.
+//! SQL: the truth. One writer commits what is waiting together; readers never wait for it. Who reads what
+//! the process publishes, who catches up with a history, who searches and who reads the rest do not wait for
+//! each other either.
 
 mod changes;
 mod comments;
@@ -7,20 +9,27 @@ mod idempotency;
 mod imports;
 mod projects;
 mod review;
+mod search;
+mod sweep;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+use self::search::{SEARCHERS, Searches};
 pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
-pub use events::StoredEvent;
-pub use idempotency::{Answer, Idempotency, Idempotent, forget_old_answers};
-pub use imports::{ImportBatch, Imported, Step, steps};
+pub use events::{EventLog, StoredEvent};
+pub use idempotency::{Answer, Idempotency, Idempotent};
+pub use imports::ImportBatch;
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
 pub use review::{Attention, Glance, Review};
-use service_kit::{Problem, sqlite::Migration};
+use service_kit::{
+    Problem,
+    sqlite::{Migration, Sqlite},
+};
 use sqlx::SqlitePool;
+pub use sweep::{ForgetAnswers, Left, SweepProjects};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
 pub use writer::{Actor, Change, Floor, Mutation, Writer, write_until};
 
@@ -40,16 +49,25 @@ pub const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// Reads. Cheap to clone.
+/// Connections that read histories: how far a reader is behind, and what it missed.
+const HISTORY_READERS: u32 = 2;
+
+/// What callers read. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     read: SqlitePool,
+    history: SqlitePool,
+    searches: Searches,
 }
 
 impl Store {
-    /// Reads from this pool.
-    pub const fn new(read: SqlitePool) -> Self {
-        Self { read }
+    /// Reads from this database.
+    pub fn new(sqlite: &mut Sqlite) -> Self {
+        Self {
+            read: sqlite.read.clone(),
+            history: sqlite.readers(HISTORY_READERS),
+            searches: Searches::new(sqlite.readers(SEARCHERS)),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use service_kit::{Code, Problem};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Change, Mutation, Store, sql_problem};
+use super::{Change, Mutation, Store, sql_problem, sweep::disown};
 
 /// Projects are their owner's alone so far.
 const OWNER: &str = "owner";
@@ -83,6 +83,12 @@ impl Store {
     pub async fn project(&self, owner: Uuid, id: Uuid) -> Result<Project, Problem> {
         let mut sql = self.read.acquire().await.map_err(sql_problem)?;
         own(&mut sql, owner, id).await
+    }
+
+    /// Refuses the history of a project that is not the caller's. Whoever catches up waits for no other reads.
+    pub async fn history_of(&self, owner: Uuid, id: Uuid) -> Result<(), Problem> {
+        let mut sql = self.history.acquire().await.map_err(sql_problem)?;
+        own(&mut sql, owner, id).await.map(drop)
     }
 
     /// The caller's projects, newest first; `key` picks one.
@@ -223,7 +229,7 @@ impl Mutation for UpdateProject {
     }
 }
 
-/// Deletes a project and all in it; its history stays.
+/// Deletes a project and all in it; its history stays. It is gone at once, its rows a little later.
 pub struct DeleteProject {
     /// Which.
     pub id: Uuid,
@@ -237,11 +243,7 @@ impl Mutation for DeleteProject {
     async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
         let project = own(change.sql, change.actor.user_id, self.id).await?;
         require_version(&self.if_version, project.version)?;
-        sqlx::query("DELETE FROM projects WHERE id = ?")
-            .bind(project.id)
-            .execute(&mut *change.sql)
-            .await
-            .map_err(sql_problem)?;
+        disown(change.sql, project.id).await?;
         let body = EventBody::ProjectDeleted(ProjectDeleted {
             id: project.id,
             key: project.key,

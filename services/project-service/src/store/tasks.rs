@@ -13,6 +13,7 @@ use super::{
     Change, Mutation, Store,
     projects::{note, own as own_project, require_version},
     sql_problem,
+    sweep::{Left, ROWS_A_TURN, disown_task},
 };
 use crate::domain::{attention::open_steps, board::TaskStatus, cursor::BoardCursor, rank};
 
@@ -123,7 +124,7 @@ impl Store {
         .ok_or_else(|| Problem::not_found("task"))
     }
 
-    /// A project's tasks by status and position.
+    /// A project's tasks by status and position. To look into each of them is a search.
     pub async fn tasks(
         &self,
         owner: Uuid,
@@ -133,8 +134,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Task>, Problem> {
         self.project(owner, project_id).await?;
-        sqlx::query(select_task!(
-            "WHERE t.project_id = ?1
+        let is_search = filter.label.is_some() || filter.text.is_some();
+        let tasks = sqlx::query(select_task!(
+            "WHERE t.project_id = ?1 AND p.owner_id = ?9
                AND (?2 IS NULL OR (t.status, t.position, t.id) > (?2, ?3, ?4))
                AND (?5 IS NULL OR t.status = ?5)
                AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(t.labels) WHERE value = ?6))
@@ -149,10 +151,12 @@ impl Store {
         .bind(filter.label)
         .bind(filter.text)
         .bind(limit)
-        .fetch_all(&self.read)
-        .await
-        .map(|rows| rows.iter().map(task).collect())
-        .map_err(sql_problem)
+        .bind(owner);
+        let rows = match is_search {
+            true => self.searches.find(owner, tasks).await?,
+            false => tasks.fetch_all(&self.read).await.map_err(sql_problem)?,
+        };
+        Ok(rows.iter().map(task).collect())
     }
 }
 
@@ -487,7 +491,8 @@ async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Re
     .map_err(sql_problem)
 }
 
-/// Deletes a task and its comments.
+/// Deletes a task and its comments; when there are many of those, they are gone at once as well, and their
+/// rows a little later.
 pub struct DeleteTask {
     /// Which.
     pub id: Uuid,
@@ -496,16 +501,12 @@ pub struct DeleteTask {
 }
 
 impl Mutation for DeleteTask {
-    type Output = ();
+    type Output = Left;
 
-    async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
+    async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
         let task = own(change.sql, change.actor.user_id, self.id).await?;
         require_version(&self.if_version, task.version)?;
-        sqlx::query("DELETE FROM tasks WHERE id = ?")
-            .bind(task.id)
-            .execute(&mut *change.sql)
-            .await
-            .map_err(sql_problem)?;
+        let left = delete(change, &task).await?;
         let body = EventBody::TaskDeleted(TaskDeleted {
             id: task.id,
             project_id: task.project_id,
@@ -513,6 +514,20 @@ impl Mutation for DeleteTask {
         });
         change
             .record(task.project_id, subject(task.id), change.now, body)
-            .await
+            .await?;
+        Ok(left)
     }
+}
+
+async fn delete(change: &mut Change<'_>, task: &Task) -> Result<Left, Problem> {
+    if task.comment_count > ROWS_A_TURN {
+        disown_task(change.sql, task.id, change.now).await?;
+        return Ok(Left::More);
+    }
+    sqlx::query("DELETE FROM tasks WHERE id = ?")
+        .bind(task.id)
+        .execute(&mut *change.sql)
+        .await
+        .map(|_| Left::Nothing)
+        .map_err(sql_problem)
 }

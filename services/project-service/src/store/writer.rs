@@ -41,6 +41,17 @@ pub struct Actor {
     pub context: RequestContext,
 }
 
+impl Actor {
+    /// The process itself, for changes that nobody is told of.
+    pub fn process() -> Self {
+        Self {
+            user_id: Uuid::nil(),
+            handle: String::new(),
+            context: RequestContext::from_headers(None, None),
+        }
+    }
+}
+
 /// A change of the store, with its events.
 pub trait Mutation: Send + 'static {
     /// What it answers.

@@ -1,14 +1,20 @@
 //! The running service, called over gRPC.
 
+mod beside;
 mod changes;
+mod deleting;
+mod imports;
 mod review;
+mod searching;
+
+use std::time::Duration;
 
 use redis_contracts::Timestamp;
 use rpc::{
     project::{
         ReviewProjectRequest, ReviewProjectResponse, project_service_client::ProjectServiceClient,
     },
-    tonic::Response,
+    tonic::{Response, transport::Channel},
 };
 use serde_json::{Value, json};
 use service_kit::{Problem, RequestContext};
@@ -44,11 +50,7 @@ impl Room {
         project_id: &str,
         since: &str,
     ) -> Result<ReviewProjectResponse, Problem> {
-        let address = format!(
-            "http://127.0.0.1:{}",
-            self.platform.grpc_port("project-service")
-        );
-        let channel = rpc::connect(&address, Some(rpc::DEADLINE)).expect("an address");
+        let channel = channel(&self.platform, Some(rpc::DEADLINE));
         let message = ReviewProjectRequest {
             project_id: project_id.to_owned(),
             since: since.to_owned(),
@@ -72,12 +74,17 @@ impl Room {
         self.person.post(&path, fields).await.expect(201)
     }
 
-    /// Sets a task's last change, and its end where it has one, back by so many seconds.
-    async fn set_back(&self, task: &Value, seconds: i64) {
+    /// The service's database.
+    async fn database(&self) -> SqliteConnection {
         let file = self.platform.data_dir().join("project-service.db");
         let options = SqliteConnectOptions::new().filename(file);
         let database = SqliteConnection::connect_with(&options).await;
-        let mut database = database.expect("the database");
+        database.expect("the database")
+    }
+
+    /// Sets a task's last change, and its end where it has one, back by so many seconds.
+    async fn set_back(&self, task: &Value, seconds: i64) {
+        let mut database = self.database().await;
         let then = Timestamp::now().unix_ms() - seconds * 1000;
         sqlx::query(
             "UPDATE tasks SET updated_at = ?1, completed_at = iif(completed_at IS NULL, NULL, ?1) WHERE id = ?2",
@@ -89,6 +96,12 @@ impl Room {
         .expect("a statement");
         database.close().await.expect("closed");
     }
+}
+
+/// A way to the service.
+fn channel(platform: &Platform, deadline: Option<Duration>) -> Channel {
+    let port = platform.grpc_port("project-service");
+    rpc::connect(&format!("http://127.0.0.1:{port}"), deadline).expect("an address")
 }
 
 fn id(resource: &Value) -> &str {
