@@ -44,10 +44,23 @@ pub enum Lifetime {
     MaxAge(Duration),
     /// Only the newest entries are kept.
     Newest(u64),
+    /// Only the newest entries are kept, and the key expires some time after the last.
+    Timeline(Timeline),
     /// The key is the state of record; it stays.
     Permanent,
     /// Nothing is stored.
     Transient,
+}
+
+/// The bounds of a timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// Entries that are kept.
+    pub newest: u64,
+    /// About so many bytes of them.
+    pub bytes: u64,
+    /// The key expires so long after the last.
+    pub idle: Duration,
 }
 
 impl fmt::Display for Lifetime {
@@ -57,6 +70,13 @@ impl fmt::Display for Lifetime {
             Self::Window => f.write_str("TTL of its window"),
             Self::MaxAge(age) => write!(f, "entries for {} d", age.as_secs() / 86_400),
             Self::Newest(count) => write!(f, "newest {count} entries"),
+            Self::Timeline(of) => write!(
+                f,
+                "newest {} entries, {} MiB, {} d after the last",
+                of.newest,
+                of.bytes >> 20,
+                of.idle.as_secs() / 86_400
+            ),
             Self::Permanent => f.write_str("stays"),
             Self::Transient => f.write_str("not stored"),
         }

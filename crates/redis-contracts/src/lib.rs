@@ -25,7 +25,7 @@ mod value;
 
 pub use catalog::catalog;
 pub use channel::{Channel, LIVE_AI, LIVE_PROJECTS, LiveMessage, ParseTopicError, Topic};
-pub use declaration::{Declaration, Key, KeyArgs, KeyFamily, Kind, Lifetime, Partition};
+pub use declaration::{Declaration, Key, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Timeline};
 pub use instance::{Cache, Instance, RedisInstance, Streams};
 pub use learning::{
     APPLIED, AppliedPositions, CONVERSATION, CONVERSATION_MESSAGES, CONVERSATIONS, Conversation,
@@ -38,8 +38,8 @@ pub use reference::reference_markdown;
 pub use signed_copy::{COPY_GOOD_FOR, HotCopy, SignedCopy};
 pub use stream::{
     ADAPTATIONS, AI_EVENTS, AUTH_EVENTS, CONSUMED, Consumed, DEAD_LETTERS, EVENT_FIELD, FEEDBACK,
-    INTERACTIONS, LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, StreamFamily,
-    USER_TIMELINE,
+    INTERACTIONS, LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, STREAM_BYTES,
+    StreamFamily, USER_TIMELINE,
 };
 pub use style::{DIMENSIONS, Dimension, Style, UnknownStyle};
 pub use timestamp::{ParseTimestampError, Timestamp};

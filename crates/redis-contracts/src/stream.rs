@@ -5,7 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    DeadLetter, Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, event::Event,
+    DeadLetter, Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, Timeline,
+    event::Event,
 };
 
 /// The one field of a stream entry; it holds the event as JSON.
@@ -13,6 +14,9 @@ pub const EVENT_FIELD: &str = "event";
 
 /// A family of streams, all of them on the streams Redis and all of them of events.
 pub type StreamFamily<A> = KeyFamily<Streams, Event, A>;
+
+/// Bytes of a stream: what its producer appends beyond it lets the oldest go, for SQL has them.
+pub const STREAM_BYTES: u64 = 256 << 20;
 
 /// `stream:devmentor:projects`: everything that happens in projects, in commit order.
 pub const PROJECTS: StreamFamily<()> = KeyFamily::new(Declaration {
@@ -28,10 +32,14 @@ pub const PROJECTS: StreamFamily<()> = KeyFamily::new(Declaration {
 pub const PROJECT_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
     pattern: "stream:devmentor:project:{id}",
     kind: Kind::Stream,
-    lifetime: Lifetime::Newest(1000),
+    lifetime: Lifetime::Timeline(Timeline {
+        newest: 1000,
+        bytes: 2 << 20,
+        idle: DAY.saturating_mul(7),
+    }),
     partition: Partition::Project,
     producer: "project-service's relay, in the script that appends to stream:devmentor:projects",
-    holds: "that project's newest events, for replay to topic project:{id}; a deleted project's goes after 7 d",
+    holds: "that project's newest events, for replay to topic project:{id}",
 });
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -119,7 +127,7 @@ pub const MODEL_UPDATES: StreamFamily<()> = KeyFamily::new(Declaration {
 pub const AUTH_EVENTS: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "auth:events",
     kind: Kind::Stream,
-    lifetime: Lifetime::MaxAge(DAY.saturating_mul(30)),
+    lifetime: Lifetime::MaxAge(DAY),
     partition: Partition::None,
     producer: "auth-service's relay",
     holds: "security.*; the truth is auth-service's SQL",
@@ -151,6 +159,17 @@ impl<V, A: KeyArgs> KeyFamily<Streams, V, A> {
         match self.lifetime() {
             Lifetime::Newest(count) => Some(count),
             _ => None,
+        }
+    }
+
+    /// The bounds of a timeline of this family.
+    ///
+    /// # Panics
+    /// For a family of other streams.
+    pub const fn timeline(&self) -> Timeline {
+        match self.lifetime() {
+            Lifetime::Timeline(timeline) => timeline,
+            _ => panic!("a timeline"),
         }
     }
 

@@ -16,7 +16,10 @@ use std::{
 
 use prometheus::{IntGauge, register_int_gauge};
 use redis_access::{AccessError, Backoff, LinkState, StreamsPool};
-use redis_contracts::{Position, Streams, script::Invocation};
+use redis_contracts::{
+    Position, Streams, Timestamp,
+    script::{Hearing, Invocation},
+};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +31,10 @@ const BATCH_EVENTS: i64 = 128;
 /// Bytes of one append at most, but always one event: a quarter of what may wait for a socket, so
 /// that an import does not fill its queue at once.
 const BATCH_BYTES: usize = 256 << 10;
+
+/// Events that a stream is filled with that Redis has lost: the newest, so that what happens now is soon
+/// live again. SQL has the others.
+const REFILLED: i64 = 50_000;
 
 /// What nobody woke the relay for is found within this.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -48,10 +55,19 @@ pub trait Outbox: Send + Sync + 'static {
     fn newest_position(&self) -> impl Future<Output = Result<Position, Problem>> + Send;
     /// Later positions grow above `held`: the stream is ahead of a database that was set back.
     fn raise_floor(&self, held: Position) -> impl Future<Output = Result<(), Problem>> + Send;
+    /// The position before the newest so many events; that before the first when there are fewer.
+    fn position_before(
+        &self,
+        newest: i64,
+    ) -> impl Future<Output = Result<Position, Problem>> + Send;
+    /// The position of an event.
+    fn position(event: &Self::Event) -> Position;
+    /// How long the stream keeps an event.
+    fn max_age() -> Duration;
     /// Bytes of an event.
     fn bytes(event: &Self::Event) -> usize;
     /// The call of the append script; its reply is `(appended, position held)`.
-    fn append(after: Position, events: Vec<Self::Event>) -> Invocation<Streams>;
+    fn append(after: Position, events: Vec<Self::Event>, hearing: Hearing) -> Invocation<Streams>;
 }
 
 /// What the relay needs to know of commits.
@@ -122,6 +138,18 @@ struct Relay<O> {
     trouble: watch::Sender<Option<String>>,
 }
 
+/// Where the relay is.
+#[derive(Clone, Copy)]
+struct Progress {
+    /// The position that the stream holds.
+    held: Position,
+    /// The position that comes before what is appended next; another where an empty stream is not filled
+    /// from the beginning.
+    after: Position,
+    /// What is appended before this position is history that was published before.
+    live_from: Position,
+}
+
 /// Why the relay has to wait.
 enum Wait {
     /// Everything is confirmed.
@@ -137,8 +165,8 @@ impl<O: Outbox> Relay<O> {
     async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut link = self.streams.link();
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(3));
-        // The position the stream is known to hold; unknown after each loss of the link.
-        let mut held = None;
+        // Unknown after each loss of the link.
+        let mut progress = None;
         loop {
             let wait = match &*link.borrow_and_update() {
                 LinkState::Up(_) => None,
@@ -146,7 +174,7 @@ impl<O: Outbox> Relay<O> {
             };
             let wait = match wait {
                 Some(wait) => wait,
-                None => self.drain(&mut held).await,
+                None => self.drain(&mut progress).await,
             };
             if stop.is_cancelled() {
                 return Ok(());
@@ -159,7 +187,7 @@ impl<O: Outbox> Relay<O> {
             let idle = matches!(wait, Wait::Commit);
             tokio::select! {
                 () = stop.cancelled() => {}
-                Ok(()) = link.changed() => held = None,
+                Ok(()) = link.changed() => progress = None,
                 () = self.committed.wake.notified(), if idle => backoff.reset(),
                 () = tokio::time::sleep(LOOK_EVERY), if idle => {}
                 () = tokio::time::sleep(backoff.next_wait()), if matches!(wait, Wait::Retry(_)) => {}
@@ -179,13 +207,13 @@ impl<O: Outbox> Relay<O> {
     }
 
     /// Appends until all is confirmed or something is in the way.
-    async fn drain(&self, held: &mut Option<Position>) -> Wait {
+    async fn drain(&self, progress: &mut Option<Progress>) -> Wait {
         loop {
-            match self.step(held).await {
+            match self.step(progress).await {
                 Ok(true) => {}
                 Ok(false) => return Wait::Commit,
                 Err(Fault::Redis(AccessError::Unavailable { .. })) => {
-                    *held = None;
+                    *progress = None;
                     return Wait::Retry("the streams Redis did not answer".to_owned());
                 }
                 Err(Fault::Redis(error)) => return Wait::Retry(error.to_string()),
@@ -195,12 +223,12 @@ impl<O: Outbox> Relay<O> {
     }
 
     /// One append; `false` when nothing is left.
-    async fn step(&self, held: &mut Option<Position>) -> Result<bool, Fault> {
-        let Some(after) = *held else {
-            *held = Some(self.ask_held().await?);
+    async fn step(&self, progress: &mut Option<Progress>) -> Result<bool, Fault> {
+        let Some(at) = *progress else {
+            *progress = Some(self.ask_held().await?);
             return Ok(true);
         };
-        let batch = self.outbox.events_after(after, BATCH_EVENTS).await?;
+        let batch = self.outbox.events_after(at.after, BATCH_EVENTS).await?;
         let pending = &self.committed.pending;
         if batch.is_empty() {
             // Other relays may have taken some, and this one those of others. A commit that is counted
@@ -210,14 +238,27 @@ impl<O: Outbox> Relay<O> {
         }
         let batch = fitting::<O>(batch);
         let count = batch.len() as i64;
-        match self.append(after, batch).await? {
-            (true, position) => {
+        // The last event of history is published: whoever missed some of it reads on from there.
+        let is_history = batch
+            .last()
+            .is_some_and(|event| O::position(event) < at.live_from);
+        let hearing = if is_history {
+            Hearing::Quiet
+        } else {
+            Hearing::Live
+        };
+        match self.append(at.held, batch, hearing).await? {
+            (true, held) => {
                 pending.fetch_sub(count, Ordering::Relaxed);
-                *held = Some(position);
+                *progress = Some(Progress {
+                    held,
+                    after: held,
+                    ..at
+                });
             }
-            (false, position) => {
-                self.tell_elsewhere(after, position);
-                *held = Some(self.go_on_from(position).await?);
+            (false, held) => {
+                self.tell_elsewhere(at.held, held);
+                *progress = Some(self.go_on_from(held).await?);
             }
         }
         Ok(true)
@@ -233,29 +274,52 @@ impl<O: Outbox> Relay<O> {
     }
 
     /// What the stream holds, as it says itself.
-    async fn ask_held(&self) -> Result<Position, Fault> {
-        let (_, position) = self.append(Position::START, Vec::new()).await?;
-        self.go_on_from(position).await
+    async fn ask_held(&self) -> Result<Progress, Fault> {
+        let call = self.append(Position::START, Vec::new(), Hearing::Quiet);
+        let (_, held) = call.await?;
+        self.go_on_from(held).await
     }
 
-    async fn go_on_from(&self, position: Position) -> Result<Position, Fault> {
+    async fn go_on_from(&self, held: Position) -> Result<Progress, Fault> {
         let newest = self.outbox.newest_position().await?;
-        if position > newest {
-            tracing::warn!(held = %position, newest = %newest, "the stream is ahead of the database");
-            self.outbox.raise_floor(position).await?;
+        if held > newest {
+            tracing::warn!(held = %held, newest = %newest, "the stream is ahead of the database");
+            self.outbox.raise_floor(held).await?;
         }
-        if let Ok(count) = self.outbox.count_after(position).await {
+        let progress = match held {
+            Position::START => Progress {
+                held,
+                after: self.refill_after().await?,
+                live_from: newest,
+            },
+            held => Progress {
+                held,
+                after: held,
+                live_from: held,
+            },
+        };
+        if let Ok(count) = self.outbox.count_after(progress.after).await {
             self.committed.pending.store(count, Ordering::Relaxed);
         }
-        Ok(position)
+        Ok(progress)
+    }
+
+    /// Where a stream that is empty begins: what is older would only be trimmed.
+    async fn refill_after(&self) -> Result<Position, Fault> {
+        let max_age_ms = i64::try_from(O::max_age().as_millis()).unwrap_or(i64::MAX);
+        let oldest_ms = Timestamp::now().unix_ms().saturating_sub(max_age_ms);
+        let oldest = Position::new(oldest_ms.max(0).unsigned_abs(), 0);
+        let before = self.outbox.position_before(REFILLED).await?;
+        Ok(before.max(oldest))
     }
 
     async fn append(
         &self,
         after: Position,
         batch: Vec<O::Event>,
+        hearing: Hearing,
     ) -> Result<(bool, Position), Fault> {
-        let call = O::append(after, batch);
+        let call = O::append(after, batch, hearing);
         let (appended, position): (u8, String) = self.streams.invoke(&call).await?;
         let position = position
             .parse()

@@ -1,11 +1,10 @@
 //! The project events on their way to the streams Redis.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redis_contracts::{
-    Position, Streams,
-    event::PROJECT_DELETED,
-    script::{Append, Invocation, append_project_events},
+    PROJECTS, Position, Streams,
+    script::{Append, Hearing, Invocation, append_project_events},
 };
 use service_kit::{Problem, relay::Outbox};
 
@@ -34,6 +33,18 @@ impl Outbox for ProjectEvents {
         self.log.newest_position().await
     }
 
+    async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
+        self.log.position_before(newest).await
+    }
+
+    fn position(event: &StoredEvent) -> Position {
+        event.position
+    }
+
+    fn max_age() -> Duration {
+        PROJECTS.max_age().unwrap_or_default()
+    }
+
     async fn raise_floor(&self, held: Position) -> Result<(), Problem> {
         self.floor.raise(held);
         Ok(())
@@ -43,13 +54,13 @@ impl Outbox for ProjectEvents {
         event.event.len()
     }
 
-    fn append(after: Position, events: Vec<StoredEvent>) -> Invocation<Streams> {
+    fn append(after: Position, events: Vec<StoredEvent>, hearing: Hearing) -> Invocation<Streams> {
         let append = |event: StoredEvent| Append {
             position: event.position,
             project_id: event.project_id,
-            ends_timeline: event.type_name == PROJECT_DELETED,
             event: event.event,
         };
-        append_project_events(after, &events.into_iter().map(append).collect::<Vec<_>>())
+        let events: Vec<_> = events.into_iter().map(append).collect();
+        append_project_events(after, &events, hearing)
     }
 }

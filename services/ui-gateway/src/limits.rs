@@ -40,8 +40,9 @@ const REMEMBERED: usize = 50_000;
 const WAITING: usize = 4096;
 const AT_ONCE: usize = 64;
 
-/// Who waited this long for a lease passes: it is not theirs to suffer.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// Who waited this long for a lease passes: it is not theirs to suffer. Leases are asked for in the
+/// background, so that a burst that keeps the process from hearing Redis for some ms is no outage.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Whom a request counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

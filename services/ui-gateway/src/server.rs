@@ -47,6 +47,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// The head of a request has to arrive within this.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
+/// A client that is still sending what is not read may read its answer for so long.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// A connection on which nothing is taken for this long is closed.
 const STUCK_FOR: Duration = Duration::from_secs(30);
 
@@ -159,6 +162,7 @@ pub(crate) fn start(
         let service = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(HEAD_WITHIN)
+            .client_disconnect_timeout(LINGER)
             .on_connect_ext(|stream: &Guarded, data| {
                 data.insert(stream.connection());
             })

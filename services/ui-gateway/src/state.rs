@@ -14,7 +14,7 @@ use crate::{
     client::Site,
     connections::Connections,
     http::upload::{Bodies, bodies},
-    limits::ApiLimits,
+    limits::{ApiLimits, LONGEST_WAIT},
     live::Live,
     platform::{self, Platform},
     server::{self, Drain},
@@ -54,7 +54,7 @@ impl State {
         let Settings {
             limits, lockout, ..
         } = context.settings;
-        let limiter = Limiter::new(cache.clone(), limits, lockout);
+        let limiter = Limiter::patient(cache.clone(), limits, lockout, LONGEST_WAIT);
         Ok(Self {
             live: Live::start(context, &streams, &upstream, &guard),
             guard,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Event, EventBody};
+use super::{Event, EventBody, LONGEST_TEXT, cut::cut};
 use crate::{DecodeError, Timestamp};
 
 const SPEC_VERSION: &str = "1.0";
@@ -36,7 +36,7 @@ const fn default_content_type() -> Cow<'static, str> {
 }
 
 impl Event {
-    /// The JSON text as it is stored, appended and sent.
+    /// The JSON text as it is stored, appended and sent, its long texts cut.
     pub fn encode(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(&Envelope {
             specversion: Cow::Borrowed(SPEC_VERSION),
@@ -49,8 +49,24 @@ impl Event {
             traceparent: self.traceparent.as_deref().map(Cow::Borrowed),
             actor: self.actor,
             project_id: self.project_id,
-            data: self.body.data_json()?,
+            data: cut(self.body.data_json()?)?,
         })
+    }
+
+    /// An event that was stored when long texts still stood whole, with these cut.
+    pub fn cut_stored(text: String) -> String {
+        // Whatever else stands in an event, beside one long text, is less.
+        const CUT_ALREADY: usize = 12 * LONGEST_TEXT;
+        if text.len() <= CUT_ALREADY {
+            return text;
+        }
+        let cut_now = || {
+            let envelope: Envelope<'_> = serde_json::from_str(&text)?;
+            let data = cut(envelope.data)?;
+            serde_json::to_string(&Envelope { data, ..envelope })
+        };
+        // What is no event is nothing to cut.
+        cut_now().unwrap_or(text)
     }
 
     /// The JSON text up to the value of its last field, for a script that writes the rest.

@@ -2,6 +2,7 @@
 
 mod body;
 mod codec;
+mod cut;
 mod mentor;
 mod security;
 
@@ -9,6 +10,7 @@ pub use body::{
     Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, LEARNING_PROFILE_UPDATED,
     PROJECT_DELETED, ProjectDeleted, TaskDeleted,
 };
+pub use cut::LONGEST_TEXT;
 pub use mentor::{
     FeedbackGiven, InteractionKind, InteractionRecorded, LearningProfileUpdated, MentorAdapted,
     MentorReplied, SuggestionRef,

@@ -4,15 +4,21 @@
 -- KEYS[2]    the stream
 -- KEYS[3..]  the timelines, one per event, in the order of the events; none for a stream without
 -- ARGV[1]    position the batch goes on from
--- ARGV[2]    live channel, for a stream with timelines
--- ARGV[3]    lowest ID the stream still keeps
--- ARGV[4]    how many entries a timeline keeps
--- ARGV[5..]  four per event: position, topic, event JSON, ms until the timeline expires (0: never)
+-- ARGV[2]    live channel; '' publishes nothing
+-- ARGV[3]    ms that the stream keeps an entry
+-- ARGV[4]    bytes of the stream
+-- ARGV[5]    how many entries a timeline keeps
+-- ARGV[6]    bytes of a timeline
+-- ARGV[7]    ms until a timeline expires that nothing is added to
+-- ARGV[8..]  three per event: position, topic, event JSON
 --
 -- Reply: {1, last position} when appended, {0, position held} when the stream is elsewhere.
 --
 -- A script and not MULTI, because what is written depends on what is held. All that can fail is
--- checked before the first write: Redis does not roll a script back.
+-- checked before the first write: Redis does not roll a script back. Trimming comes before adding, and
+-- is allowed where Redis is full: the next call then finds room.
+
+local HEAD = 7
 
 local function before(a, b)
   local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
@@ -21,9 +27,17 @@ local function before(a, b)
   return a_ms < b_ms or (a_ms == b_ms and a_seq < b_seq)
 end
 
+-- What XADD compares with: also the ID of an entry that was deleted since.
 local function top_of(stream)
-  local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-  return newest[1] and newest[1][1] or '0-0'
+  if redis.call('EXISTS', stream) == 0 then
+    return '0-0'
+  end
+  local about = redis.call('XINFO', 'STREAM', stream)
+  for index = 1, #about, 2 do
+    if about[index] == 'last-generated-id' then
+      return about[index + 1]
+    end
+  end
 end
 
 local stream_top = top_of(KEYS[2])
@@ -35,10 +49,10 @@ if before(held, stream_top) then
   return redis.error_reply('FOREIGN the stream holds ' .. stream_top .. ', which its producer did not append')
 end
 
-local events = (#ARGV - 4) / 4
+local events = (#ARGV - HEAD) / 3
 local timeline_top, last = {}, held
 for index = 1, events do
-  local timeline, position = KEYS[2 + index], ARGV[1 + index * 4]
+  local timeline, position = KEYS[2 + index], ARGV[HEAD + 3 * index - 2]
   if not before(last, position) then
     return redis.error_reply('UNSORTED positions do not grow: ' .. position .. ' after ' .. last)
   end
@@ -48,28 +62,50 @@ for index = 1, events do
   end
 end
 
-local function show(timeline, position, topic, event, expire_ms, previous)
-  -- A timeline can hold more than the stream when an operator deleted the stream alone.
-  if before(timeline_top[timeline], position) then
-    redis.call('XADD', timeline, 'MAXLEN', '=', ARGV[4], position, 'event', event)
+-- Drops the oldest entries of a stream that holds more than about so many bytes.
+local function bound(stream, bytes)
+  local used = redis.call('MEMORY', 'USAGE', stream)
+  if used and used > bytes then
+    local kept = math.floor(redis.call('XLEN', stream) * bytes / used * 0.9)
+    redis.call('XTRIM', stream, 'MAXLEN', '=', kept)
   end
-  if expire_ms > 0 then
-    redis.call('PEXPIRE', timeline, expire_ms)
-  end
-  redis.call('PUBLISH', ARGV[2], '{"topic":"' .. topic .. '","position":"' .. position ..
-    '","previous":"' .. previous .. '","event":' .. event .. '}')
 end
 
+local function show(timeline, position, topic, event, previous)
+  -- A timeline can hold more than the stream when an operator deleted the stream alone.
+  if before(timeline_top[timeline], position) then
+    redis.call('XADD', timeline, 'MAXLEN', '=', ARGV[5], position, 'event', event)
+  end
+  redis.call('PEXPIRE', timeline, ARGV[7])
+  if ARGV[2] ~= '' then
+    redis.call('PUBLISH', ARGV[2], '{"topic":"' .. topic .. '","position":"' .. position ..
+      '","previous":"' .. previous .. '","event":' .. event .. '}')
+  end
+end
+
+if events > 0 then
+  local now = redis.call('TIME')
+  local oldest_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) - tonumber(ARGV[3])
+  redis.call('XTRIM', KEYS[2], 'MINID', '~', string.format('%.0f', oldest_ms))
+  bound(KEYS[2], tonumber(ARGV[4]))
+end
 local previous = held
 for index = 1, events do
-  local at = 1 + index * 4
+  local at = HEAD + 3 * index - 2
   local position, event = ARGV[at], ARGV[at + 2]
-  redis.call('XADD', KEYS[2], 'MINID', '~', ARGV[3], position, 'event', event)
+  redis.call('XADD', KEYS[2], position, 'event', event)
   local timeline = KEYS[2 + index]
   if timeline then
-    show(timeline, position, ARGV[at + 1], event, tonumber(ARGV[at + 3]), previous)
+    show(timeline, position, ARGV[at + 1], event, previous)
   end
   previous = position
+end
+-- What so many entries of the usual size hold is within the bound anyhow.
+local usual = tonumber(ARGV[6]) / tonumber(ARGV[5])
+for index = 1, events do
+  if KEYS[2 + index] and #ARGV[HEAD + 3 * index] > usual then
+    bound(KEYS[2 + index], tonumber(ARGV[6]))
+  end
 end
 redis.call('SET', KEYS[1], previous)
 return {1, previous}

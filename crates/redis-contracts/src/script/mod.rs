@@ -1,5 +1,6 @@
 //! The Lua scripts: named, documented, and called with keys of one instance only.
 
+mod append;
 mod learning;
 mod mentor;
 mod projects;
@@ -10,6 +11,7 @@ mod worker;
 
 use std::time::Duration;
 
+pub use append::Hearing;
 pub use learning::{Learned, Learner, Lesson, learn};
 pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, record_signal};
 pub use projects::{Append, append_project_events};

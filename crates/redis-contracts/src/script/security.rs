@@ -1,6 +1,6 @@
 //! Appending the events of accounts and sessions.
 
-use super::{APPEND, Invocation, oldest_kept, text};
+use super::{APPEND, Invocation, append::head};
 use crate::{
     AUTH_EVENTS, Position, Streams, Value,
     keys::{OUTBOX, OUTBOX_PRODUCER_AUTH},
@@ -21,17 +21,11 @@ pub fn append_security_events(held: Position, events: &[SecurityAppend]) -> Invo
         OUTBOX.key(OUTBOX_PRODUCER_AUTH).name().to_owned(),
         AUTH_EVENTS.key(()).name().to_owned(),
     ];
-    let mut args = vec![
-        held.encode(),
-        Vec::new(),
-        oldest_kept(AUTH_EVENTS.max_age()),
-        text(0),
-    ];
+    let mut args = head(held, "", &AUTH_EVENTS);
     for event in events {
         args.push(event.position.encode());
         args.push(Vec::new());
         args.push(event.event.clone().into_bytes());
-        args.push(text(0));
     }
     Invocation::new(&APPEND, keys, args)
 }

@@ -73,17 +73,29 @@ struct Inner {
     lockout: Lockout,
     local: Mutex<Local>,
     silence: Silence,
+    finding_out: Duration,
 }
 
 impl Limiter {
-    /// A limiter for these settings.
+    /// A limiter for these settings, for requests that wait for its word.
     pub fn new(cache: CachePool, limits: Limits, lockout: Lockout) -> Self {
+        Self::patient(cache, limits, lockout, FINDING_OUT)
+    }
+
+    /// One that waits longer for Redis, where no request waits for it.
+    pub fn patient(
+        cache: CachePool,
+        limits: Limits,
+        lockout: Lockout,
+        finding_out: Duration,
+    ) -> Self {
         let inner = Inner {
             cache,
             limits,
             lockout,
             local: Mutex::new(Local::new(lockout)),
             silence: Silence::default(),
+            finding_out,
         };
         Self {
             inner: Arc::new(inner),
@@ -201,11 +213,16 @@ impl Limiter {
 
     /// The answer of Redis, unless it is away or does not come in time.
     async fn in_time<T>(&self, answer: impl Future<Output = Result<T, AccessError>>) -> Option<T> {
-        let Inner { cache, silence, .. } = &*self.inner;
+        let Inner {
+            cache,
+            silence,
+            finding_out,
+            ..
+        } = &*self.inner;
         if silence.holds() {
             return None;
         }
-        match tokio::time::timeout(FINDING_OUT, answer).await {
+        match tokio::time::timeout(*finding_out, answer).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
                 tracing::debug!(error = %error, "limits are decided in the process");

@@ -1,9 +1,11 @@
 //! What happened to accounts: what people see, and what the relay takes to the streams Redis.
 
+use std::time::Duration;
+
 use redis_contracts::{
-    Position, Streams, Timestamp,
+    AUTH_EVENTS, Position, Streams, Timestamp,
     event::Event,
-    script::{Invocation, SecurityAppend, append_security_events},
+    script::{Hearing, Invocation, SecurityAppend, append_security_events},
 };
 use service_kit::{
     Problem,
@@ -162,6 +164,25 @@ impl Outbox for SecurityEvents {
             .map_err(sql_problem)
     }
 
+    async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
+        let before = sqlx::query_scalar(
+            "SELECT position FROM events ORDER BY position DESC LIMIT 1 OFFSET $1",
+        )
+        .bind(newest)
+        .fetch_optional(&self.read)
+        .await
+        .map_err(sql_problem)?;
+        Ok(before.map_or(Position::START, Position::from_packed))
+    }
+
+    fn position(event: &StoredEvent) -> Position {
+        event.position
+    }
+
+    fn max_age() -> Duration {
+        AUTH_EVENTS.max_age().unwrap_or_default()
+    }
+
     async fn raise_floor(&self, held: Position) -> Result<(), Problem> {
         sqlx::query("UPDATE event_head SET position = $1 WHERE position < $1")
             .bind(held.packed())
@@ -175,7 +196,7 @@ impl Outbox for SecurityEvents {
         event.event.len()
     }
 
-    fn append(after: Position, events: Vec<StoredEvent>) -> Invocation<Streams> {
+    fn append(after: Position, events: Vec<StoredEvent>, _: Hearing) -> Invocation<Streams> {
         let append = |stored: StoredEvent| SecurityAppend {
             position: stored.position,
             event: stored.event,

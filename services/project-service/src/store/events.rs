@@ -18,8 +18,6 @@ pub struct StoredEvent {
     pub position: Position,
     /// Its project.
     pub project_id: Uuid,
-    /// Its type.
-    pub type_name: String,
     /// CloudEvent, JSON.
     pub event: String,
 }
@@ -82,8 +80,7 @@ fn stored(row: &SqliteRow) -> StoredEvent {
     StoredEvent {
         position: Position::from_packed(row.get("position")),
         project_id: row.get("project_id"),
-        type_name: row.get("type"),
-        event: row.get("event"),
+        event: Event::cut_stored(row.get("event")),
     }
 }
 
@@ -105,7 +102,7 @@ impl EventLog {
         after: Position,
         limit: i64,
     ) -> Result<Vec<StoredEvent>, Problem> {
-        sqlx::query("SELECT position, project_id, type, event FROM events WHERE position > ? ORDER BY position LIMIT ?")
+        sqlx::query("SELECT position, project_id, event FROM events WHERE position > ? ORDER BY position LIMIT ?")
             .bind(after.packed())
             .bind(limit)
             .fetch_all(&self.read)
@@ -121,6 +118,18 @@ impl EventLog {
             .fetch_one(&self.read)
             .await
             .map_err(sql_problem)
+    }
+
+    /// The position before the newest so many events; that before the first when there are fewer.
+    pub async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
+        let before: Option<i64> = sqlx::query_scalar(
+            "SELECT position FROM events ORDER BY position DESC LIMIT 1 OFFSET ?",
+        )
+        .bind(newest)
+        .fetch_optional(&self.read)
+        .await
+        .map_err(sql_problem)?;
+        Ok(before.map_or(Position::START, Position::from_packed))
     }
 
     /// The newest position of all projects.
@@ -142,7 +151,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<StoredEvent>, Problem> {
         sqlx::query(
-            "SELECT position, project_id, type, event FROM events
+            "SELECT position, project_id, event FROM events
              WHERE project_id = ?1 AND position > ?2 AND (?3 IS NULL OR time >= ?3) AND (?4 IS NULL OR time < ?4)
                AND (?5 = '' OR type = ?5)
              ORDER BY position LIMIT ?6",

@@ -19,7 +19,7 @@ use super::{
     Live, OpenSocket,
     history::Reading,
     metrics::Refused,
-    protocol::{LARGEST_MESSAGE, MESSAGES_PER_SECOND, RETRY_MS, Reply, Request},
+    protocol::{LARGEST_MESSAGE, MESSAGES_AT_ONCE, MESSAGES_PER_SECOND, RETRY_MS, Reply, Request},
     queue::Queue,
     replay::{Steps, Subscribed},
     sessions::Watched,
@@ -79,7 +79,10 @@ pub(crate) async fn connect(
         live,
         session,
         too_large,
-        pace: RateLimiter::direct(Quota::per_second(MESSAGES_PER_SECOND)),
+        pace: RateLimiter::direct(
+            Quota::per_second(MESSAGES_PER_SECOND).allow_burst(MESSAGES_AT_ONCE),
+        ),
+        chatter: RateLimiter::direct(Quota::per_second(MESSAGES_PER_SECOND)),
         queue: Arc::default(),
         topics: HashMap::new(),
         subscriptions: 0,
@@ -96,8 +99,9 @@ struct Socket {
     session: Session,
     watched: Watched,
     too_large: TooLarge,
-    /// How often the client may say something.
+    /// How often the client may say something, and something else than that it subscribes.
     pace: DefaultDirectRateLimiter,
+    chatter: DefaultDirectRateLimiter,
     queue: Arc<Queue>,
     topics: HashMap<Topic, Subscribed>,
     subscriptions: u64,
@@ -176,18 +180,17 @@ impl Socket {
         message: Result<AggregatedMessage, actix_ws::ProtocolError>,
     ) -> Result<(), End> {
         let not_a_message = |why: &str| End::Close(NOT_A_MESSAGE, why.to_owned());
-        if self.pace.check().is_err() {
-            Refused::Messages.count();
-            let reason = format!("at most {MESSAGES_PER_SECOND} messages a second");
-            return Err(End::Close(TOO_MANY_MESSAGES, reason));
-        }
+        admit(&self.pace)?;
         match message {
             Ok(AggregatedMessage::Text(text)) => {
                 let request = serde_json::from_str(&text);
                 self.answer(request.map_err(|_| not_a_message("not a message"))?)
                     .await
             }
-            Ok(AggregatedMessage::Ping(payload)) => within(self.session.pong(&payload)).await,
+            Ok(AggregatedMessage::Ping(payload)) => {
+                admit(&self.chatter)?;
+                within(self.session.pong(&payload)).await
+            }
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Binary(_)) => Err(not_a_message("text frames only")),
             Ok(AggregatedMessage::Close(_)) => Err(End::Close(1000, String::new())),
@@ -201,6 +204,9 @@ impl Socket {
     }
 
     async fn answer(&mut self, request: Request) -> Result<(), End> {
+        if !matches!(request, Request::Subscribe { .. }) {
+            admit(&self.chatter)?;
+        }
         match request {
             Request::Ping => self.write(Reply::Pong.frame()).await,
             Request::Subscribe { topic, after } => self.subscribe(&topic, after).await,
@@ -216,6 +222,15 @@ impl Socket {
     async fn write(&mut self, frame: ByteString) -> Result<(), End> {
         within(self.session.text(frame)).await
     }
+}
+
+/// Whether the client keeps this pace.
+fn admit(pace: &DefaultDirectRateLimiter) -> Result<(), End> {
+    pace.check().map_err(|_| {
+        Refused::Messages.count();
+        let reason = format!("at most {MESSAGES_PER_SECOND} messages a second");
+        End::Close(TOO_MANY_MESSAGES, reason)
+    })
 }
 
 /// Of all frames of a message together.

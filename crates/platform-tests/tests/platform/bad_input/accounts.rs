@@ -34,7 +34,7 @@ async fn accounts_need_an_address_and_a_password_worth_the_name() {
         body["email"] = json!(email);
         refused(&sent(&owner.person, register, &body).await, "email");
     }
-    for password in ["", "short", &"x".repeat(100_000)] {
+    for password in ["", "short", &"x".repeat(10_000)] {
         let mut body = register.body.clone();
         body["password"] = json!(password);
         refused(&sent(&owner.person, register, &body).await, "password");

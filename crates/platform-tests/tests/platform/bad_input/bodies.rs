@@ -36,8 +36,8 @@ async fn very_many_wrong_fields_are_answered_with_the_first_and_their_number() {
 async fn what_is_no_json_is_malformed() {
     let platform = Platform::start().await;
     let owner = Owner::on(&platform).await;
-    let deep = "[".repeat(500_000);
-    let deep_field = format!("{{\"title\":{}", "{\"a\":".repeat(100_000));
+    let deep = "[".repeat(16_000);
+    let deep_field = format!("{{\"title\":{}", "{\"a\":".repeat(3_000));
     let broken: [&[u8]; 14] = [
         b"",
         b" ",

@@ -8,7 +8,7 @@ use redis_contracts::{
     Key, PROJECT_TIMELINE, PROJECTS, Position, Streams,
     event::Event,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
-    script::{Append, append_project_events},
+    script::{Append, Hearing, append_project_events},
 };
 use serde_json::json;
 use test_kit::RedisServer;
@@ -40,7 +40,7 @@ impl Log {
         held: Position,
         events: &[Append],
     ) -> Result<(bool, Position), AccessError> {
-        let call = append_project_events(held, events);
+        let call = append_project_events(held, events, Hearing::Live);
         let (appended, held): (bool, String) = self.reached.pool.invoke(&call).await?;
         Ok((appended, held.parse().expect("a position")))
     }
@@ -101,6 +101,5 @@ fn event(step: u64, project_id: Uuid) -> Append {
         position: at(step),
         project_id,
         event: json!({"step": step, "text": "\"\u{e9}\n"}).to_string(),
-        ends_timeline: false,
     }
 }

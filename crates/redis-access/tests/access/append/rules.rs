@@ -3,7 +3,8 @@
 use redis_access::AccessError;
 use redis_contracts::{
     LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, Position, Streams,
-    script::{Append, append_project_events},
+    keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
+    script::{Append, Hearing, append_project_events},
 };
 use serde_json::{Value as Json, json};
 
@@ -163,22 +164,97 @@ async fn entries_older_than_a_week_go() {
 }
 
 #[tokio::test]
-async fn the_timeline_of_a_deleted_project_goes_after_a_week() {
+async fn a_timeline_goes_a_week_after_its_last_entry() {
     let log = Log::new().await;
-    let last = Append {
-        ends_timeline: true,
-        ..event(2, ONE)
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let (week_ms, timeline) = (7 * 86_400_000, PROJECT_TIMELINE.key(ONE));
+    let ttl = |value| redis::from_redis_value::<i64>(value).expect("a number");
+    log.run(&["PEXPIRE", timeline.name(), "1000000"]).await;
+    log.append(at(1), &[event(2, ONE)]).await.expect("appended");
+    let left = ttl(log.run(&["PTTL", timeline.name()]).await);
+    assert!((week_ms - 60_000..=week_ms).contains(&left), "{left}");
+    assert_eq!(ttl(log.run(&["PTTL", PROJECTS.key(()).name()]).await), -1);
+}
+
+#[tokio::test]
+async fn a_timeline_of_large_events_is_bounded_in_bytes() {
+    let log = Log::new().await;
+    let large = |step| Append {
+        event: json!({"text": "x".repeat(16_000)}).to_string(),
+        ..event(step, ONE)
     };
-    log.append(at(0), &[event(1, ONE), last, event(3, TWO)])
+    for held in 0..300 {
+        log.append(at(held), &[large(held + 1)])
+            .await
+            .expect("appended");
+    }
+    let timeline = PROJECT_TIMELINE.key(ONE);
+    let used = log.run(&["MEMORY", "USAGE", timeline.name(), "SAMPLES", "0"]);
+    let used: u64 = redis::from_redis_value(used.await).expect("a number");
+    assert!((1 << 20..3 << 20).contains(&used), "{used} bytes");
+    let [stream, timeline, _] = log.positions().await;
+    assert_eq!((stream.len(), timeline.last()), (300, Some(&at(300))));
+}
+
+#[tokio::test]
+async fn what_is_history_is_appended_and_not_published() {
+    let log = Log::new().await;
+    let pool = &log.reached.pool;
+    let mut live = pool.subscribe(&[&LIVE_PROJECTS]).await.expect("SUBSCRIBE");
+    let quiet = append_project_events(at(0), &[event(1, ONE)], Hearing::Quiet);
+    pool.invoke::<(bool, String)>(&quiet)
         .await
         .expect("appended");
-    let week_ms = 7 * 86_400_000;
-    let ttl = |value| redis::from_redis_value::<i64>(value).expect("a number");
-    let ended = ttl(log.run(&["PTTL", PROJECT_TIMELINE.key(ONE).name()]).await);
-    assert!((week_ms - 60_000..=week_ms).contains(&ended), "{ended}");
-    for stays in [PROJECT_TIMELINE.key(TWO), PROJECTS.key(())] {
-        assert_eq!(ttl(log.run(&["PTTL", stays.name()]).await), -1);
-    }
+    log.append(at(1), &[event(2, ONE)]).await.expect("appended");
+    let message: Json = serde_json::from_str(&live.next().await.expect("a message")).expect("JSON");
+    assert_eq!(
+        (&message["previous"], &message["position"]),
+        (&json!(at(1)), &json!(at(2)))
+    );
+}
+
+#[tokio::test]
+async fn a_full_redis_heals_by_itself_once_there_is_something_to_trim() {
+    let log = Log::new().await;
+    let old = Append {
+        position: Position::new(1, 0),
+        event: json!({"text": "x".repeat(2_000_000)}).to_string(),
+        ..event(1, ONE)
+    };
+    log.append(Position::START, &[old]).await.expect("appended");
+    log.run(&["DEL", PROJECT_TIMELINE.key(ONE).name()]).await;
+    log.run(&["CONFIG", "SET", "maxmemory", "3000000"]).await;
+    let held = Position::new(1, 0);
+    let full = log.append(held, &[event(1, ONE)]).await;
+    assert!(full.expect_err("full").is_unavailable());
+    assert_eq!(
+        log.append(held, &[event(1, ONE)]).await.expect("room"),
+        (true, at(1))
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_entry_at_the_top_of_a_timeline_stops_nothing() {
+    let log = Log::new().await;
+    let events = [event(1, ONE), event(2, ONE)];
+    log.append(at(0), &events).await.expect("appended");
+    let (timeline, stream) = (PROJECT_TIMELINE.key(ONE), PROJECTS.key(()));
+    log.run(&["XDEL", timeline.name(), &at(2).to_string()])
+        .await;
+    log.run(&[
+        "DEL",
+        stream.name(),
+        OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name(),
+    ])
+    .await;
+    assert_eq!(
+        log.append(at(0), &events).await.expect("appended"),
+        (true, at(2))
+    );
+    assert_eq!(
+        log.append(at(2), &[event(3, ONE)]).await.expect("appended"),
+        (true, at(3))
+    );
 }
 
 #[tokio::test]
@@ -186,7 +262,7 @@ async fn one_append_at_a_time_wins_among_twins() {
     let log = Log::new().await;
     let twin = Reached::<Streams>::with(&settings(&log.server.url())).await;
     let events = [event(1, ONE)];
-    let call = append_project_events(at(0), &events);
+    let call = append_project_events(at(0), &events, Hearing::Live);
     let (one, two) = tokio::join!(
         log.reached.pool.invoke::<(bool, String)>(&call),
         twin.pool.invoke::<(bool, String)>(&call)
