@@ -2,7 +2,7 @@
 
 BENCH ?=
 
-.PHONY: help run up down test check bench docs web build
+.PHONY: help run up down test check bench abuse docs web build
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,9 @@ check: ## format, lints and docs as errors, generated files in step, arrows, lic
 
 bench: ## benchmarks beside their ceilings; BENCH="me start" picks some
 	@scripts/bench.sh $(BENCH)
+
+abuse: ## attacks beside a bystander who must not notice, as a table; FOR=60 seconds each
+	@scripts/abuse.sh
 
 docs: ## write the generated references into docs/
 	@scripts/docs.sh docs

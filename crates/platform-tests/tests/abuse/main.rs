@@ -9,6 +9,7 @@ mod bystander;
 mod connections;
 mod report;
 mod sockets;
+mod work;
 
 pub(crate) use attacker::{Raw, attack};
 pub(crate) use report::Abuse;

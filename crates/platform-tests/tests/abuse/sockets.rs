@@ -10,7 +10,7 @@ use crate::{Abuse, Raw, attack};
 const ATTACKER: [u8; 4] = [127, 0, 0, 2];
 
 /// A project with a history of so many events of six kilobytes.
-async fn long_history(person: &Person, key: &str, events: usize) -> String {
+pub(crate) async fn long_history(person: &Person, key: &str, events: usize) -> String {
     let project = person.create_project(key).await;
     let issue = |number: usize| {
         json!({

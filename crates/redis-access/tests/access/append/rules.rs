@@ -189,8 +189,10 @@ async fn a_timeline_of_large_events_is_bounded_in_bytes() {
             .expect("appended");
     }
     let timeline = PROJECT_TIMELINE.key(ONE);
-    let used = log.run(&["MEMORY", "USAGE", timeline.name(), "SAMPLES", "0"]);
-    let used: u64 = redis::from_redis_value(used.await).expect("a number");
+    let used = log
+        .run(&["MEMORY", "USAGE", timeline.name(), "SAMPLES", "0"])
+        .await;
+    let used: u64 = redis::from_redis_value(used).expect("a number");
     assert!((1 << 20..3 << 20).contains(&used), "{used} bytes");
     let [stream, timeline, _] = log.positions().await;
     assert_eq!((stream.len(), timeline.last()), (300, Some(&at(300))));
