@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
+use rpc::project::{ListTasksRequest, project_service_client::ProjectServiceClient};
 use serde_json::{Value, json};
+use service_kit::RequestContext;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 use crate::{
     Room,
     beside::{Bystander, alone},
-    id,
+    channel, id,
 };
 
 /// Tasks of a project with about 100 MB of text, each as long as a task may be.
@@ -27,6 +29,12 @@ const ROUNDS: usize = 40;
 
 /// How long they wait for an answer, or for an event that they made. Behind searches it was seconds.
 const WITHIN: Duration = Duration::from_millis(1000);
+
+/// Searches that are given up. Each takes half a second to its end, and there are two readers.
+const ABANDONED: usize = 30;
+
+/// Long enough to have begun, and far too short to be done.
+const HANG_UP_AFTER: Duration = Duration::from_millis(50);
 
 async fn add_long_tasks(sql: &mut SqliteConnection, project: &Value) {
     for first in (0..LONG_TASKS).step_by(AT_ONCE) {
@@ -92,4 +100,34 @@ async fn searches_of_one_delay_no_reads_and_no_events_of_others() {
     }
     let found = room.person.get(&path).await;
     assert!([200, 429].contains(&found.status), "{found}");
+}
+
+#[tokio::test]
+async fn searches_that_nobody_waits_for_stop_and_leave_their_readers_to_others() {
+    let _alone = alone().await;
+    let room = Room::open().await;
+    let bystander = Bystander::join(&room.platform).await;
+    add_long_tasks(&mut room.database().await, &room.project).await;
+    let mut client = ProjectServiceClient::new(channel(&room.platform, None));
+    for _ in 0..ABANDONED {
+        let search = ListTasksRequest {
+            project_id: id(&room.project).to_owned(),
+            q: Some("zzz".to_owned()),
+            ..Default::default()
+        };
+        let context = RequestContext::from_headers(None, None);
+        let search = client.list_tasks(context.call(Some(&room.person.token), search));
+        let hung_up = tokio::time::timeout(HANG_UP_AFTER, search).await;
+        hung_up.map(drop).expect_err("it takes longer than that");
+    }
+    let path = format!("/api/projects/{}/tasks?q=x", id(&bystander.project));
+    let began = Instant::now();
+    bystander.person.get(&path).await.expect(200);
+    assert!(began.elapsed() < WITHIN, "{:?}", began.elapsed());
+    let began = Instant::now();
+    room.person
+        .get(&path.replace(id(&bystander.project), id(&room.project)))
+        .await
+        .expect(200);
+    assert!(began.elapsed() < 3 * WITHIN, "{:?}", began.elapsed());
 }
