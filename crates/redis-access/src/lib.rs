@@ -18,6 +18,7 @@ mod push;
 mod settings;
 mod streams;
 mod tracking;
+mod waiting;
 
 pub use backoff::Backoff;
 pub use describe::{GroupReport, StreamReport};
@@ -29,3 +30,4 @@ pub use push::{PushConnection, PushLost};
 pub use settings::{InvalidRedisUrl, RedisSettings};
 pub use streams::Entry;
 pub use tracking::{Admitted, Change, Changes, SILENT_FOR, TrackedCache, Tracking};
+pub use waiting::{Elapsed, within};

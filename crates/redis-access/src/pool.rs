@@ -6,13 +6,14 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::{
-        Arc, LazyLock, RwLock,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use deadpool_redis::{Manager, PoolConfig, Runtime, Timeouts};
+use futures_util::{FutureExt, future::Shared};
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
 use redis_contracts::{
     Cache, Key, RedisInstance, Streams, Value,
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     AccessError, Backoff, InvalidRedisUrl, LinkWatch, RedisSettings, client::Connector, link::Link,
-    metrics::Metrics,
+    metrics::Metrics, waiting::Waiting,
 };
 
 /// The way to the cache Redis.
@@ -62,12 +63,13 @@ struct Inner {
 #[derive(Default)]
 struct Slot {
     connection: RwLock<Option<Arc<MultiplexedConnection>>>,
-    opening: tokio::sync::Mutex<Option<Opening>>,
+    opening: Mutex<Option<Opening>>,
 }
 
-/// A connection on its way. It stays when who waits for it gives up, and the next one carries it on:
-/// else callers in a hurry would begin anew for ever where opening takes longer than they wait.
-type Opening = Pin<Box<dyn Future<Output = Result<MultiplexedConnection, AccessError>> + Send>>;
+/// A connection on its way, for all who wait for it. It stays when they give up, and the next one carries it
+/// on: else callers in a hurry would begin anew for ever where opening takes longer than they wait.
+type Opening =
+    Shared<Pin<Box<dyn Future<Output = Result<Arc<MultiplexedConnection>, AccessError>> + Send>>>;
 
 thread_local! {
     static THREAD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -191,6 +193,7 @@ impl<I: RedisInstance> Pool<I> {
     /// safe to repeat: reads, writes of whole values, and scripts that look before they write.
     pub(crate) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, AccessError> {
         let inner = &*self.inner;
+        let _waiting = Waiting::begin(I::INSTANCE);
         let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(100));
         let mut left = inner.settings.retries;
         loop {
@@ -231,30 +234,36 @@ impl<I: RedisInstance> Pool<I> {
         if let Some(open) = slot.open() {
             return Ok(open);
         }
-        let mut opening = slot.opening.lock().await;
-        if let Some(open) = slot.open() {
-            return Ok(open);
+        // One that was begun before may have failed before this caller came: it is worth another.
+        if let Some(begun) = slot.opening()
+            && let Ok(opened) = self.wait_for(slot, begun).await
+        {
+            return Ok(opened);
         }
-        let begun_before = match opening.as_mut() {
-            Some(opening) => opening.await.ok(),
-            None => None,
-        };
-        let opened = match begun_before {
-            Some(opened) => Ok(opened),
-            None => opening.insert(self.begin_opening()).await,
-        };
-        *opening = None;
-        let opened = Arc::new(opened.inspect_err(|_| {
-            self.inner.metrics.errors.inc();
-            self.inner.link.suspect();
-        })?);
-        slot.remember(&opened);
-        Ok(opened)
+        self.wait_for(slot, self.begin_opening(slot)).await
     }
 
-    fn begin_opening(&self) -> Opening {
+    async fn wait_for(
+        &self,
+        slot: &Slot,
+        opening: Opening,
+    ) -> Result<Arc<MultiplexedConnection>, AccessError> {
+        let opened = opening.clone().await;
+        if slot.finish(&opening, opened.as_ref().ok()) && opened.is_err() {
+            self.inner.metrics.errors.inc();
+            self.inner.link.suspect();
+        }
+        opened
+    }
+
+    /// Begins to open a connection, unless another caller just did.
+    fn begin_opening(&self, slot: &Slot) -> Opening {
         let connector = self.inner.connector.clone();
-        Box::pin(async move { connector.connect().await })
+        let begin = || -> Opening {
+            let opening = async move { connector.connect().await.map(Arc::new) };
+            opening.boxed().shared()
+        };
+        slot.lock_opening().get_or_insert_with(begin).clone()
     }
 
     /// A connection of its own for bulk work, waited for no longer than the timeout.
@@ -292,6 +301,29 @@ impl<I: RedisInstance> Pool<I> {
 }
 
 impl Slot {
+    fn opening(&self) -> Option<Opening> {
+        self.lock_opening().clone()
+    }
+
+    /// Takes up what an opening led to; `false` when another of its callers has done so.
+    fn finish(&self, ended: &Opening, opened: Option<&Arc<MultiplexedConnection>>) -> bool {
+        let mut opening = self.lock_opening();
+        let is_first = opening
+            .as_ref()
+            .is_some_and(|opening| opening.ptr_eq(ended));
+        if is_first {
+            if let Some(opened) = opened {
+                self.remember(opened);
+            }
+            *opening = None;
+        }
+        is_first
+    }
+
+    fn lock_opening(&self) -> MutexGuard<'_, Option<Opening>> {
+        self.opening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn open(&self) -> Option<Arc<MultiplexedConnection>> {
         self.connection.read().ok()?.clone()
     }

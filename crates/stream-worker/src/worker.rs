@@ -3,7 +3,9 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
-use redis_access::{AccessError, Backoff, GroupReader, LinkState, RawEntry, StreamsPool};
+use redis_access::{
+    AccessError, Backoff, Elapsed, GroupReader, LinkState, RawEntry, StreamsPool, within,
+};
 use redis_contracts::{Consumed, DeadLetter, Position, Timestamp, script};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -240,7 +242,7 @@ impl<H: Handler> Worker<H> {
     /// One call of the handler, within its deadline; a panic is a failed call, not a dead worker.
     async fn attempt(&self, deliveries: &[Delivery]) -> Result<Vec<Outcome>, Failed> {
         let handling = AssertUnwindSafe(self.handler.handle(deliveries)).catch_unwind();
-        match tokio::time::timeout(self.timing.deadline, handling).await {
+        match within(self.timing.deadline, handling).await {
             Ok(Ok(Ok(outcomes))) if outcomes.len() == deliveries.len() => Ok(outcomes),
             Ok(Ok(Ok(_))) => Err(Failed::Suspect("the handler lost count".to_owned())),
             Ok(Ok(Err(error))) if error.is_unavailable() || error.is_no_group() => {
@@ -248,7 +250,9 @@ impl<H: Handler> Worker<H> {
             }
             Ok(Ok(Err(error))) => Err(Failed::Suspect(error.to_string())),
             Ok(Err(_panic)) => Err(Failed::Suspect("the handler panicked".to_owned())),
-            Err(_elapsed) => Err(Failed::Suspect("the handler took too long".to_owned())),
+            // Neither the entry's fault nor an attempt.
+            Err(Elapsed::Redis(error)) => Err(Failed::Access(error)),
+            Err(Elapsed::Work) => Err(Failed::Suspect("the handler took too long".to_owned())),
         }
     }
 

@@ -8,8 +8,6 @@ use test_kit::{Person, RedisServer};
 
 use crate::{Abuse, Raw, attack, sockets::long_history};
 
-const ATTACKER: [u8; 4] = [127, 0, 0, 4];
-
 async fn used_memory(redis: &RedisServer) -> u64 {
     let mut connection = redis.connect().await;
     let info: String = redis::cmd("INFO")

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redis_access::AccessError;
 use redis_contracts::{Streams, keys::OUTBOX};
 use test_kit::{Proxy, RedisServer};
 
@@ -26,6 +27,32 @@ async fn who_gives_up_does_not_set_the_others_back() {
     assert_eq!(held.expect("an answer"), None);
     // One for all six; the other is the one that asks.
     assert_eq!(connections(&server).await - before, 2);
+}
+
+#[tokio::test]
+async fn who_waits_shares_one_opening_and_its_failure() {
+    let server = RedisServer::streams().await;
+    let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
+    let reached = Reached::<Streams>::at(&format!("redis://{}", wire.addr())).await;
+    let before = connections(&server).await;
+    wire.freeze();
+    let began = std::time::Instant::now();
+    let key = OUTBOX.key("a-producer");
+    let asked = futures_util::future::join_all((0..20).map(|_| reached.pool.get(&key))).await;
+    assert!(
+        asked
+            .iter()
+            .all(|answer| answer.as_ref().is_err_and(AccessError::is_unavailable))
+    );
+    // Each on its own would be 20 times the time to connect, which is a second.
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    wire.heal();
+    let opened = connections(&server).await - before;
+    assert!(opened <= 6, "{opened} connections were tried");
 }
 
 async fn connections(server: &RedisServer) -> u64 {

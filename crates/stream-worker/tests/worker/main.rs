@@ -1,5 +1,6 @@
 //! Workers against a real Redis, with handlers that do as they are told.
 
+mod outages;
 mod outcomes;
 mod taking_over;
 mod tidying;
@@ -73,12 +74,16 @@ impl Running {
         consumer: &str,
         tell: impl Fn(&Delivery, usize) -> Outcome + Send + Sync + 'static,
     ) -> Self {
-        let stop = CancellationToken::new();
         let seen = Seen::default();
         let handler = Told {
             seen: Arc::clone(&seen),
             tell,
         };
+        Self::with(redis, consumer, handler, seen)
+    }
+
+    fn with(redis: &RedisServer, consumer: &str, handler: impl Handler, seen: Seen) -> Self {
+        let stop = CancellationToken::new();
         let pool = StreamsPool::new(&settings(redis)).expect("a Redis URL");
         let worker = Worker::new(pool.clone(), OF, consumer.to_owned(), TIMING, handler);
         let worker = worker.expect("sound timing");
@@ -104,8 +109,12 @@ impl Running {
 }
 
 fn settings(redis: &RedisServer) -> RedisSettings {
+    settings_of(&redis.url())
+}
+
+fn settings_of(url: &str) -> RedisSettings {
     RedisSettings {
-        url: redis.url().into(),
+        url: url.into(),
         password: None,
         db: None,
         pool_size: 4,

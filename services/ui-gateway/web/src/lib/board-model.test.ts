@@ -91,6 +91,67 @@ describe('events', () => {
   })
 })
 
+describe('an event that has only the beginning of a text', () => {
+  const cut = (version: number, fields: Partial<Task> = {}) => {
+    const both = { from: { cut: true }, to: { cut: true } }
+    const data = { ...task('a', { description: 'Begin', version, ...fields }), cut: ['description'], changes: { description: both } }
+    return event('task.updated.v1', data)
+  }
+
+  it('changes all but the text, which is known to be old', () => {
+    board.put(task('a', { description: 'Whole' }))
+    expect(board.apply(cut(2, { title: 'New' }))).toEqual({ kind: 'task', id: 'a', change: 'changed' })
+    expect(board.get('a')).toEqual(task('a', { title: 'New', version: 2, description: { old: 'Whole' } as never }))
+    expect(board.apply(cut(2))).toBeNull()
+    board.apply(cut(3))
+    expect(board.get('a')?.description).toEqual({ old: 'Whole' })
+    expect(board.isOutdated('a')).toBe(true)
+  })
+
+  it('makes a card without a text', () => {
+    board.apply(cut(1))
+    expect(refs('todo')).toEqual(['a'])
+    expect(board.get('a')?.description).toEqual({ old: null })
+  })
+
+  it('is completed by an answer of its version or a newer one, not by an older', () => {
+    board.apply(cut(3, { comment_count: 4 }))
+    expect(board.put(task('a', { description: 'Older', version: 2 }))).toBe(false)
+    expect(board.isOutdated('a')).toBe(true)
+    expect(board.put(task('a', { description: 'Whole', version: 3 }))).toBe(true)
+    expect(board.get('a')).toMatchObject({ description: 'Whole', version: 3, comment_count: 4 })
+    expect(board.apply(cut(3))).toBeNull()
+    board.apply(cut(4))
+    board.put(task('a', { description: 'Newest', version: 6 }))
+    expect(board.apply(cut(5))).toBeNull()
+    expect(board.get('a')?.description).toBe('Newest')
+  })
+
+  it('is made up for by a later one with a short text', () => {
+    board.apply(cut(1))
+    board.apply(event('task.updated.v1', task('a', { description: 'Short', version: 2 })))
+    expect(board.get('a')?.description).toBe('Short')
+    expect(board.isOutdated('a')).toBe(false)
+  })
+
+  it('of a comment tells only which one it is', () => {
+    board.put(task('a'))
+    const comment = { id: 'c', task_id: 'a', body: 'Begin', version: 1, cut: ['body'] }
+    const known = { id: 'c', task_id: 'a', version: 1 }
+    const added = board.apply(event('comment.added.v1', { ...comment, task_comment_count: 3 }))
+    expect(added).toEqual({ kind: 'comment', change: 'cut', comment: { ...known, isNew: true } })
+    expect(board.get('a')?.comment_count).toBe(3)
+    const changes = { body: { from: 'Short', to: { cut: true } } }
+    const updated = board.apply(event('comment.updated.v1', { ...comment, changes }))
+    expect(updated).toEqual({ kind: 'comment', change: 'cut', comment: { ...known, isNew: false } })
+  })
+
+  it('of a project has all that is shown of it', () => {
+    const data = { id: PROJECT, name: 'New', description: 'Begin', cut: ['description'], changes: { name: { from: 'Old', to: 'New' } } }
+    expect(board.apply(event('project.updated.v1', data))).toEqual({ kind: 'project', project: { id: PROJECT, name: 'New' } })
+  })
+})
+
 describe('columns', () => {
   it('sort bytewise by position, then by id', () => {
     for (const [id, position] of [['a', 'b'], ['b', 'B'], ['c', 'a0'], ['d', 'a'], ['e', 'a']] as const) board.put(task(id, { position }))

@@ -1,18 +1,42 @@
-import { STATUSES, type Comment, type LiveEvent, type Project, type Status, type Task } from './types'
+import {
+  isWhole,
+  lastText,
+  STATUSES,
+  type Comment,
+  type EventNotes,
+  type HeldProject,
+  type HeldTask,
+  type LiveEvent,
+  type Project,
+  type Status,
+  type Task,
+} from './types'
 
 // The tasks of one project, however they come to be known: a page of the snapshot, an answer to a
 // change of our own, an event of somebody else's. All three overlap and overtake each other, so
 // everything goes by the version: what is not newer than what is held changes nothing. What was
 // deleted stays deleted, as ids are never used again.
+//
+// An event has only the beginning of a long text, which is dropped here: beyond this file a text is
+// whole, or known to be old.
 
-export type Columns = Record<Status, Task[]>
+export type Columns = Record<Status, HeldTask[]>
 
 /** What an event meant, for those who show it. */
 export type Effect =
   | { kind: 'task'; id: string; change: 'added' | 'changed' | 'removed' }
   | { kind: 'comment'; change: 'put'; comment: Comment }
+  | { kind: 'comment'; change: 'cut'; comment: CutComment }
   | { kind: 'comment'; change: 'removed'; id: string; taskId: string }
-  | { kind: 'project'; project: Project | null }
+  | { kind: 'project'; project: HeldProject | null }
+
+/** A comment whose text the event does not have. */
+export interface CutComment {
+  id: string
+  task_id: string
+  version: number
+  isNew: boolean
+}
 
 interface Wish {
   token: number
@@ -22,7 +46,7 @@ interface Wish {
 
 export class BoardModel {
   readonly projectId: string
-  #tasks = new Map<string, Task>()
+  #tasks = new Map<string, HeldTask>()
   #deleted = new Set<string>()
   /** Moves that were wished for and are not confirmed: they show, but are easily taken back. */
   #wishes = new Map<string, Wish>()
@@ -40,28 +64,41 @@ export class BoardModel {
     return this.#tasks.size
   }
 
-  get(id: string): Task | undefined {
+  get(id: string): HeldTask | undefined {
     const task = this.#tasks.get(id)
     const wish = this.#wishes.get(id)
     return task && wish ? { ...task, status: wish.status, position: wish.position } : task
   }
 
+  /** Whether its description is older than the rest of it. */
+  isOutdated(id: string): boolean {
+    const task = this.#tasks.get(id)
+    return task !== undefined && !isWhole(task)
+  }
+
   /** False when it is already known, or gone. */
-  put(task: Task): boolean {
+  put(task: HeldTask): boolean {
     if (this.#deleted.has(task.id)) return false
     this.#met?.add(task.id)
     const held = this.#tasks.get(task.id)
-    if (held && held.version >= task.version) return this.#recount(held, task)
+    if (held && held.version > task.version) return false
+    if (held && held.version === task.version) return this.#complete(held, task)
     this.#tasks.set(task.id, task)
     return true
   }
 
-  // Comments come and go without a new version of their task; what was missed is in the snapshot.
-  #recount(held: Task, task: Task): boolean {
-    if (this.#met === null || this.#counted.has(held.id)) return false
-    if (held.version !== task.version || held.comment_count === task.comment_count) return false
-    this.#tasks.set(held.id, { ...held, comment_count: task.comment_count })
+  /** The same version may still have what an event left behind, and another count of comments. */
+  #complete(held: HeldTask, task: HeldTask): boolean {
+    const description = !isWhole(held) && isWhole(task) ? task.description : held.description
+    const comment_count = this.#mayRecount(held.id) ? task.comment_count : held.comment_count
+    if (description === held.description && comment_count === held.comment_count) return false
+    this.#tasks.set(held.id, { ...held, description, comment_count })
     return true
+  }
+
+  // Comments come and go without a new version of their task; what was missed is in the snapshot.
+  #mayRecount(id: string): boolean {
+    return this.#met !== null && !this.#counted.has(id)
   }
 
   remove(id: string): boolean {
@@ -116,16 +153,16 @@ export class BoardModel {
       case 'devmentor.task.updated.v1':
       case 'devmentor.task.moved.v1':
       case 'devmentor.task.completed.v1':
-        return this.#applyTask(data as unknown as Task)
+        return this.#applyTask(data as unknown as Task & EventNotes)
       case 'devmentor.task.deleted.v1':
         return this.remove(data.id) ? { kind: 'task', id: data.id, change: 'removed' } : null
       case 'devmentor.comment.added.v1': {
-        const { task_comment_count, ...comment } = data as unknown as Comment & { task_comment_count?: number }
+        const { task_comment_count, ...comment } = data as unknown as Comment & EventNotes & { task_comment_count?: number }
         this.#countComments(comment.task_id, task_comment_count)
-        return { kind: 'comment', change: 'put', comment }
+        return commentEffect(comment, true)
       }
       case 'devmentor.comment.updated.v1':
-        return { kind: 'comment', change: 'put', comment: data as unknown as Comment }
+        return commentEffect(data as unknown as Comment & EventNotes, false)
       case 'devmentor.comment.deleted.v1': {
         const taskId = String(data['task_id'])
         this.#countComments(taskId, data['task_comment_count'])
@@ -133,7 +170,7 @@ export class BoardModel {
       }
       case 'devmentor.project.created.v1':
       case 'devmentor.project.updated.v1':
-        return data.id === this.projectId ? { kind: 'project', project: data as unknown as Project } : null
+        return data.id === this.projectId ? { kind: 'project', project: heldProject(data as unknown as Project) } : null
       case 'devmentor.project.deleted.v1':
         return data.id === this.projectId ? { kind: 'project', project: null } : null
       default:
@@ -142,12 +179,11 @@ export class BoardModel {
     }
   }
 
-  #applyTask(data: Task & { changes?: unknown }): Effect | null {
-    const { changes: _, ...task } = data
+  #applyTask({ changes: _, cut, ...task }: Task & EventNotes): Effect | null {
     if (task.project_id !== this.projectId) return null
-    const known = this.#tasks.has(task.id)
-    if (!this.put(task)) return null
-    return { kind: 'task', id: task.id, change: known ? 'changed' : 'added' }
+    const held = this.#tasks.get(task.id)
+    if (!this.put(isCut(cut, 'description') ? { ...task, description: { old: held ? lastText(held) : null } } : task)) return null
+    return { kind: 'task', id: task.id, change: held ? 'changed' : 'added' }
   }
 
   // Events come in order, so the last one counts.
@@ -162,7 +198,20 @@ function isResource(data: unknown): data is { id: string; [field: string]: unkno
   return typeof data === 'object' && data !== null && typeof (data as { id?: unknown }).id === 'string'
 }
 
-function byPosition(a: Task, b: Task): number {
+const isCut = (cut: unknown, field: string) => Array.isArray(cut) && cut.includes(field)
+
+function commentEffect({ changes: _, cut, ...comment }: Comment & EventNotes, isNew: boolean): Effect {
+  if (!isCut(cut, 'body')) return { kind: 'comment', change: 'put', comment }
+  const { id, task_id, version } = comment
+  return { kind: 'comment', change: 'cut', comment: { id, task_id, version, isNew } }
+}
+
+/** The description is not shown where events come, so it is not kept: an event may have only its beginning. */
+export function heldProject({ description: _, changes: __, cut: ___, ...project }: Project & EventNotes): HeldProject {
+  return project
+}
+
+function byPosition(a: HeldTask, b: HeldTask): number {
   if (a.position !== b.position) return a.position < b.position ? -1 : 1
   return a.id < b.id ? -1 : 1
 }

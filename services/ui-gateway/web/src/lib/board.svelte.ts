@@ -1,10 +1,11 @@
 import { api, ApiError, errorText, type TaskChange } from './api'
-import { BoardModel, type Columns, type Effect } from './board-model'
+import { BoardModel, heldProject, type Columns, type Effect } from './board-model'
 import { connection } from './connection.svelte'
 import { announce, notify } from './notices.svelte'
-import { STATUS_NAMES, type LiveEvent, type Placement, type Project, type Status, type Task } from './types'
+import { Reread } from './reread'
+import { isWhole, STATUS_NAMES, type HeldProject, type HeldTask, type LiveEvent, type Placement, type Status, type Task } from './types'
 
-type CommentEffect = Extract<Effect, { kind: 'comment' }>
+export type CommentEffect = Extract<Effect, { kind: 'comment' }>
 
 // Bursts, as from an import, are taken in together: one new picture a frame, also where there are
 // no frames because the window is hidden.
@@ -16,7 +17,7 @@ const RETRY_MS = 2_000
 /** One project as it is on the screen: read once, then kept up to date by its events. */
 export class Board {
   readonly projectId: string
-  project = $state.raw<Project | null>(null)
+  project = $state.raw<HeldProject | null>(null)
   columns = $state.raw<Columns>({ todo: [], in_progress: [], in_review: [], done: [] })
   phase = $state<'loading' | 'ready' | 'missing'>('loading')
   problem = $state('')
@@ -32,6 +33,8 @@ export class Board {
   #reading: AbortController | null = null
   #saving = new Set<string>()
   #moves: Promise<unknown> = Promise.resolve()
+  /** Of the tasks whose descriptions are on the screen. */
+  #rereads = new Set<Reread>()
   #commentListeners = new Set<(effect: CommentEffect) => void>()
   #leave: () => void
 
@@ -51,13 +54,37 @@ export class Board {
   close(): void {
     this.#leave()
     this.#reading?.abort()
+    for (const reread of this.#rereads) reread.stop()
     clearTimeout(this.#retry)
     clearTimeout(this.#frame)
   }
 
-  task(id: string): Task | undefined {
+  task(id: string): HeldTask | undefined {
     void this.columns // Whoever asks wants to be told of changes.
     return this.#model.get(id)
+  }
+
+  /** With all of its description, read if an event left that behind: what an edit may start from. */
+  async whole(id: string): Promise<Task> {
+    const task = this.#model.get(id)
+    if (task && isWhole(task)) return task
+    const answer = await api.task(id)
+    this.hold(answer)
+    return answer
+  }
+
+  /** The task's description is on the screen, so what events leave behind is read until that ends. */
+  watchText(id: string): () => void {
+    const reread = new Reread(
+      async () => this.hold(await api.task(id)),
+      () => this.#model.isOutdated(id),
+    )
+    this.#rereads.add(reread)
+    reread.want()
+    return () => {
+      reread.stop()
+      this.#rereads.delete(reread)
+    }
   }
 
   onComment(listener: (effect: CommentEffect) => void): () => void {
@@ -73,7 +100,9 @@ export class Board {
     this.#reading = reading
     this.#model.beginSnapshot()
     try {
-      this.project = await api.project(this.projectId)
+      const project = await api.project(this.projectId)
+      if (reading.signal.aborted) return
+      this.#projectRead(heldProject(project))
       let cursor: string | null = null
       do {
         const page: Awaited<ReturnType<typeof api.tasks>> = await api.tasks(this.projectId, cursor, reading.signal)
@@ -123,7 +152,13 @@ export class Board {
     this.#show()
   }
 
-  #projectChanged(project: Project | null): void {
+  #projectRead(project: HeldProject): void {
+    const held = this.project
+    // What an event changed meanwhile stays, but only an answer knows the reader's own role.
+    this.project = held && held.version > project.version ? { ...held, role: project.role } : project
+  }
+
+  #projectChanged(project: HeldProject | null): void {
     if (project === null) {
       this.phase = 'missing'
     } else if (this.project === null || project.version > this.project.version) {
@@ -134,6 +169,7 @@ export class Board {
 
   #show(): void {
     this.columns = this.#model.columns()
+    for (const reread of this.#rereads) reread.want()
   }
 
   /** A resource that came as an answer rather than as an event. */
@@ -171,7 +207,7 @@ export class Board {
    * Shows the task at its new place at once and asks the server for it. `index` counts the cards of
    * the column without this one; `cards` are those that are seen, which a filter may have thinned.
    */
-  move(id: string, status: Status, index: number, cards: Task[]): void {
+  move(id: string, status: Status, index: number, cards: HeldTask[]): void {
     const task = this.#model.get(id)
     if (!task) return
     const others = cards.filter((card) => card.id !== id)

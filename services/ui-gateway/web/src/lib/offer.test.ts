@@ -6,12 +6,12 @@ import { Offer } from './offer.svelte'
 import { spoken } from './notices.svelte'
 import { openSteps } from './steps'
 import { placeBack, TaskAction, type TaskBoard } from './task-action'
-import type { Task } from './types'
+import { isWhole, type HeldTask, type Task } from './types'
 
 /** A board whose server is the test: tasks change at once, and fail when they are told to. */
 class FakeBoard implements TaskBoard {
   readonly projectId = 'p1'
-  tasks: Task[] = []
+  tasks: HeldTask[] = []
   log: string[] = []
   keys: string[] = []
   failures: (Error | null)[] = []
@@ -24,6 +24,13 @@ class FakeBoard implements TaskBoard {
   task(id: string) {
     return this.tasks.find((task) => task.id === id)
   }
+  async whole(id: string) {
+    const held = this.task(id) as HeldTask
+    if (isWhole(held)) return held
+    this.#mayFail()
+    this.log.push(`read ${id}`)
+    return { ...held, description: STEPS }
+  }
   async add(fields: TaskChange, key: string) {
     this.keys.push(key)
     this.#mayFail()
@@ -34,7 +41,7 @@ class FakeBoard implements TaskBoard {
   }
   async change(id: string, change: TaskChange, version?: number) {
     this.#mayFail()
-    const held = this.task(id) as Task
+    const held = await this.whole(id)
     if (version !== held.version) throw new ApiError({ title: 'Newer', status: 412, code: 'version_mismatch' })
     const { after_id: _, before_id: __, ...fields } = change
     const changed = { ...held, ...fields, version: held.version + 1 }
@@ -90,6 +97,15 @@ describe('a suggestion', () => {
     await split.undo()
     expect(board.log.slice(3)).toEqual(['delete Three', 'delete Two', 'delete One'])
     expect(split.undoable).toBe(false)
+  })
+
+  it('splits by the whole description, never by what an event left of it', async () => {
+    board.tasks = [{ ...task('b'), description: { old: '- [ ] Past' } }]
+    board.failures = [AWAY]
+    const split = action('split')
+    await expect(split.run()).rejects.toBe(AWAY)
+    expect(await split.run()).toBe('B was split into 3 tasks.')
+    expect(board.log).toEqual(['read b', 'add One | From B.', 'add Two | From B.', 'add Three | From B.'])
   })
 
   it('goes on with a split where it broke, and makes nothing twice', async () => {

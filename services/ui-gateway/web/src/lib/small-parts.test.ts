@@ -92,6 +92,38 @@ describe('comments', () => {
     model.remove('a')
     expect(model.put(comment('a', '2026-01-01', 3))).toBe(false)
   })
+
+  it('stay as they are until the newest text is read', () => {
+    const model = new CommentsModel()
+    const told = (id: string, version: number, isNew = false) => model.announce({ id, task_id: 't', version, isNew })
+    model.put(comment('a', '2026-01-01', 1, 'old'))
+    told('a', 3)
+    told('a', 2)
+    expect([[...model.outdated()], model.isIncomplete, model.inOrder()[0]?.body]).toEqual([['a'], true, 'old'])
+    model.update(comment('a', '2026-01-01', 2, 'older'))
+    expect(model.isIncomplete).toBe(true)
+    model.update(comment('a', '2026-01-01', 3, 'whole'))
+    told('a', 3)
+    expect([[...model.outdated()], model.isIncomplete, model.inOrder()[0]?.body]).toEqual([[], false, 'whole'])
+  })
+
+  it('are missing when they are new, and not when they are earlier than those that were read', () => {
+    const model = new CommentsModel()
+    const told = (id: string, isNew: boolean) => model.announce({ id, task_id: 't', version: 2, isNew })
+    told('earlier', false)
+    expect(model.isIncomplete).toBe(false)
+    model.update(comment('earlier', '2026-01-01', 2))
+    expect(model.inOrder()).toEqual([])
+    // A page that was read before that change.
+    model.put(comment('earlier', '2026-01-01', 1))
+    expect([...model.outdated()]).toEqual(['earlier'])
+    model.remove('earlier')
+    told('new', true)
+    expect(model.isIncomplete).toBe(true)
+    model.remove('new')
+    told('new', true)
+    expect(model.isIncomplete).toBe(false)
+  })
 })
 
 describe('a draft that meets a newer version', () => {

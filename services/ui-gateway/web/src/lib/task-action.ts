@@ -4,13 +4,15 @@ import { dayIn, formatDay } from './dates'
 import type { Suggestion } from './mentor-types'
 import { OnceKey } from './once-key'
 import { openSteps } from './steps'
-import { STATUS_NAMES, type Placement, type Status, type Task } from './types'
+import { STATUS_NAMES, type HeldTask, type Placement, type Status, type Task } from './types'
 
 /** The part of a board that a suggestion needs. */
 export interface TaskBoard {
   readonly projectId: string
   readonly columns: Columns
-  task(id: string): Task | undefined
+  task(id: string): HeldTask | undefined
+  /** With all of its description, which may have to be read. */
+  whole(id: string): Promise<Task>
   add(fields: TaskChange, idempotencyKey: string): Promise<Task>
   change(id: string, change: TaskChange, version?: number): Promise<Task>
   delete(id: string, version?: number): Promise<void>
@@ -75,8 +77,8 @@ export class TaskAction {
     if (changed) throw new Error('What was changed since is left as it is.')
   }
 
-  async #split(task: Task): Promise<string> {
-    this.#steps ??= openSteps(task.description)
+  async #split(task: HeldTask): Promise<string> {
+    this.#steps ??= openSteps((await this.#board.whole(task.id)).description)
     const steps = this.#steps
     if (steps.length === 0 && !this.undoable) throw new Error(`${task.ref} has no open steps any more.`)
     for (let title = steps[0]; title !== undefined; title = steps[0]) {
@@ -90,14 +92,14 @@ export class TaskAction {
     return `${task.ref} was split into ${count} ${count === 1 ? 'task' : 'tasks'}.`
   }
 
-  async #setDueDate(task: Task): Promise<string> {
+  async #setDueDate(task: HeldTask): Promise<string> {
     const due_on = dayIn(DUE_IN_DAYS)
     if (task.due_on === due_on) throw new Error(`${task.ref} is already due ${formatDay(due_on)}.`)
     await this.#change(task, { due_on }, () => ({ due_on: task.due_on }))
     return `${task.ref} is due ${formatDay(due_on)}.`
   }
 
-  async #setStatus(task: Task, status: Status): Promise<string> {
+  async #setStatus(task: HeldTask, status: Status): Promise<string> {
     const name = STATUS_NAMES[status].toLowerCase()
     if (task.status === status) throw new Error(`${task.ref} is already ${name}.`)
     const cards = () => this.#board.columns[task.status].map((card) => card.id)
@@ -107,7 +109,7 @@ export class TaskAction {
   }
 
   // By versions both ways: what is taken back is what was there, and nobody's change is written over.
-  async #change(task: Task, change: TaskChange, back: () => TaskChange): Promise<void> {
+  async #change(task: HeldTask, change: TaskChange, back: () => TaskChange): Promise<void> {
     const changed = await this.#board.change(task.id, change, task.version)
     this.#reversals.push(() => this.#board.change(task.id, back(), changed.version))
   }

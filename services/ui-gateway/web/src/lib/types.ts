@@ -60,6 +60,24 @@ export interface Task {
   completed_at: string | null
 }
 
+/** A text that an event left behind: what was known last, or nothing; never what an edit may start from. */
+export interface OldText {
+  old: string | null
+}
+
+/** A task as a page holds it. Answers give all of it; events may leave a long description behind. */
+export interface HeldTask extends Omit<Task, 'description'> {
+  description: string | OldText
+}
+
+export const isWhole = (task: HeldTask): task is Task => typeof task.description === 'string'
+
+/** The last text that was whole, or nothing. */
+export const lastText = ({ description }: HeldTask) => (typeof description === 'string' ? description : description.old)
+
+/** What is on a page of a project's tasks: no description, so that no event can leave one behind. */
+export type HeldProject = Omit<Project, 'description'>
+
 export interface Comment {
   id: string
   task_id: string
@@ -111,4 +129,18 @@ export interface LiveEvent {
   type: string
   project_id?: string
   data: unknown
+}
+
+/** In `changes` in place of a long text: there is one, of which nothing more is said. */
+export interface CutText {
+  cut: true
+}
+
+export type ChangedValue = string | number | boolean | null | string[] | CutText
+
+/** What stands in an event's data beside the resource. */
+export interface EventNotes {
+  changes?: Record<string, { from: ChangedValue; to: ChangedValue }>
+  /** The fields that are only the beginnings of their texts. Answers have all of them. */
+  cut?: string[]
 }
