@@ -16,10 +16,10 @@ cargo test --release --workspace --test abuse -- "$@" || status=$?
 
 mkdir -p target/abuse
 cp "$ABUSE_REPORT"/*.json target/abuse/
-printf '\n%-36s %-52s %9s %7s %10s %10s %10s\n' attack cost answered failed "calm p99" p99 bound
+printf '\n%-36s %-52s %9s %7s %10s %10s %10s\n' attack cost rounds failed "calm p99" p99 bound
 for line in "$ABUSE_REPORT"/*.json; do
     field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\"}]*\)\"\{0,1\}[,}].*/\1/p" "$line" | sed 's/,".*//'; }
-    printf '%-36s %-52s %9s %7s %7s ms %7s ms %7s ms\n' "$(field attack)" "$(field cost)" "$(field answered)" \
+    printf '%-36s %-52s %9s %7s %7s ms %7s ms %7s ms\n' "$(field attack)" "$(field cost)" "$(field rounds)" \
         "$(field failed)" "$(field calm_p99_ms)" "$(field p99_ms)" "$(field bound_ms)"
 done
 exit "$status"

@@ -7,6 +7,10 @@ use tonic::transport::{Channel, Endpoint};
 /// The deadline of a call whose caller set none.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
+/// Bytes that a server takes of all calls of a connection before they are read: what is uploaded at once,
+/// and not what anybody who reaches the port might send.
+pub const SERVER_WINDOW: u32 = 64 * CALL_WINDOW;
+
 /// Calls that one connection may have open at once; the servers announce it.
 pub const CALLS_PER_CONNECTION: u32 = 1024;
 
@@ -15,7 +19,7 @@ pub const CALL_WINDOW: u32 = 256 * 1024;
 
 /// What it may send of all calls of a connection (RFC 9113, 5.2): the sum of their windows, so that a call
 /// that is not read never takes from the others.
-pub const CONNECTION_WINDOW: u32 = CALLS_PER_CONNECTION * CALL_WINDOW;
+const CONNECTION_WINDOW: u32 = CALLS_PER_CONNECTION * CALL_WINDOW;
 
 /// An upstream address that is no URI.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::{
 use futures_util::StreamExt;
 use http::{HeaderMap, Request, Response};
 use rpc::{
-    CALL_WINDOW, CALLS_PER_CONNECTION, CONNECTION_WINDOW, DEADLINE,
+    CALL_WINDOW, CALLS_PER_CONNECTION, DEADLINE, SERVER_WINDOW,
     metadata::{REQUEST_ID, TRACEPARENT},
 };
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ pub async fn serve(
     Server::builder()
         .max_concurrent_streams(Some(CALLS_PER_CONNECTION))
         .initial_stream_window_size(CALL_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_connection_window_size(SERVER_WINDOW)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
         .layer(RequestLayer)
@@ -71,6 +71,8 @@ where
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(rpc::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // What errors carry, so that tools can show it.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
             .with_service_name(S::NAME)
             .with_service_name("grpc.health.v1.Health")
     };

@@ -31,6 +31,7 @@ use self::{metrics::Ended, table::Table};
 use crate::{
     State,
     forwarded::is_trusted,
+    http::shows_credential,
     shares::{Share, Shares},
 };
 
@@ -131,12 +132,14 @@ impl Connection {
     }
 
     fn use_now(&self) {
-        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let now_ms = u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.used_ms.store(now_ms, Ordering::Relaxed);
+        self.used_ms.store(now_ms(), Ordering::Relaxed);
     }
 
-    /// Its client reads that it has ended.
+    fn is_owned_by(&self, owner: &Owner) -> bool {
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) == *owner
+    }
+
+    /// It stays in the table until its descriptor is free.
     fn give_way(&self) {
         Ended::GaveWay.count();
         self.gives_way.store(true, Ordering::Relaxed);
@@ -174,18 +177,29 @@ pub(crate) fn busy(request: &HttpRequest) -> Option<Busy> {
 /// A request behind a proxy, counted for whom it is until it was answered.
 struct Behind(RefCell<Option<Share<Owner>>>);
 
+/// Whether a connection that there was no place for is closed after its answer.
+pub(crate) fn is_refused(request: &HttpRequest) -> bool {
+    connection(request).is_some_and(|connection| connection.is_refused.load(Ordering::Relaxed))
+}
+
 /// Lets a request in, unless there is no place for its connection or for more of its client.
 pub(crate) fn admit(request: &HttpRequest) -> Result<(), Problem> {
     let Some(connection) = connection(request) else {
         return Ok(());
     };
-    if connection.is_refused.load(Ordering::Relaxed) {
-        return Err(too_many("Your address"));
-    }
     let Some(state) = request.app_data::<Data<State>>() else {
         return Ok(());
     };
-    if connection.owner() == Owner::Proxy
+    // Who says that they are signed in may be counted for themselves in a moment.
+    if connection.is_refused.load(Ordering::Relaxed)
+        && !shows_credential(request)
+        && !state
+            .connections
+            .with_table(|table| table.retry(connection))
+    {
+        return Err(too_many("Your address"));
+    }
+    if connection.is_owned_by(&Owner::Proxy)
         && let Some(address) = state.site.address(request)
     {
         let owner = Owner::Network(address_subject(address).into());
@@ -211,12 +225,17 @@ pub(crate) fn sign_in(request: &HttpRequest, state: &State, person: Uuid) -> Res
             behind.0.replace(share);
             is_in
         }
-        None if connection.owner() == Owner::Person(person) => true,
+        None if connection.is_owned_by(&Owner::Person(person)) => true,
         None => state
             .connections
             .with_table(|table| table.hand_over(connection, Owner::Person(person))),
     };
     is_in.then_some(()).ok_or_else(|| too_many("Your account"))
+}
+
+fn now_ms() -> u64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 fn connection(request: &HttpRequest) -> Option<&Arc<Connection>> {

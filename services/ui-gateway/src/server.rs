@@ -125,9 +125,9 @@ pub(crate) fn most_connections() -> usize {
     CONNECTIONS.min(open_files - reserved)
 }
 
-/// An event would wait, up to 40 ms, until the page has acknowledged the one before it. And a client
-/// that acknowledges nothing, or takes nothing, is let go by the system: a socket that was closed while a
-/// write was blocked would otherwise stay open as long as its client likes.
+/// Sets how an accepted connection behaves. Without delay, for an event would wait, up to 40 ms, until the
+/// page has acknowledged the one before it. And one on which nothing is acknowledged or taken is closed by
+/// the system: it would otherwise stay open as long as its client likes, once a write is blocked.
 fn prepare(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection waits for acknowledgements");
@@ -171,7 +171,7 @@ pub(crate) fn start(
     };
     let server = Server::build()
         .workers(workers)
-        .max_concurrent_connections(most_connections() + ON_THEIR_WAY)
+        .max_concurrent_connections((most_connections() + ON_THEIR_WAY).div_ceil(workers))
         .disable_signals()
         .shutdown_timeout(grace_seconds)
         .listen("http", listener, app)?

@@ -40,43 +40,86 @@ async fn idle_connections_of_one_address() {
     })
     .await;
     assert!((200..=256).contains(&open), "{open} stay open");
-    abuse.end("1,500 connections");
+    abuse.end("1,500 connections").await;
 }
 
 #[tokio::test]
-async fn bodies_that_never_end() {
-    let mut abuse = Abuse::begin("bodies_that_never_end").await;
+async fn bodies_of_strangers_that_never_end() {
+    let mut abuse = Abuse::begin("bodies_of_strangers_that_never_end").await;
     let before = abuse.resident("ui-gateway");
     abuse.strike();
     let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
-    attack(move || async move {
+    let attack = attack(move || async move {
         let mut connections = Vec::new();
-        let head =
-            b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
-            content-length: 16000\r\n\r\n";
-        for number in 0..400u16 {
+        for number in 0..200u16 {
             let [high, low] = number.to_be_bytes();
             let from = [127, 1, high, low.max(1)];
             let mut connection = Raw::connect(&base_url, from).await.expect("a connection");
-            connection.send(head).await;
-            connection.send(&[b' '; 15_000]).await;
+            let length = if number % 2 == 0 { 16_000 } else { 1_000_000 };
+            connection.send(login(length).as_bytes()).await;
+            // The larger ones are refused, and closed, before they are read.
+            let rest = vec![b' '; length - 100];
+            let sending = tokio::time::timeout(Duration::from_millis(100), connection.send(&rest));
+            let _ = sending.await;
             connections.push(connection);
         }
         tokio::time::sleep(lasts).await;
-        let mut larger = Raw::connect(&base_url, ATTACKER)
-            .await
-            .expect("a connection");
-        let head =
-            b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
-            content-length: 16385\r\n\r\n";
-        larger.send(head).await;
-        let answer = larger.head().await;
-        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-    })
-    .await;
-    let grown = abuse.resident("ui-gateway").saturating_sub(before);
-    assert!(grown < 64 << 20, "the gateway has grown by {grown} bytes");
-    abuse.end("400 connections, 6 MB");
+    });
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        abuse.resident("ui-gateway")
+    };
+    let ((), during) = tokio::join!(attack, watch);
+    let grown = during.saturating_sub(before);
+    assert!(grown < 48 << 20, "the gateway has grown by {grown} bytes");
+    abuse.end("200 connections, 100 MB").await;
+}
+
+fn login(length: usize) -> String {
+    format!(
+        "POST /api/auth/login HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_body_of_a_stranger_has_sixteen_kib_at_most() {
+    let platform = test_kit::Platform::start().await;
+    for (length, status) in [(16_384, "400"), (16_385, "413")] {
+        let connecting = Raw::connect(platform.base_url(), ATTACKER);
+        let mut raw = connecting.await.expect("a connection");
+        raw.send(login(length).as_bytes()).await;
+        raw.send(&vec![b' '; length]).await;
+        let head = raw.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads() {
+    let mut abuse = Abuse::begin("answers_that_nobody_reads").await;
+    let before = abuse.open_files("ui-gateway");
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let mut connections = Vec::new();
+        for _ in 0..600 {
+            let connecting = Raw::connect(&base_url, ATTACKER);
+            let mut connection = connecting.await.expect("a connection");
+            let ask = b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+            connection.send(&ask.repeat(4)).await;
+            connections.push(connection);
+        }
+        tokio::time::sleep(lasts).await;
+    });
+    let watch = async {
+        tokio::time::sleep(lasts).await;
+        abuse.open_files("ui-gateway")
+    };
+    let ((), during) = tokio::join!(attack, watch);
+    let held = during.saturating_sub(before);
+    assert!(held <= 256 + 32, "{held} stay open");
+    abuse.end("600 connections, 2,400 requests").await;
 }
 
 #[tokio::test]
@@ -122,5 +165,5 @@ async fn an_upload_that_drips() {
     for answer in answers {
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
-    abuse.end("2 connections");
+    abuse.end("2 connections").await;
 }

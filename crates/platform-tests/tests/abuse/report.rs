@@ -66,15 +66,22 @@ impl Abuse {
         kib.expect("a number of KiB") * 1024
     }
 
+    /// Descriptors that a service has open.
+    pub(crate) fn open_files(&mut self, service: &str) -> usize {
+        let pid = self.platform.service(service).pid().expect("it runs");
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process");
+        open.count()
+    }
+
     /// The attack is over: writes its line, and fails when the bystander has noticed.
-    pub(crate) fn end(self, cost: &str) {
-        let during = self.bystander.take();
+    pub(crate) async fn end(self, cost: &str) {
+        let during = self.bystander.end().await;
         let (calm, attacked) = (self.calm.p99(), during.p99());
         let bound = UNNOTICED.max(3 * calm);
         let line = json!({
             "attack": self.name,
             "cost": cost,
-            "answered": during.answered(),
+            "rounds": during.rounds(),
             "failed": during.failures.len(),
             "calm_p99_ms": millis(calm),
             "p99_ms": millis(attacked),
@@ -86,7 +93,7 @@ impl Abuse {
             fs::write(file, line.to_string()).expect("a line of the report");
             assert!(attacked <= bound, "the bystander has noticed: {line}");
         }
-        assert!(during.answered() > 0, "the bystander did nothing");
+        assert!(during.rounds() > 0, "the bystander did nothing");
         assert!(
             during.failures.is_empty(),
             "the bystander has noticed: {:?}",

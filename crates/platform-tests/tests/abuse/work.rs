@@ -51,7 +51,7 @@ async fn long_texts_that_change() {
         grown <= 10 << 20,
         "the streams Redis has grown by {grown} bytes"
     );
-    abuse.end("600 changes of 64 KiB");
+    abuse.end("600 changes of 64 KiB").await;
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn imports_that_drip() {
         }
     })
     .await;
-    abuse.end("3 uploads of 60 MB, some bytes each");
+    abuse.end("3 uploads of 60 MB, some bytes each").await;
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn searches_through_everything() {
         !answered.is_empty() && answered.iter().all(known),
         "{answered:?}"
     );
-    abuse.end("8 searches at once through 75 MB");
+    abuse.end("8 searches at once through 75 MB").await;
 }
 
 /// So many tasks of 250 kB of text each.

@@ -55,9 +55,8 @@ impl Event {
 
     /// An event that was stored when long texts still stood whole, with these cut.
     pub fn cut_stored(text: String) -> String {
-        // Whatever else stands in an event, beside one long text, is less.
-        const CUT_ALREADY: usize = 12 * LONGEST_TEXT;
-        if text.len() <= CUT_ALREADY {
+        // One that is no longer than a text that stands whole has none to cut.
+        if text.len() <= LONGEST_TEXT {
             return text;
         }
         let cut_now = || {

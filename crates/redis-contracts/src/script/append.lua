@@ -15,10 +15,16 @@
 -- Reply: {1, last position} when appended, {0, position held} when the stream is elsewhere.
 --
 -- A script and not MULTI, because what is written depends on what is held. All that can fail is
--- checked before the first write: Redis does not roll a script back. Trimming comes before adding, and
--- is allowed where Redis is full: the next call then finds room.
+-- checked before the first write: Redis does not roll a script back. Where Redis is full, the stream loses
+-- its oldest, as trimming is allowed, and the next call may find room.
 
 local HEAD = 7
+
+-- Entries trimmed in one call: Redis serves nobody else meanwhile.
+local TRIMMED_AT_ONCE = 1000
+
+-- A stream this small does not fill a Redis; something else does.
+local SMALL = 64 * 1024 * 1024
 
 local function before(a, b)
   local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
@@ -62,13 +68,21 @@ for index = 1, events do
   end
 end
 
--- Drops the oldest entries of a stream that holds more than about so many bytes.
+-- Drops the oldest entries of a stream that holds more than about so many bytes. MEMORY USAGE looks at
+-- some entries alone, so that this is no more than an estimate.
 local function bound(stream, bytes)
   local used = redis.call('MEMORY', 'USAGE', stream)
   if used and used > bytes then
-    local kept = math.floor(redis.call('XLEN', stream) * bytes / used * 0.9)
+    local length = redis.call('XLEN', stream)
+    local kept = math.max(math.floor(length * bytes / used * 0.9), length - TRIMMED_AT_ONCE)
     redis.call('XTRIM', stream, 'MAXLEN', '=', kept)
   end
+end
+
+local function trim_old()
+  local now = redis.call('TIME')
+  local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
+  redis.call('XTRIM', KEYS[2], 'MINID', '~', string.format('%.0f', now_ms - tonumber(ARGV[3])))
 end
 
 local function show(timeline, position, topic, event, previous)
@@ -83,12 +97,18 @@ local function show(timeline, position, topic, event, previous)
   end
 end
 
-if events > 0 then
-  local now = redis.call('TIME')
-  local oldest_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000) - tonumber(ARGV[3])
-  redis.call('XTRIM', KEYS[2], 'MINID', '~', string.format('%.0f', oldest_ms))
-  bound(KEYS[2], tonumber(ARGV[4]))
+if events == 0 then
+  return {1, held}
 end
+-- A full Redis refuses the first write of a script, if that one may need room, and none after it.
+local room = redis.pcall('SET', KEYS[1], held)
+if room.err then
+  trim_old()
+  bound(KEYS[2], SMALL)
+  return redis.error_reply(room.err)
+end
+trim_old()
+bound(KEYS[2], tonumber(ARGV[4]))
 local previous = held
 for index = 1, events do
   local at = HEAD + 3 * index - 2

@@ -90,3 +90,31 @@ async fn health_is_served_beside_every_service() {
         tonic_health::ServingStatus::Serving.into()
     );
 }
+
+#[tokio::test]
+async fn reflection_knows_what_errors_carry() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let (channel, _stop) = serve().await;
+    let mut client = ServerReflectionClient::new(channel);
+    for symbol in ["ErrorInfo", "BadRequest", "RetryInfo"] {
+        let asked = MessageRequest::FileContainingSymbol(format!("google.rpc.{symbol}"));
+        let asked = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(asked),
+        };
+        let answers = client
+            .server_reflection_info(tokio_stream::once(asked))
+            .await;
+        let answer = answers.expect("answers").into_inner().message().await;
+        let answer = answer
+            .expect("an answer")
+            .and_then(|answer| answer.message_response);
+        assert!(
+            matches!(answer, Some(MessageResponse::FileDescriptorResponse(_))),
+            "{symbol}: {answer:?}"
+        );
+    }
+}

@@ -32,6 +32,15 @@ impl Guarded {
         (guarded, peer)
     }
 
+    /// Whatever it waits for, a client that takes no answer among it, is over.
+    fn end_if_it_gives_way(&self, cx: &Context<'_>) -> io::Result<()> {
+        self.connection.waker.register(cx.waker());
+        match self.connection.gives_way.load(Ordering::Relaxed) {
+            true => Err(io::ErrorKind::ConnectionAborted.into()),
+            false => Ok(()),
+        }
+    }
+
     /// The connection, for its requests.
     pub(crate) fn connection(&self) -> Arc<Connection> {
         Arc::clone(&self.connection)
@@ -50,11 +59,7 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.connection.waker.register(cx.waker());
-        if self.connection.gives_way.load(Ordering::Relaxed) {
-            // As if the client had closed it.
-            return Poll::Ready(Ok(()));
-        }
+        self.end_if_it_gives_way(cx)?;
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if read.is_ready() {
             self.connection.use_now();
@@ -69,6 +74,7 @@ impl AsyncWrite for Guarded {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.end_if_it_gives_way(cx)?;
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if written.is_ready() {
             self.connection.use_now();
@@ -77,10 +83,12 @@ impl AsyncWrite for Guarded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_if_it_gives_way(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_if_it_gives_way(cx)?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

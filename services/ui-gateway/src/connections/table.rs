@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use super::{Connection, Owner};
+use super::{Connection, Owner, now_ms};
 
 /// The place of a connection that is not in the table.
 pub(super) const NOWHERE: usize = usize::MAX;
@@ -14,14 +14,20 @@ pub(super) const NOWHERE: usize = usize::MAX;
 /// longest is good enough, and looking at all would make each new one dear.
 const SAMPLE: usize = 64;
 
+/// What was used so shortly ago may have a request that is not known of yet.
+const JUST_NOW_MS: u64 = 50;
+
 /// The connections, each at its place, and those of each owner.
 pub(super) struct Table {
     most: usize,
     of_each: usize,
     all: Vec<Arc<Connection>>,
     owned: HashMap<Owner, Vec<Arc<Connection>>>,
+    /// Those that give way, and are not closed yet.
+    leaving: usize,
     /// Where the next sample begins.
     sampled: usize,
+    now_ms: fn() -> u64,
 }
 
 impl Table {
@@ -34,7 +40,9 @@ impl Table {
             },
             all: Vec::new(),
             owned: HashMap::new(),
+            leaving: 0,
             sampled: 0,
+            now_ms,
         }
     }
 
@@ -56,13 +64,10 @@ impl Table {
 
     /// Gives a connection to another owner; `false` when they have too many, and all are busy.
     pub(super) fn hand_over(&mut self, connection: &Arc<Connection>, to: Owner) -> bool {
-        if place_of(connection) == NOWHERE {
-            // It has given way a moment ago.
-            return true;
-        }
         if !self.make_room_for(&to) {
             return false;
         }
+        connection.is_refused.store(false, Ordering::Relaxed);
         self.disown(connection);
         *connection
             .owner
@@ -75,6 +80,13 @@ impl Table {
         true
     }
 
+    /// Looks for a place again; `false` when there is still none.
+    pub(super) fn retry(&mut self, connection: &Connection) -> bool {
+        let has_place = self.make_room_for(&connection.owner());
+        connection.is_refused.store(!has_place, Ordering::Relaxed);
+        has_place
+    }
+
     /// Takes a connection out, if it is still there.
     pub(super) fn remove(&mut self, connection: &Connection) {
         let place = connection.place.swap(NOWHERE, Ordering::Relaxed);
@@ -82,6 +94,7 @@ impl Table {
             return;
         }
         self.disown(connection);
+        self.leaving -= usize::from(gives_way(connection));
         self.all.swap_remove(place);
         if let Some(moved) = self.all.get(place) {
             moved.place.store(place, Ordering::Relaxed);
@@ -103,40 +116,50 @@ impl Table {
         let Some(owned) = self.owned.get(owner) else {
             return true;
         };
-        if *owner == Owner::Proxy || owned.len() < self.of_each {
+        let stay = || owned.iter().filter(|of_theirs| !gives_way(of_theirs));
+        if *owner == Owner::Proxy || stay().count() < self.of_each {
             return true;
         }
-        let idle = idle_longest(owned.iter());
+        let idle = idle_longest(owned.iter(), (self.now_ms)());
         self.give_way(idle)
     }
 
     fn make_room(&mut self) -> bool {
-        if self.all.len() < self.most {
+        if self.all.len() - self.leaving < self.most {
             return true;
         }
-        let from = self.sampled % self.all.len().max(1);
-        self.sampled = self.sampled.wrapping_add(SAMPLE);
-        let around = self.all[from..].iter().chain(&self.all[..from]);
-        let idle = idle_longest(around.take(SAMPLE));
+        // Those that came together stand together, so every so manyth is looked at.
+        let step = (self.all.len() / SAMPLE).max(1);
+        let from = self.sampled % step;
+        self.sampled = self.sampled.wrapping_add(1);
+        let sample = self.all[from..].iter().step_by(step);
+        let idle = idle_longest(sample, (self.now_ms)());
         self.give_way(idle)
     }
 
     fn give_way(&mut self, idle: Option<Arc<Connection>>) -> bool {
-        let Some(idle) = idle else {
-            return false;
-        };
-        self.remove(&idle);
-        idle.give_way();
-        true
+        if let Some(idle) = &idle {
+            self.leaving += 1;
+            idle.give_way();
+        }
+        idle.is_some()
     }
 }
 
-fn place_of(connection: &Connection) -> usize {
-    connection.place.load(Ordering::Relaxed)
+fn gives_way(connection: &Connection) -> bool {
+    connection.gives_way.load(Ordering::Relaxed)
 }
 
-fn idle_longest<'a>(among: impl Iterator<Item = &'a Arc<Connection>>) -> Option<Arc<Connection>> {
-    let idle = among.filter(|connection| connection.busy.load(Ordering::Relaxed) == 0);
+fn idle_longest<'a>(
+    among: impl Iterator<Item = &'a Arc<Connection>>,
+    now_ms: u64,
+) -> Option<Arc<Connection>> {
+    let used_before_ms = now_ms.saturating_sub(JUST_NOW_MS);
+    let idle = among.filter(|connection| {
+        connection.busy.load(Ordering::Relaxed) == 0
+            && connection.used_ms.load(Ordering::Relaxed) <= used_before_ms
+            && !gives_way(connection)
+    });
     idle.min_by_key(|connection| connection.used_ms.load(Ordering::Relaxed))
         .cloned()
 }
@@ -159,8 +182,16 @@ mod tests {
         connection
     }
 
-    fn gives_way(connection: &Connection) -> bool {
-        connection.gives_way.load(Ordering::Relaxed)
+    fn table(most: usize, of_each: u64) -> Table {
+        Table {
+            now_ms: || 1_000_000,
+            ..Table::new(most, of_each)
+        }
+    }
+
+    fn stay(table: &Table, owner: &Owner) -> usize {
+        let owned = table.owned[owner].iter();
+        owned.filter(|of_theirs| !gives_way(of_theirs)).count()
     }
 
     fn is_refused(connection: &Connection) -> bool {
@@ -169,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_one_of_the_same_address_that_is_idle_longest_gives_way() {
-        let mut table = Table::new(100, 3);
+        let mut table = table(100, 3);
         let (greedy, other) = (network("a"), network("b"));
         let bystander = add(&mut table, &other, 0);
         let held = [5, 1, 9].map(|used_ms| add(&mut table, &greedy, used_ms));
@@ -180,12 +211,12 @@ mod tests {
             (gave_way, gives_way(&bystander)),
             ([false, true, false], false)
         );
-        assert_eq!(table.owned[&greedy].len(), 3);
+        assert_eq!(stay(&table, &greedy), 3);
     }
 
     #[test]
     fn what_is_busy_stays_and_the_new_one_is_refused() {
-        let mut table = Table::new(100, 2);
+        let mut table = table(100, 2);
         let owner = network("a");
         let held = [1, 2].map(|used_ms| add(&mut table, &owner, used_ms));
         let busy = held.each_ref().map(Busy::on);
@@ -199,13 +230,13 @@ mod tests {
 
     #[test]
     fn who_signs_in_is_counted_as_a_person() {
-        let mut table = Table::new(100, 2);
+        let mut table = table(100, 2);
         let (owner, person) = (network("a"), Owner::Person(Uuid::from_u128(1)));
         for used_ms in 1..=3 {
             let connection = add(&mut table, &owner, used_ms);
             assert!(table.hand_over(&connection, person.clone()));
         }
-        assert_eq!(table.owned[&person].len(), 2, "the first gave way");
+        assert_eq!(stay(&table, &person), 2, "the first gave way");
         assert!(!table.owned.contains_key(&owner));
         let _busy: Vec<_> = table.owned[&person].iter().map(Busy::on).collect();
         let further = add(&mut table, &owner, 4);
@@ -215,26 +246,42 @@ mod tests {
 
     #[test]
     fn all_together_have_a_bound() {
-        let mut table = Table::new(50, 10);
+        let mut table = table(50, 10);
         for number in 0..200 {
             let connection = add(&mut table, &network(&number.to_string()), number);
             assert!(!is_refused(&connection));
+            let mut leaving = table.all.clone();
+            leaving.retain(|connection| gives_way(connection));
+            assert_eq!(leaving.len(), usize::from(number >= 50));
+            leaving
+                .iter()
+                .for_each(|connection| table.remove(connection));
         }
         assert_eq!((table.all.len(), table.owned.len()), (50, 50));
         for connection in table.all.clone() {
-            assert!(std::ptr::eq(
-                &*table.all[place_of(&connection)],
-                &*connection
-            ));
+            let place = connection.place.load(Ordering::Relaxed);
+            assert!(std::ptr::eq(&*table.all[place], &*connection));
             table.remove(&connection);
             table.remove(&connection);
         }
-        assert!(table.all.is_empty() && table.owned.is_empty());
+        assert!(table.all.is_empty() && table.owned.is_empty() && table.leaving == 0);
+    }
+
+    #[test]
+    fn what_was_used_just_now_does_not_give_way_and_a_refused_one_is_tried_again() {
+        let mut table = table(100, 1);
+        let owner = network("a");
+        let used = add(&mut table, &owner, 1_000_000 - 10);
+        let refused = add(&mut table, &owner, 1_000_000);
+        assert!(is_refused(&refused) && !gives_way(&used));
+        used.used_ms.store(0, Ordering::Relaxed);
+        assert!(table.retry(&refused));
+        assert!(!is_refused(&refused) && gives_way(&used));
     }
 
     #[test]
     fn a_proxy_has_no_bound_of_its_own() {
-        let mut table = Table::new(100, 2);
+        let mut table = table(100, 2);
         let held: Vec<_> = (0..50)
             .map(|ms| add(&mut table, &Owner::Proxy, ms))
             .collect();

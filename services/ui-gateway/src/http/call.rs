@@ -20,9 +20,9 @@ use super::{
     parameters::Parameters,
     precondition,
     signed::surroundings,
-    upload::{self, Sender, Upload},
+    upload::{self, Upload},
 };
-use crate::{State, shares::Share};
+use crate::{State, limits::Subject, shares::Share};
 
 const LONGEST_IDEMPOTENCY_KEY: usize = 128;
 
@@ -36,7 +36,7 @@ pub(super) struct Call {
     pub(super) context: SharedContext,
     payload: Payload,
     /// What the body holds of the room for all, as long as this is answered.
-    room: Option<Share<Sender>>,
+    room: Option<Share<Subject>>,
 }
 
 impl FromRequest for Call {
@@ -151,7 +151,7 @@ impl Call {
     async fn body(&mut self) -> Result<Bytes, Problem> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
         let (body, room) = upload::collect(&self.request, payload, &self.state).await?;
-        self.room = Some(room);
+        self.room = room;
         Ok(body)
     }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn envelope(
     let span = tracing::info_span!("http", request.id = context.request_id);
     let cors = Cors::of(&request);
     let admitted = connections::admit(request.request());
-    let closes = admitted.is_err() || drain.is_some_and(|drain| drain.is_stopping());
+    let is_stopping = drain.is_some_and(|drain| drain.is_stopping());
     let preflight = cors.as_ref().and_then(Cors::preflight);
     let answered = match (admitted, preflight) {
         (Err(problem), _) => request.error_response(Failure::from(problem)),
@@ -66,6 +66,7 @@ pub(crate) async fn envelope(
         }
     };
     let mut answered = span.in_scope(|| with_document(answered, &context));
+    let closes = is_stopping || connections::is_refused(answered.request());
     let head = answered.response_mut().head_mut();
     if closes && !head.upgrade() {
         head.set_connection_type(ConnectionType::Close);

@@ -46,6 +46,7 @@ pub(crate) mod upload;
 
 use actix_web::web::{self, ServiceConfig};
 
+pub(crate) use self::signed::shows_credential;
 pub use self::{
     failure::{Document, Failure},
     openapi::openapi,

@@ -130,11 +130,14 @@ fn shown(request: &HttpRequest) -> Result<(&Data<State>, SharedContext, Credenti
     Ok((state, context, credential))
 }
 
+/// Whether a request shows a credential, good or not.
+pub(crate) fn shows_credential(request: &HttpRequest) -> bool {
+    request.headers().contains_key(AUTHORIZATION) || request.cookie(ACCESS_COOKIE).is_some()
+}
+
 /// The token of who may be signed in, on a route where nobody has to be.
 pub(super) fn shown_token(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let is_shown =
-        request.headers().contains_key(AUTHORIZATION) || request.cookie(ACCESS_COOKIE).is_some();
-    if !is_shown {
+    if !shows_credential(request) {
         return Ok(None);
     }
     let (_, _, credential) = shown(request)?;

@@ -10,7 +10,7 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
-use service_kit::{Code, Problem, limits::address_subject};
+use service_kit::{Code, Problem};
 use tokio::time::timeout;
 
 use super::signed::SignedIn;
@@ -23,38 +23,29 @@ use crate::{
 /// The largest JSON body.
 const LARGEST_BODY: usize = 1024 * 1024;
 
-/// The largest one of a request that nobody has signed in for.
-const LARGEST_OF_STRANGERS: usize = 16 * 1024;
+/// The largest one of a request that nobody has signed in for. Up to here a body takes no room of others,
+/// so that what is large keeps nobody from signing in or from changing a card.
+const SMALL: usize = 16 * 1024;
 
-/// Bytes of bodies in the process: of one person or address, and in all.
-const HELD_BY_EACH: usize = 16 << 20;
+/// Bytes of larger bodies in the process: of one person, and in all.
+const HELD_BY_EACH: usize = 4 << 20;
 const HELD_IN_ALL: usize = 128 << 20;
 
-/// So many bytes have to arrive in each such window, except for small bodies, which have as long in all.
+/// So many bytes have to arrive in each such window, except for small bodies, which have so long in all.
 const WINDOW_BYTES: usize = 10 * 1024;
 const WINDOW: Duration = Duration::from_secs(10);
-const SMALL: usize = 16 * 1024;
 const SMALL_WITHIN: Duration = Duration::from_secs(30);
 
-/// Whose a body is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Sender {
-    /// Of who has signed in.
-    SignedIn(Subject),
-    /// An address, or a /64.
-    Network(String),
-}
-
-/// The bytes of bodies that are held.
-pub(crate) type Bodies = Shares<Sender>;
+/// The bytes of large bodies that are held.
+pub(crate) type Bodies = Shares<Subject>;
 
 /// With the bounds of the process.
 pub(crate) fn bodies() -> Bodies {
     Shares::bounded(HELD_BY_EACH, HELD_IN_ALL)
 }
 
-/// A body with the room that it holds.
-pub(super) type Held = (Bytes, Share<Sender>);
+/// A body with the room that it takes of others.
+pub(super) type Collected = (Bytes, Option<Share<Subject>>);
 
 /// A body that arrives.
 pub(super) struct Upload {
@@ -117,27 +108,19 @@ pub(super) async fn collect(
     request: &HttpRequest,
     payload: Payload,
     state: &State,
-) -> Result<Held, Problem> {
-    let (sender, largest) = match request.extensions().get::<SignedIn>() {
-        Some(SignedIn(subject)) => (Sender::SignedIn(*subject), LARGEST_BODY),
-        None => (
-            Sender::Network(network(request, state)),
-            LARGEST_OF_STRANGERS,
-        ),
-    };
-    let mut room = state.bodies.nothing(sender);
+) -> Result<Collected, Problem> {
+    let signed_in = request.extensions().get::<SignedIn>().copied();
+    let mut room = signed_in.map(|SignedIn(subject)| state.bodies.nothing(subject));
+    let largest = if room.is_some() { LARGEST_BODY } else { SMALL };
     let mut upload = Upload::new(request, payload, largest)?;
     let mut body = BytesMut::new();
     while let Some(piece) = upload.next().await? {
-        room.grow(piece.len()).map_err(no_room)?;
         body.extend_from_slice(&piece);
+        if let Some(room) = room.as_mut().filter(|_| body.len() > SMALL) {
+            room.grow(piece.len()).map_err(no_room)?;
+        }
     }
     Ok((body.freeze(), room))
-}
-
-fn network(request: &HttpRequest, state: &State) -> String {
-    let address = state.site.address(request);
-    address.map(address_subject).unwrap_or_default()
 }
 
 fn no_room(spent: Spent) -> Problem {

@@ -65,7 +65,8 @@ impl ProjectStream {
         if message.previous != last {
             self.read_missed(last).await?;
         }
-        // The stream has the last word: a message that does not follow on it is not handed out.
+        // The stream has the last word: a message that does not follow on what was read is not handed out.
+        // It is not lost: who missed it reads it after `catch_up`, or with the next message.
         if self.last == Some(message.previous) {
             self.hand_out(message.position, message.event);
         }

@@ -16,7 +16,7 @@ pub(super) const MOST_TOPICS: usize = 100;
 /// Messages of a client, also as many at once.
 pub(super) const MESSAGES_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
-/// As many at once where they subscribe: to all its topics, one after the other.
+/// As many at once where they are about its topics: it may subscribe to all, one after the other.
 pub(super) const MESSAGES_AT_ONCE: NonZeroU32 = NonZeroU32::new(120).unwrap();
 
 /// How long a client should wait before it comes back after a restart.

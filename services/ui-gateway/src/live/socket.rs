@@ -14,7 +14,7 @@ use service_kit::{Code, Problem};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use self::frames::TooLarge;
+use self::frames::{Fault, Verdict};
 use super::{
     Live, OpenSocket,
     history::Reading,
@@ -55,8 +55,8 @@ pub(crate) async fn connect(
     let live = state.live.clone();
     let user_id = signed.caller.user().id;
     let open = live.enter(user_id, &request)?;
-    let too_large = TooLarge::default();
-    let mut body = frames::bounded(body.into_inner(), LARGEST_MESSAGE, too_large.clone());
+    let frames = Verdict::default();
+    let mut body = frames::bounded(body.into_inner(), LARGEST_MESSAGE, frames.clone());
     let body = web::Payload::from_request(&request, &mut body).await;
     let upgraded = body.and_then(|body| actix_ws::handle(&request, body));
     let (response, session, messages) = upgraded.map_err(|_| {
@@ -78,7 +78,7 @@ pub(crate) async fn connect(
         steps: Steps::new(live.history.clone(), reading),
         live,
         session,
-        too_large,
+        frames,
         pace: RateLimiter::direct(
             Quota::per_second(MESSAGES_PER_SECOND).allow_burst(MESSAGES_AT_ONCE),
         ),
@@ -98,8 +98,8 @@ struct Socket {
     live: Live,
     session: Session,
     watched: Watched,
-    too_large: TooLarge,
-    /// How often the client may say something, and something else than that it subscribes.
+    frames: Verdict,
+    /// How often the client may say something, and something that has nothing to do with its topics.
     pace: DefaultDirectRateLimiter,
     chatter: DefaultDirectRateLimiter,
     queue: Arc<Queue>,
@@ -194,21 +194,24 @@ impl Socket {
             Ok(AggregatedMessage::Pong(_)) => Ok(()),
             Ok(AggregatedMessage::Binary(_)) => Err(not_a_message("text frames only")),
             Ok(AggregatedMessage::Close(_)) => Err(End::Close(1000, String::new())),
-            Err(error) if self.too_large.seen() || is_too_large(&error) => {
-                Refused::Frame.count();
-                let reason = format!("at most {LARGEST_MESSAGE} bytes in a message");
-                Err(End::Close(FRAME_TOO_LARGE, reason))
-            }
-            Err(_) => Err(not_a_message("not a frame of a client")),
+            Err(_) => match self.frames.fault() {
+                Some(Fault::TooLarge) => {
+                    Refused::Frame.count();
+                    let reason = format!("at most {LARGEST_MESSAGE} bytes in a message");
+                    Err(End::Close(FRAME_TOO_LARGE, reason))
+                }
+                Some(Fault::TooMany) => Err(too_many()),
+                None => Err(not_a_message("not a frame of a client")),
+            },
         }
     }
 
     async fn answer(&mut self, request: Request) -> Result<(), End> {
-        if !matches!(request, Request::Subscribe { .. }) {
-            admit(&self.chatter)?;
-        }
         match request {
-            Request::Ping => self.write(Reply::Pong.frame()).await,
+            Request::Ping => {
+                admit(&self.chatter)?;
+                self.write(Reply::Pong.frame()).await
+            }
             Request::Subscribe { topic, after } => self.subscribe(&topic, after).await,
             Request::Unsubscribe { topic } => {
                 if let Ok(topic) = topic.parse() {
@@ -226,16 +229,13 @@ impl Socket {
 
 /// Whether the client keeps this pace.
 fn admit(pace: &DefaultDirectRateLimiter) -> Result<(), End> {
-    pace.check().map_err(|_| {
-        Refused::Messages.count();
-        let reason = format!("at most {MESSAGES_PER_SECOND} messages a second");
-        End::Close(TOO_MANY_MESSAGES, reason)
-    })
+    pace.check().map_err(|_| too_many())
 }
 
-/// Of all frames of a message together.
-const fn is_too_large(error: &actix_ws::ProtocolError) -> bool {
-    matches!(error, actix_ws::ProtocolError::Overflow)
+fn too_many() -> End {
+    Refused::Messages.count();
+    let reason = format!("at most {MESSAGES_PER_SECOND} messages a second");
+    End::Close(TOO_MANY_MESSAGES, reason)
 }
 
 /// A client that takes nothing for long is gone.

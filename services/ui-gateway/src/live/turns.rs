@@ -17,8 +17,8 @@ use uuid::Uuid;
 /// Turns of one person at once.
 const OF_A_PERSON: usize = 2;
 
-/// Longest wait for a turn.
-const TURN_WITHIN: Duration = Duration::from_secs(15);
+/// Longest wait for a turn: the web app takes a socket that answers nothing for 10 s as lost.
+const TURN_WITHIN: Duration = Duration::from_secs(7);
 
 /// The turns of the process. Cheap to clone.
 ///

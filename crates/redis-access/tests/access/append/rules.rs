@@ -216,7 +216,7 @@ async fn what_is_history_is_appended_and_not_published() {
 }
 
 #[tokio::test]
-async fn a_full_redis_heals_by_itself_once_there_is_something_to_trim() {
+async fn a_full_redis_takes_nothing_and_heals_by_itself_once_there_is_something_to_trim() {
     let log = Log::new().await;
     let old = Append {
         position: Position::new(1, 0),
@@ -229,9 +229,18 @@ async fn a_full_redis_heals_by_itself_once_there_is_something_to_trim() {
     let held = Position::new(1, 0);
     let full = log.append(held, &[event(1, ONE)]).await;
     assert!(full.expect_err("full").is_unavailable());
+    let grown = log.append(held, &[event(1, ONE)]).await;
+    assert_eq!(grown.expect("room"), (true, at(1)));
+
+    log.run(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let before = log.positions().await;
+    for _ in 0..5 {
+        let full = log.append(at(1), &[event(2, ONE), event(3, TWO)]).await;
+        assert!(full.expect_err("full").is_unavailable());
+    }
     assert_eq!(
-        log.append(held, &[event(1, ONE)]).await.expect("room"),
-        (true, at(1))
+        (log.positions().await, log.held().await),
+        (before, Some(at(1)))
     );
 }
 

@@ -1,8 +1,8 @@
 //! The client's frames on their way to the codec. It keeps a frame until it is whole and only then looks
 //! at its length, so that a header alone could claim gigabytes; here the length is judged from the header
-//! (RFC 6455, 5.2), before a byte of the frame is kept.
+//! (RFC 6455, 5.2), before a byte of the frame is kept. So is that of a message of several frames.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, num::NonZeroU32, rc::Rc};
 
 use actix_web::{
     dev::Payload,
@@ -10,79 +10,122 @@ use actix_web::{
     web::{Buf, Bytes},
 };
 use futures_util::{Stream, StreamExt, stream};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 /// Bytes of the longest header: two, eight of length, four of mask.
 const LONGEST_HEADER: usize = 14;
 
-/// Whether a frame was too large. Cheap to clone.
-#[derive(Clone, Default)]
-pub(super) struct TooLarge(Rc<Cell<bool>>);
+/// Frames of a client, also as many at once: a message may consist of many, and none of them be a message.
+const FRAMES_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
-impl TooLarge {
-    /// Whether one was.
-    pub(super) fn seen(&self) -> bool {
+/// What is wrong with the frames of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// One, or a message of several, is longer than it may be.
+    TooLarge,
+    /// There are more than anybody needs.
+    TooMany,
+}
+
+/// What the frames were ended for. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Verdict(Rc<Cell<Option<Fault>>>);
+
+impl Verdict {
+    /// The fault, where there was one.
+    pub(super) fn fault(&self) -> Option<Fault> {
         self.0.get()
     }
 }
 
-/// Passes on what arrives, up to the first frame of more than `largest` bytes.
-pub(super) fn bounded(payload: Payload, largest: usize, too_large: TooLarge) -> Payload {
+/// Passes on what arrives, up to the first message of more than `largest` bytes.
+pub(super) fn bounded(payload: Payload, largest: usize, verdict: Verdict) -> Payload {
     Payload::Stream {
-        payload: Box::pin(checked(payload, largest, too_large)),
+        payload: Box::pin(checked(payload, largest, verdict)),
     }
 }
 
 fn checked(
     payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     largest: usize,
-    too_large: TooLarge,
+    verdict: Verdict,
 ) -> impl Stream<Item = Result<Bytes, PayloadError>> {
-    let start = Some((payload, Frames::default()));
+    let start = Some((payload, Frames::new(largest)));
     stream::unfold(start, move |state| {
-        let too_large = too_large.clone();
+        let verdict = verdict.clone();
         async move {
             let (mut payload, mut frames) = state?;
-            let arrived = payload.next().await?;
-            Some(match arrived {
-                Ok(bytes) if frames.fit(&bytes, largest) => (Ok(bytes), Some((payload, frames))),
-                Ok(_) => {
-                    too_large.0.set(true);
+            let bytes = match payload.next().await? {
+                Ok(bytes) => bytes,
+                Err(error) => return Some((Err(error), None)),
+            };
+            Some(match frames.check(&bytes) {
+                Ok(()) => (Ok(bytes), Some((payload, frames))),
+                Err(fault) => {
+                    verdict.0.set(Some(fault));
                     (Err(PayloadError::Overflow), None)
                 }
-                Err(error) => (Err(error), None),
             })
         }
     })
 }
 
 /// Where in a frame the bytes are.
-#[derive(Default)]
 struct Frames {
+    largest: u64,
+    pace: DefaultDirectRateLimiter,
     /// What has arrived of a header.
     header: Vec<u8>,
     /// What is to come of the payload.
     left: usize,
+    /// Bytes of the message, in its frames so far.
+    message: u64,
 }
 
 impl Frames {
-    /// Whether all frames that begin in these bytes have at most so many.
-    fn fit(&mut self, mut bytes: &[u8], largest: usize) -> bool {
+    fn new(largest: usize) -> Self {
+        Self {
+            largest: largest as u64,
+            pace: RateLimiter::direct(Quota::per_second(FRAMES_PER_SECOND)),
+            header: Vec::with_capacity(LONGEST_HEADER),
+            left: 0,
+            message: 0,
+        }
+    }
+
+    /// Judges the frames that begin in these bytes.
+    fn check(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         loop {
             let skipped = self.left.min(bytes.len());
             bytes.advance(skipped);
             self.left -= skipped;
             let Some(next) = bytes.split_off_first() else {
-                return true;
+                return Ok(());
             };
             self.header.push(*next);
             if let Some(length) = payload_length(&self.header) {
-                if length > largest as u64 {
-                    return false;
-                }
-                self.left = usize::try_from(length).unwrap_or(usize::MAX);
+                self.begin(self.header[0], length)?;
                 self.header.clear();
             }
         }
+    }
+
+    fn begin(&mut self, first: u8, length: u64) -> Result<(), Fault> {
+        const CONTINUES: u8 = 0;
+        const CONTROL: u8 = 8;
+        self.pace.check().map_err(|_| Fault::TooMany)?;
+        let message = match first & 0x0f {
+            CONTINUES => self.message.saturating_add(length),
+            _ => length,
+        };
+        if message > self.largest {
+            return Err(Fault::TooLarge);
+        }
+        if first & 0x0f < CONTROL {
+            self.message = message;
+        }
+        self.left = usize::try_from(length).unwrap_or(usize::MAX);
+        Ok(())
     }
 }
 
@@ -124,8 +167,8 @@ mod tests {
     }
 
     fn fits(bytes: &[u8], piece: usize) -> bool {
-        let mut frames = Frames::default();
-        bytes.chunks(piece).all(|piece| frames.fit(piece, 16_384))
+        let mut frames = Frames::new(16_384);
+        bytes.chunks(piece).all(|piece| frames.check(piece).is_ok())
     }
 
     #[test]
@@ -155,11 +198,34 @@ mod tests {
     #[actix_web::test]
     async fn what_is_too_large_ends_the_stream_and_says_so() {
         let pieces = [frame(10), frame(20_000), frame(10)].map(|piece| Ok(piece.into()));
-        let too_large = TooLarge::default();
-        let passed: Vec<_> = checked(stream::iter(pieces), 16_384, too_large.clone())
+        let verdict = Verdict::default();
+        let passed: Vec<_> = checked(stream::iter(pieces), 16_384, verdict.clone())
             .collect()
             .await;
         assert!(matches!(&passed[..], [Ok(_), Err(PayloadError::Overflow)]));
-        assert!(too_large.seen());
+        assert_eq!(verdict.fault(), Some(Fault::TooLarge));
+    }
+
+    #[test]
+    fn the_frames_of_a_message_count_together_and_control_frames_between_them_apart() {
+        let part = |first: u8, length: usize| {
+            let mut part = frame(length);
+            part[0] = first;
+            part
+        };
+        let (begins, continues, ends, ping) = (0x01, 0x00, 0x80, 0x89);
+        let message = |last| {
+            let parts = [(begins, 8000), (ping, 100), (continues, 8000), (ends, last)];
+            parts.map(|(first, length)| part(first, length)).concat()
+        };
+        assert!(fits(&[message(384), message(384)].concat(), 1000));
+        assert!(!fits(&message(385), 1000));
+    }
+
+    #[test]
+    fn frames_without_end_are_too_many() {
+        let mut frames = Frames::new(16_384);
+        let empty = [0x00, 0x80, 1, 2, 3, 4].repeat(300);
+        assert_eq!(frames.check(&empty), Err(Fault::TooMany));
     }
 }
