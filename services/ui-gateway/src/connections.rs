@@ -65,6 +65,8 @@ pub(crate) struct Connection {
     busy: AtomicUsize,
     /// When bytes last went either way, in ms since the process began.
     used_ms: AtomicU64,
+    /// Whether its client has ever said something.
+    has_spoken: AtomicBool,
     gives_way: AtomicBool,
     /// There was no place for it: it is told so, and closed.
     is_refused: AtomicBool,
@@ -117,6 +119,7 @@ impl Connection {
             owner: Mutex::new(owner),
             busy: AtomicUsize::new(0),
             used_ms: AtomicU64::new(0),
+            has_spoken: AtomicBool::new(false),
             gives_way: AtomicBool::new(false),
             is_refused: AtomicBool::new(false),
             waker: AtomicWaker::new(),

@@ -259,14 +259,12 @@ async fn a_client_that_does_not_read_is_told_and_loses_nothing_once_it_reads_aga
     let mut live = person.live().await;
     subscribed(&mut live, &topic(&project), None).await;
     // More than the gateway's queue and what the sockets' buffers take.
-    let text = "x".repeat(60_000);
-    for _ in 0..200 {
-        let path = format!("/api/projects/{}/tasks", id(&project));
-        person
-            .post(&path, json!({"title": "Large", "description": text}))
-            .await
-            .expect(201);
+    let mut archive = crate::import::archive(6000, 0);
+    for issue in archive["issues"].as_array_mut().expect("issues") {
+        issue["body"] = json!("x".repeat(2000));
     }
+    let imported = crate::import::import(&person, &project, &archive).await;
+    imported.expect(200);
     let stored = all_published(&person, &project, &platform.streams).await;
     let mut all: Vec<Recorded> = stored[..1].to_vec();
     let mut resyncs = 0;

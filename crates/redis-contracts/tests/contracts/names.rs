@@ -77,7 +77,7 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             Streams,
             "stream:devmentor:project:{id}",
             name(PROJECT_TIMELINE.key(ID).name()),
-            "stream, newest 1000 entries",
+            "stream, newest 1000 entries, 2 MiB, 7 d after the last",
         ),
         (
             Streams,
@@ -119,7 +119,7 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             Streams,
             "auth:events",
             name(AUTH_EVENTS.key(()).name()),
-            "stream, entries for 30 d",
+            "stream, entries for 1 d",
         ),
         (
             Streams,

@@ -63,6 +63,7 @@ impl AsyncRead for Guarded {
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if read.is_ready() {
             self.connection.use_now();
+            self.connection.has_spoken.store(true, Ordering::Relaxed);
         }
         read
     }

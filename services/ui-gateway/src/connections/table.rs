@@ -17,6 +17,9 @@ const SAMPLE: usize = 64;
 /// What was used so shortly ago may have a request that is not known of yet.
 const JUST_NOW_MS: u64 = 50;
 
+/// Connections of one owner that wait to be told that they are refused.
+const TOLD_AT_ONCE: usize = 32;
+
 /// The connections, each at its place, and those of each owner.
 pub(super) struct Table {
     most: usize,
@@ -50,9 +53,6 @@ impl Table {
     pub(super) fn add(&mut self, connection: &Arc<Connection>) {
         let owner = connection.owner();
         let has_place = self.make_room_for(&owner) && self.make_room();
-        if !has_place {
-            connection.refuse();
-        }
         connection.use_now();
         connection.place.store(self.all.len(), Ordering::Relaxed);
         self.all.push(Arc::clone(connection));
@@ -60,6 +60,20 @@ impl Table {
             .entry(owner)
             .or_default()
             .push(Arc::clone(connection));
+        if !has_place {
+            self.refuse(connection);
+        }
+    }
+
+    /// Refuses a new connection: its client is told so, unless many wait to be told already.
+    fn refuse(&mut self, connection: &Arc<Connection>) {
+        connection.refuse();
+        let of_theirs = self.owned.get(&connection.owner());
+        let waiting = of_theirs.into_iter().flatten();
+        let waiting = waiting.filter(|of_theirs| is_refused(of_theirs) && !gives_way(of_theirs));
+        if waiting.count() > TOLD_AT_ONCE {
+            self.give_way(Some(Arc::clone(connection)));
+        }
     }
 
     /// Gives a connection to another owner; `false` when they have too many, and all are busy.
@@ -146,6 +160,10 @@ impl Table {
     }
 }
 
+fn is_refused(connection: &Connection) -> bool {
+    connection.is_refused.load(Ordering::Relaxed)
+}
+
 fn gives_way(connection: &Connection) -> bool {
     connection.gives_way.load(Ordering::Relaxed)
 }
@@ -155,9 +173,13 @@ fn idle_longest<'a>(
     now_ms: u64,
 ) -> Option<Arc<Connection>> {
     let used_before_ms = now_ms.saturating_sub(JUST_NOW_MS);
+    let may_have_a_request = |connection: &Connection| {
+        connection.has_spoken.load(Ordering::Relaxed)
+            && connection.used_ms.load(Ordering::Relaxed) > used_before_ms
+    };
     let idle = among.filter(|connection| {
         connection.busy.load(Ordering::Relaxed) == 0
-            && connection.used_ms.load(Ordering::Relaxed) <= used_before_ms
+            && !may_have_a_request(connection)
             && !gives_way(connection)
     });
     idle.min_by_key(|connection| connection.used_ms.load(Ordering::Relaxed))
@@ -192,10 +214,6 @@ mod tests {
     fn stay(table: &Table, owner: &Owner) -> usize {
         let owned = table.owned[owner].iter();
         owned.filter(|of_theirs| !gives_way(of_theirs)).count()
-    }
-
-    fn is_refused(connection: &Connection) -> bool {
-        connection.is_refused.load(Ordering::Relaxed)
     }
 
     #[test]
@@ -272,11 +290,28 @@ mod tests {
         let mut table = table(100, 1);
         let owner = network("a");
         let used = add(&mut table, &owner, 1_000_000 - 10);
+        used.has_spoken.store(true, Ordering::Relaxed);
         let refused = add(&mut table, &owner, 1_000_000);
         assert!(is_refused(&refused) && !gives_way(&used));
         used.used_ms.store(0, Ordering::Relaxed);
         assert!(table.retry(&refused));
         assert!(!is_refused(&refused) && gives_way(&used));
+    }
+
+    #[test]
+    fn a_flood_of_refused_ones_is_closed_and_not_told() {
+        let mut table = table(1000, 1);
+        let owner = network("a");
+        let held = add(&mut table, &owner, 0);
+        let _busy = Busy::on(&held);
+        let mut flood = Vec::new();
+        for _ in 0..100 {
+            let refused = add(&mut table, &owner, 1_000_000);
+            refused.has_spoken.store(true, Ordering::Relaxed);
+            flood.push(refused);
+        }
+        let told = flood.iter().filter(|refused| !gives_way(refused)).count();
+        assert_eq!((told, gives_way(&held)), (TOLD_AT_ONCE, false));
     }
 
     #[test]
