@@ -87,7 +87,6 @@ impl Abuse {
             "p99_ms": millis(attacked),
             "bound_ms": millis(bound),
         });
-        println!("{line}");
         if let Some(folder) = std::env::var_os("ABUSE_REPORT") {
             let file = PathBuf::from(folder).join(format!("{}.json", self.name));
             fs::write(file, line.to_string()).expect("a line of the report");

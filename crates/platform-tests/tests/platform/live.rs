@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use test_kit::{Live, Lost, Person, Platform};
 
-use crate::log::{Recorded, all_published, heard, id, silence, topic};
+use crate::log::{Recorded, all_published, heard, silence, topic};
 
 async fn subscribed(live: &mut Live, topic: &str, after: Option<&str>) -> Value {
     live.subscribe(topic, after).await;
