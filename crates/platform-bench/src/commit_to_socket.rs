@@ -32,7 +32,12 @@ const LONGER: u32 = 3;
 const CHANNEL: &str = "bench";
 
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
-    let platform = Platform::start().await;
+    // All sockets are one person's here.
+    let platform = Platform::builder()
+        .set("limits.sockets_per_person", "0")
+        .set("limits.connections_per_address", "0")
+        .start()
+        .await;
     let person = platform.person().await;
     let mut ours = Ours::open(&platform, &person).await?;
     progress(&format!("  {SOCKETS} sockets of the gateway are open"));

@@ -151,7 +151,8 @@ mod tests {
         drop(one);
         assert_eq!(two.grow(5), Ok(()));
         drop(two);
-        assert_eq!((shares.lock().in_all, shares.lock().by.len()), (0, 0));
+        let held = shares.lock();
+        assert_eq!((held.in_all, held.by.len()), (0, 0));
     }
 
     #[test]

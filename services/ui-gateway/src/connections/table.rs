@@ -17,8 +17,12 @@ const SAMPLE: usize = 64;
 /// What was used so shortly ago may have a request that is not known of yet.
 const JUST_NOW_MS: u64 = 50;
 
-/// Connections of one owner that wait to be told that they are refused.
-const TOLD_AT_ONCE: usize = 32;
+/// Connections of one owner that there is no place for, and that are still heard: when a crowd comes back,
+/// each is somebody's as soon as it has signed in.
+const HEARD_AT_ONCE: usize = 1024;
+
+/// A connection that has said nothing yet is about to, for so long.
+const SILENT_MS: u64 = 1000;
 
 /// The connections, each at its place, and those of each owner.
 pub(super) struct Table {
@@ -52,6 +56,7 @@ impl Table {
     /// Adds a connection; another gives way where there are too many, or else it is refused.
     pub(super) fn add(&mut self, connection: &Arc<Connection>) {
         let owner = connection.owner();
+        self.close_refused(&owner);
         let has_place = self.make_room_for(&owner) && self.make_room();
         connection.use_now();
         connection.place.store(self.all.len(), Ordering::Relaxed);
@@ -71,8 +76,21 @@ impl Table {
         let of_theirs = self.owned.get(&connection.owner());
         let waiting = of_theirs.into_iter().flatten();
         let waiting = waiting.filter(|of_theirs| is_refused(of_theirs) && !gives_way(of_theirs));
-        if waiting.count() > TOLD_AT_ONCE {
+        if waiting.count() > HEARD_AT_ONCE {
             self.give_way(Some(Arc::clone(connection)));
+        }
+    }
+
+    /// Closes those that there was no place for and that have said nothing.
+    fn close_refused(&mut self, owner: &Owner) {
+        let now_ms = (self.now_ms)();
+        let of_theirs = self.owned.get(owner).into_iter().flatten();
+        let silent: Vec<_> = of_theirs
+            .filter(|of_theirs| is_refused(of_theirs) && is_idle(of_theirs, now_ms))
+            .cloned()
+            .collect();
+        for refused in silent {
+            self.give_way(Some(refused));
         }
     }
 
@@ -168,20 +186,23 @@ fn gives_way(connection: &Connection) -> bool {
     connection.gives_way.load(Ordering::Relaxed)
 }
 
+/// Whether it may give way.
+fn is_idle(connection: &Connection, now_ms: u64) -> bool {
+    let expected_within_ms = match connection.has_spoken.load(Ordering::Relaxed) {
+        true => JUST_NOW_MS,
+        false => SILENT_MS,
+    };
+    let used_ms = connection.used_ms.load(Ordering::Relaxed);
+    connection.busy.load(Ordering::Relaxed) == 0
+        && used_ms <= now_ms.saturating_sub(expected_within_ms)
+        && !gives_way(connection)
+}
+
 fn idle_longest<'a>(
     among: impl Iterator<Item = &'a Arc<Connection>>,
     now_ms: u64,
 ) -> Option<Arc<Connection>> {
-    let used_before_ms = now_ms.saturating_sub(JUST_NOW_MS);
-    let may_have_a_request = |connection: &Connection| {
-        connection.has_spoken.load(Ordering::Relaxed)
-            && connection.used_ms.load(Ordering::Relaxed) > used_before_ms
-    };
-    let idle = among.filter(|connection| {
-        connection.busy.load(Ordering::Relaxed) == 0
-            && !may_have_a_request(connection)
-            && !gives_way(connection)
-    });
+    let idle = among.filter(|connection| is_idle(connection, now_ms));
     idle.min_by_key(|connection| connection.used_ms.load(Ordering::Relaxed))
         .cloned()
 }
@@ -242,7 +263,7 @@ mod tests {
         assert!(is_refused(&refused));
         let refused_too = add(&mut table, &owner, 4);
         assert!(gives_way(&refused), "the refused one is idle");
-        assert!(!is_refused(&refused_too) && !held.iter().any(|held| gives_way(held)));
+        assert!(is_refused(&refused_too) && !held.iter().any(|held| gives_way(held)));
         drop(busy);
     }
 
@@ -299,19 +320,35 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_refused_ones_is_closed_and_not_told() {
+    fn a_flood_of_refused_ones_is_closed() {
         let mut table = table(1000, 1);
         let owner = network("a");
         let held = add(&mut table, &owner, 0);
         let _busy = Busy::on(&held);
         let mut flood = Vec::new();
-        for _ in 0..100 {
-            let refused = add(&mut table, &owner, 1_000_000);
-            refused.has_spoken.store(true, Ordering::Relaxed);
-            flood.push(refused);
+        for _ in 0..HEARD_AT_ONCE + 50 {
+            flood.push(add(&mut table, &owner, 1_000_000));
         }
-        let told = flood.iter().filter(|refused| !gives_way(refused)).count();
-        assert_eq!((told, gives_way(&held)), (TOLD_AT_ONCE, false));
+        let heard = flood.iter().filter(|refused| !gives_way(refused)).count();
+        assert_eq!((heard, gives_way(&held)), (HEARD_AT_ONCE, false));
+        table.now_ms = || 1_000_000 + SILENT_MS;
+        let last = add(&mut table, &owner, 1_000_000 + SILENT_MS);
+        assert!(flood.iter().all(|refused| gives_way(refused)));
+        assert!(is_refused(&last) && !gives_way(&last));
+    }
+
+    #[test]
+    fn a_crowd_that_comes_back_is_heard_and_each_counts_for_whom_they_are() {
+        let mut table = table(10_000, 3);
+        let owner = network("an office");
+        let crowd: Vec<_> = (0..500)
+            .map(|_| add(&mut table, &owner, 1_000_000))
+            .collect();
+        assert!(!crowd.iter().any(|of_it| gives_way(of_it)));
+        for (person, connection) in (0..).zip(&crowd) {
+            assert!(table.hand_over(connection, Owner::Person(Uuid::from_u128(person))));
+            assert!(!is_refused(connection));
+        }
     }
 
     #[test]
