@@ -8,8 +8,15 @@ use tokio::time::timeout;
 
 use crate::AccessError;
 
+/// How many commands are waited for, and the instance of the latest.
+#[derive(Clone, Copy, Default)]
+struct Waits {
+    commands: usize,
+    latest: Option<Instance>,
+}
+
 tokio::task_local! {
-    static WAITING_FOR: Cell<Option<Instance>>;
+    static WAITS: Cell<Waits>;
 }
 
 /// The deadline has passed.
@@ -27,12 +34,15 @@ pub async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Res
         let mut timed = pin!(timeout(deadline, work));
         let output = timed.as_mut().await;
         // Asked while the work is still there: it no longer waits once it is dropped.
-        output.map_err(|_| match WAITING_FOR.with(Cell::get) {
-            Some(instance) => Elapsed::Redis(AccessError::away(instance, "no answer in time")),
-            None => Elapsed::Work,
+        output.map_err(|_| match WAITS.with(Cell::get) {
+            Waits {
+                commands: 1..,
+                latest: Some(instance),
+            } => Elapsed::Redis(AccessError::away(instance, "no answer in time")),
+            _ => Elapsed::Work,
         })
     };
-    WAITING_FOR.scope(Cell::new(None), timed).await
+    WAITS.scope(Cell::default(), timed).await
 }
 
 /// Marks that the work waits for Redis, until it is dropped.
@@ -40,20 +50,26 @@ pub(crate) struct Waiting;
 
 impl Waiting {
     pub(crate) fn begin(instance: Instance) -> Self {
-        set(Some(instance));
+        count(|waits| Waits {
+            commands: waits.commands + 1,
+            latest: Some(instance),
+        });
         Self
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        set(None);
+        count(|waits| Waits {
+            commands: waits.commands.saturating_sub(1),
+            ..waits
+        });
     }
 }
 
 /// Work without a deadline is nobody's business.
-fn set(waiting_for: Option<Instance>) {
-    let _ = WAITING_FOR.try_with(|waiting| waiting.set(waiting_for));
+fn count(change: impl FnOnce(Waits) -> Waits) {
+    let _ = WAITS.try_with(|waits| waits.set(change(waits.get())));
 }
 
 #[cfg(test)]
@@ -76,6 +92,12 @@ mod tests {
             pending::<()>().await;
         });
         assert!(matches!(working.await, Err(Elapsed::Work)));
+        let both = within(SOON, async {
+            let _slow = Waiting::begin(Instance::Streams);
+            drop(Waiting::begin(Instance::Streams));
+            pending::<()>().await;
+        });
+        assert!(matches!(both.await, Err(Elapsed::Redis(_))), "one of two");
         assert!(matches!(within(SOON, async { 7 }).await, Ok(7)));
     }
 }

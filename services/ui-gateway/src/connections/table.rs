@@ -24,7 +24,7 @@ const HEARD_AT_ONCE: usize = 1024;
 /// A connection that has said nothing yet is about to, for so long.
 const SILENT_MS: u64 = 1000;
 
-/// The connections, each at its place, and those of each owner.
+/// The connections, each at its place, and those of each owner that has a bound.
 pub(super) struct Table {
     most: usize,
     of_each: usize,
@@ -61,10 +61,7 @@ impl Table {
         connection.use_now();
         connection.place.store(self.all.len(), Ordering::Relaxed);
         self.all.push(Arc::clone(connection));
-        self.owned
-            .entry(owner)
-            .or_default()
-            .push(Arc::clone(connection));
+        self.own(connection, owner);
         if !has_place {
             self.refuse(connection);
         }
@@ -105,10 +102,7 @@ impl Table {
             .owner
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = to.clone();
-        self.owned
-            .entry(to)
-            .or_default()
-            .push(Arc::clone(connection));
+        self.own(connection, to);
         true
     }
 
@@ -133,6 +127,13 @@ impl Table {
         }
     }
 
+    fn own(&mut self, connection: &Arc<Connection>, owner: Owner) {
+        if owner != Owner::Proxy {
+            let owned = self.owned.entry(owner).or_default();
+            owned.push(Arc::clone(connection));
+        }
+    }
+
     fn disown(&mut self, connection: &Connection) {
         let owner = connection.owner();
         let Some(owned) = self.owned.get_mut(&owner) else {
@@ -149,7 +150,7 @@ impl Table {
             return true;
         };
         let stay = || owned.iter().filter(|of_theirs| !gives_way(of_theirs));
-        if *owner == Owner::Proxy || stay().count() < self.of_each {
+        if stay().count() < self.of_each {
             return true;
         }
         let idle = idle_longest(owned.iter(), (self.now_ms)());
@@ -358,5 +359,8 @@ mod tests {
             .map(|ms| add(&mut table, &Owner::Proxy, ms))
             .collect();
         assert!(!held.iter().any(|held| gives_way(held) || is_refused(held)));
+        assert!(table.owned.is_empty(), "there is nothing to look through");
+        held.iter().for_each(|held| table.remove(held));
+        assert!(table.all.is_empty());
     }
 }

@@ -116,6 +116,7 @@ async fn pieces_are_told_and_then_the_whole() {
     };
     say.send(delta(" two")).await.expect("heard");
     say.send(piece(Part::Reply(reply))).await.expect("heard");
+    drop(say);
     let events = told("one", pieces).await;
     let kinds: Vec<_> = events.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["delta", "delta", "done"]);

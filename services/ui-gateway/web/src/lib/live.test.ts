@@ -145,14 +145,14 @@ describe('LiveClient', () => {
     expect(t.seen.log).toEqual(['snapshot', 'a', 'resumed'])
   })
 
-  it('asks an unavailable topic again, ever less often', () => {
+  it.each(['unavailable', 'rate_limited'])('asks a topic that is %s again, ever less often', (code) => {
     const t = setUp()
     t.client.start()
     t.client.subscribe(TOPIC, t.listener)
     t.socket().open()
     for (const delayMs of [400, 800, 1600, 3000, 3000]) {
       expect(t.socket().take('subscribe')).toHaveLength(1)
-      t.socket().say({ type: 'error', code: 'unavailable', topic: TOPIC })
+      t.socket().say({ type: 'error', code, topic: TOPIC })
       t.clock.pass(delayMs - 1)
       expect(t.socket().take('subscribe')).toHaveLength(0)
       t.clock.pass(1)

@@ -64,6 +64,9 @@ const CLOSE_BROKEN = 1006
 /** What a new handshake, with the cookies of now, may cure. */
 const SIGN_IN_AGAIN = ['unauthenticated', 'session_ended']
 
+/** Refusals that are about the moment. */
+const ASK_AGAIN = ['unavailable', 'rate_limited']
+
 export class LiveClient {
   #options: LiveOptions
   #topics = new Map<string, Topic>()
@@ -249,7 +252,7 @@ export class LiveClient {
     if (SIGN_IN_AGAIN.includes(code)) return this.#closed(CLOSE_BROKEN, '')
     if (topic.phase === 'asked' && !this.#isLastAnswer(topic)) return
     topic.cancel()
-    if (code === 'unavailable') {
+    if (ASK_AGAIN.includes(code)) {
       topic.phase = 'idle'
       topic.attempt += 1
       const delayMs = retryDelayMs(topic.attempt, this.#options.random)
