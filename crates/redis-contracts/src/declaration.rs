@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 
 use uuid::Uuid;
 
-use crate::{Instance, RedisInstance};
+use crate::{Instance, RedisInstance, STREAM_BYTES};
 
 /// The Redis data type behind a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Kind {
     Hash,
     /// A sorted set.
     SortedSet,
+    /// A set.
+    Set,
     /// A stream whose entries have the one field `event`.
     Stream,
     /// A Pub/Sub channel: nothing is stored.
@@ -27,6 +29,7 @@ impl fmt::Display for Kind {
             Self::String => "string",
             Self::Hash => "hash",
             Self::SortedSet => "sorted set",
+            Self::Set => "set",
             Self::Stream => "stream",
             Self::Channel => "channel",
         })
@@ -40,7 +43,7 @@ pub enum Lifetime {
     Ttl(Duration),
     /// The key expires when it says nothing any more: at the end of its limit's window.
     Window,
-    /// Entries older than this are trimmed.
+    /// Entries older than this are trimmed, and what takes more than [`STREAM_BYTES`].
     MaxAge(Duration),
     /// Only the newest entries are kept.
     Newest(u64),
@@ -68,7 +71,12 @@ impl fmt::Display for Lifetime {
         match self {
             Self::Ttl(ttl) => write!(f, "TTL {} s", ttl.as_secs()),
             Self::Window => f.write_str("TTL of its window"),
-            Self::MaxAge(age) => write!(f, "entries for {} d", age.as_secs() / 86_400),
+            Self::MaxAge(age) => write!(
+                f,
+                "entries for {} d, {} MiB",
+                age.as_secs() / 86_400,
+                STREAM_BYTES >> 20
+            ),
             Self::Newest(count) => write!(f, "newest {count} entries"),
             Self::Timeline(of) => write!(
                 f,
@@ -149,6 +157,12 @@ pub trait KeyArgs {
 impl KeyArgs for () {
     fn texts(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl KeyArgs for u64 {
+    fn texts(&self) -> Vec<String> {
+        vec![self.to_string()]
     }
 }
 

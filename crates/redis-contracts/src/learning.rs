@@ -105,22 +105,22 @@ pub const APPLIED: KeyFamily<Streams, AppliedPositions, Uuid> = KeyFamily::new(D
     holds: "positions applied above the floor of their stream; each goes when the floor has passed it",
 });
 
-/// The members of [`LEARNED_EVENTS`]: ids of events, scored by when they were learned from.
+/// The members of [`SEEN`]: ids of events, each in its 16 bytes.
 #[derive(Debug)]
-pub enum LearnedEvents {}
+pub enum SeenEvents {}
 
-/// `learning:events:{user_id}`: the events a person's profile has learned from.
-pub const LEARNED_EVENTS: KeyFamily<Streams, LearnedEvents, Uuid> = KeyFamily::new(Declaration {
-    pattern: "learning:events:{user_id}",
-    kind: Kind::SortedSet,
-    lifetime: Lifetime::Newest(LEARNED_EVENTS_KEPT),
-    partition: Partition::User,
+/// Days for which an event that was appended twice counts once.
+pub const SEEN_DAYS: u64 = 8;
+
+/// `learning:seen:{day}`: the events that profiles have learned from on a day, counted from the Unix epoch.
+pub const SEEN: KeyFamily<Streams, SeenEvents, u64> = KeyFamily::new(Declaration {
+    pattern: "learning:seen:{day}",
+    kind: Kind::Set,
+    lifetime: Lifetime::Ttl(DAY.saturating_mul(SEEN_DAYS as u32)),
+    partition: Partition::None,
     producer: "learning-consumer",
-    holds: "event ids by time, so that an event appended twice counts once",
+    holds: "ids of the events learned from on that day of the Unix epoch, so that an event appended twice counts once",
 });
-
-/// Event ids kept per person.
-pub const LEARNED_EVENTS_KEPT: u64 = 10_000;
 
 /// A reply, as far as ratings need it.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,13 +190,16 @@ pub struct ConversationMessage {
     pub message_id: Option<Uuid>,
 }
 
-/// What [`CONVERSATION`] holds: `user_id`, `count`, `message:<n>` a [`ConversationMessage`] as JSON, and
+/// What [`CONVERSATION`] holds: `user_id`, `count`, `bytes`, `message:<n>` a [`ConversationMessage`] as JSON, and
 /// `comment:<message_id>` the words of the last rating of a reply.
 #[derive(Debug)]
 pub enum Conversation {}
 
 /// Messages a conversation keeps, the newest.
 pub const CONVERSATION_MESSAGES: u64 = 400;
+
+/// Bytes that a person's conversations take, with what is kept of their replies; beyond it their oldest go.
+pub const CONVERSATION_BYTES: u64 = 16 << 20;
 
 /// `ai:conversation:{id}`: the messages of a conversation.
 pub const CONVERSATION: KeyFamily<Streams, Conversation, Uuid> = KeyFamily::new(Declaration {
@@ -223,7 +226,9 @@ pub const CONVERSATIONS: KeyFamily<Streams, ConversationIndex, Uuid> =
         holds: "ids of a person's conversations, scored by their last message",
     });
 
-/// What the mentor remembers of a person.
+/// What the mentor remembers of a person. Besides what is read here the hash keeps, for the script
+/// `record_reply`: `conversation_bytes`, what their conversations take, and `answers`, a day (of the Unix
+/// epoch) and the bytes of the answers remembered on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MentorMemory {
     /// The newest profile that chose a style.

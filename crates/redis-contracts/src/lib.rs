@@ -28,10 +28,10 @@ pub use channel::{Channel, LIVE_AI, LIVE_PROJECTS, LiveMessage, ParseTopicError,
 pub use declaration::{Declaration, Key, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Timeline};
 pub use instance::{Cache, Instance, RedisInstance, Streams};
 pub use learning::{
-    APPLIED, AppliedPositions, CONVERSATION, CONVERSATION_MESSAGES, CONVERSATIONS, Conversation,
-    ConversationIndex, ConversationMessage, DEAD_LETTER_INDEX, DeadLetter, DeadLetterIndex,
-    FirstAnswer, IDEMPOTENCY, LEARNED_EVENTS, LearnedEvents, MEMORY, MentorMemory, PROFILE,
-    Probabilities, ProfileRecord, REPLY, ReplyRecord,
+    APPLIED, AppliedPositions, CONVERSATION, CONVERSATION_BYTES, CONVERSATION_MESSAGES,
+    CONVERSATIONS, Conversation, ConversationIndex, ConversationMessage, DEAD_LETTER_INDEX,
+    DeadLetter, DeadLetterIndex, FirstAnswer, IDEMPOTENCY, MEMORY, MentorMemory, PROFILE,
+    Probabilities, ProfileRecord, REPLY, ReplyRecord, SEEN, SEEN_DAYS, SeenEvents,
 };
 pub use position::{ParsePositionError, Position};
 pub use reference::reference_markdown;

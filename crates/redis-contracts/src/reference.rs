@@ -38,10 +38,7 @@ pub fn reference_markdown() -> String {
     }
     out.push_str("\n## Scripts\n");
     for script in SCRIPTS {
-        let head = script
-            .source
-            .lines()
-            .take_while(|line| line.starts_with("--"));
+        let head = script.own.lines().take_while(|line| line.starts_with("--"));
         let _ = write!(out, "\n### `{}`\n\n```text\n", script.name);
         for line in head {
             let _ = writeln!(

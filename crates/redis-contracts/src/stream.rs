@@ -15,7 +15,8 @@ pub const EVENT_FIELD: &str = "event";
 /// A family of streams, all of them on the streams Redis and all of them of events.
 pub type StreamFamily<A> = KeyFamily<Streams, Event, A>;
 
-/// Bytes of a stream: what its producer appends beyond it lets the oldest go, for SQL has them.
+/// Bytes of a stream. Beyond it what its group has acknowledged goes, the oldest first; where that is not
+/// enough, the streams that SQL has as well lose their oldest, and the others take nothing new.
 pub const STREAM_BYTES: u64 = 256 << 20;
 
 /// `stream:devmentor:projects`: everything that happens in projects, in commit order.
@@ -137,7 +138,11 @@ pub const AUTH_EVENTS: StreamFamily<()> = KeyFamily::new(Declaration {
 pub const USER_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
     pattern: "stream:devmentor:user:{id}",
     kind: Kind::Stream,
-    lifetime: Lifetime::Newest(200),
+    lifetime: Lifetime::Timeline(Timeline {
+        newest: 200,
+        bytes: 2 << 20,
+        idle: DAY.saturating_mul(30),
+    }),
     partition: Partition::User,
     producer: "the script that appends the event's source",
     holds: "learning.profile.updated and mentor.adapted, for replay to topic user:{id}",

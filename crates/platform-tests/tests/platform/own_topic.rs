@@ -31,7 +31,7 @@ async fn tell(streams: &RedisServer, person: &Person, count: usize) -> Vec<Recor
             .arg(1)
             .arg(USER_TIMELINE.key(person.id.parse().expect("a UUID")).name())
             .arg(LIVE_AI.name())
-            .arg(USER_TIMELINE.newest())
+            .arg(USER_TIMELINE.timeline().newest)
             .arg(event.to_string())
             .arg(topic(person));
         let position = command.query_async(&mut connection).await.expect("told");

@@ -7,9 +7,7 @@
 -- ARGV[2]    live channel; '' publishes nothing
 -- ARGV[3]    ms that the stream keeps an entry
 -- ARGV[4]    bytes of the stream
--- ARGV[5]    how many entries a timeline keeps
--- ARGV[6]    bytes of a timeline
--- ARGV[7]    ms until a timeline expires that nothing is added to
+-- ARGV[5..7] how many entries a timeline keeps, bytes of it, ms until it expires when nothing is added
 -- ARGV[8..]  three per event: position, topic, event JSON
 --
 -- Reply: {1, last position} when appended, {0, position held} when the stream is elsewhere.
@@ -18,114 +16,121 @@
 -- checked before the first write: Redis does not roll a script back. Where Redis is full, the stream loses
 -- its oldest, as trimming is allowed, and the next call may find room.
 
-local HEAD = 7
+local HEAD, TIMELINE = 7, 5
 
--- Entries trimmed in one call: Redis serves nobody else meanwhile.
-local TRIMMED_AT_ONCE = 1000
+-- How much is appended between two looks at what the stream takes: a look counts each of its nodes.
+local LOOK_EVERY = 8 * 1024 * 1024
+
+-- Entries trimmed at once: Redis serves nobody else meanwhile.
+local TRIMMED_AT_ONCE = 50000
 
 -- A stream this small does not fill a Redis; something else does.
 local SMALL = 64 * 1024 * 1024
 
-local function before(a, b)
-  local a_ms, a_seq = string.match(a, '^(%d+)-(%d+)$')
-  local b_ms, b_seq = string.match(b, '^(%d+)-(%d+)$')
-  a_ms, a_seq, b_ms, b_seq = tonumber(a_ms), tonumber(a_seq), tonumber(b_ms), tonumber(b_seq)
-  return a_ms < b_ms or (a_ms == b_ms and a_seq < b_seq)
-end
-
+local about = redis.call('EXISTS', KEYS[2]) == 1 and fields(redis.call('XINFO', 'STREAM', KEYS[2]))
 -- What XADD compares with: also the ID of an entry that was deleted since.
-local function top_of(stream)
-  if redis.call('EXISTS', stream) == 0 then
-    return '0-0'
-  end
-  local about = redis.call('XINFO', 'STREAM', stream)
-  for index = 1, #about, 2 do
-    if about[index] == 'last-generated-id' then
-      return about[index + 1]
-    end
-  end
+local stream_top = about and about['last-generated-id'] or '0-0'
+-- What is no position, whoever wrote it there, is as good as none.
+local held = redis.pcall('GET', KEYS[1])
+if type(held) ~= 'string' or not parse(held) then
+  held = stream_top
 end
-
-local stream_top = top_of(KEYS[2])
-local held = redis.call('GET', KEYS[1]) or stream_top
 if held ~= ARGV[1] then
   return {0, held}
 end
-if before(held, stream_top) then
-  return redis.error_reply('FOREIGN the stream holds ' .. stream_top .. ', which its producer did not append')
-end
 
 local events = (#ARGV - HEAD) / 3
-local timeline_top, last = {}, held
+if events == 0 then
+  return {1, held}
+end
+
+local function position_of(index)
+  return ARGV[HEAD + 3 * index - 2]
+end
+
+-- What somebody else has put at its end does no harm as long as it does not stand in the way.
+if before(held, stream_top) and not before(stream_top, position_of(1)) then
+  return redis.error_reply('FOREIGN the stream holds ' .. stream_top .. ', which its producer did not append')
+end
+local last, bytes = held, 0
 for index = 1, events do
-  local timeline, position = KEYS[2 + index], ARGV[HEAD + 3 * index - 2]
-  if not before(last, position) then
-    return redis.error_reply('UNSORTED positions do not grow: ' .. position .. ' after ' .. last)
+  if not before(last, position_of(index)) then
+    return redis.error_reply('UNSORTED positions do not grow: ' .. position_of(index) .. ' after ' .. last)
   end
-  last = position
+  last = position_of(index)
+  bytes = bytes + #ARGV[HEAD + 3 * index]
+end
+
+-- A timeline can hold more than the stream, when an operator deleted the stream alone. One that holds
+-- something later without this event is of no use, nor is what is no timeline at all: SQL has it.
+local function is_useless(timeline, position, top)
+  return not top or not before(top, position) and #redis.call('XRANGE', timeline, position, position) == 0
+end
+
+local timeline_top, useless = {}, {}
+for index = 1, events do
+  local timeline = KEYS[2 + index]
   if timeline and not timeline_top[timeline] then
-    timeline_top[timeline] = top_of(timeline)
+    local described = redis.call('EXISTS', timeline) == 1 and redis.pcall('XINFO', 'STREAM', timeline)
+    local top = described and fields(described)['last-generated-id']
+    if described and is_useless(timeline, position_of(index), top) then
+      useless[#useless + 1], top = timeline, nil
+    end
+    timeline_top[timeline] = top or '0-0'
   end
 end
 
--- Drops the oldest entries of a stream that holds more than about so many bytes. MEMORY USAGE looks at
--- some entries alone, so that this is no more than an estimate.
-local function bound(stream, bytes)
-  local used = redis.call('MEMORY', 'USAGE', stream)
-  if used and used > bytes then
-    local length = redis.call('XLEN', stream)
-    local kept = math.max(math.floor(length * bytes / used * 0.9), length - TRIMMED_AT_ONCE)
-    redis.call('XTRIM', stream, 'MAXLEN', '=', kept)
+-- The oldest may be smaller than the others, so that it is tried again.
+local function bound(most)
+  for _ = 1, 3 do
+    local used = redis.call('MEMORY', 'USAGE', KEYS[2], 'SAMPLES', 0) or 0
+    if used <= most then
+      return
+    end
+    local kept = math.floor(redis.call('XLEN', KEYS[2]) * 0.95 * most / used)
+    redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', kept, 'LIMIT', TRIMMED_AT_ONCE)
   end
 end
 
-local function trim_old()
-  local now = redis.call('TIME')
-  local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
-  redis.call('XTRIM', KEYS[2], 'MINID', '~', string.format('%.0f', now_ms - tonumber(ARGV[3])))
+-- Whether these events go past one of the marks at which the stream is looked at.
+local function is_time_to_look()
+  local added = about and about['entries-added'] or 0
+  local every = math.max(math.floor(LOOK_EVERY * events / bytes), 1)
+  return math.floor((added + events) / every) > math.floor(added / every)
 end
 
 local function show(timeline, position, topic, event, previous)
-  -- A timeline can hold more than the stream when an operator deleted the stream alone.
   if before(timeline_top[timeline], position) then
-    redis.call('XADD', timeline, 'MAXLEN', '=', ARGV[5], position, 'event', event)
+    add_to_timeline(timeline, position, event, ARGV, TIMELINE)
   end
-  redis.call('PEXPIRE', timeline, ARGV[7])
   if ARGV[2] ~= '' then
     redis.call('PUBLISH', ARGV[2], '{"topic":"' .. topic .. '","position":"' .. position ..
       '","previous":"' .. previous .. '","event":' .. event .. '}')
   end
 end
 
-if events == 0 then
-  return {1, held}
-end
 -- A full Redis refuses the first write of a script, if that one may need room, and none after it.
 local room = redis.pcall('SET', KEYS[1], held)
+redis.call('XTRIM', KEYS[2], 'MINID', '~', oldest_kept(tonumber(ARGV[3]), last))
 if room.err then
-  trim_old()
-  bound(KEYS[2], SMALL)
+  bound(SMALL)
   return redis.error_reply(room.err)
 end
-trim_old()
-bound(KEYS[2], tonumber(ARGV[4]))
+if is_time_to_look() then
+  bound(tonumber(ARGV[4]))
+end
+if #useless > 0 then
+  redis.call('UNLINK', unpack(useless))
+end
 local previous = held
 for index = 1, events do
-  local at = HEAD + 3 * index - 2
-  local position, event = ARGV[at], ARGV[at + 2]
+  local position, event = position_of(index), ARGV[HEAD + 3 * index]
   redis.call('XADD', KEYS[2], position, 'event', event)
   local timeline = KEYS[2 + index]
   if timeline then
-    show(timeline, position, ARGV[at + 1], event, previous)
+    show(timeline, position, ARGV[HEAD + 3 * index - 1], event, previous)
   end
   previous = position
 end
--- What so many entries of the usual size hold is within the bound anyhow.
-local usual = tonumber(ARGV[6]) / tonumber(ARGV[5])
-for index = 1, events do
-  if KEYS[2 + index] and #ARGV[HEAD + 3 * index] > usual then
-    bound(KEYS[2 + index], tonumber(ARGV[6]))
-  end
-end
-redis.call('SET', KEYS[1], previous)
-return {1, previous}
+redis.call('SET', KEYS[1], last)
+return {1, last}

@@ -1,6 +1,6 @@
 //! What all calls of the append script have in common.
 
-use super::{millis, text};
+use super::{max_age, text, timeline_bounds};
 use crate::{PROJECT_TIMELINE, Position, STREAM_BYTES, StreamFamily, Value};
 
 /// Whether what is appended is also published.
@@ -14,14 +14,12 @@ pub enum Hearing {
 
 /// The arguments before the events.
 pub(super) fn head(held: Position, channel: &str, stream: &StreamFamily<()>) -> Vec<Vec<u8>> {
-    let timeline = PROJECT_TIMELINE.timeline();
-    vec![
+    let mut args = vec![
         held.encode(),
         channel.as_bytes().to_vec(),
-        text(millis(stream.max_age().unwrap_or_default())),
+        max_age(stream),
         text(STREAM_BYTES),
-        text(timeline.newest),
-        text(timeline.bytes),
-        text(millis(timeline.idle)),
-    ]
+    ];
+    args.extend(timeline_bounds(PROJECT_TIMELINE.timeline()));
+    args
 }

@@ -10,6 +10,7 @@
 -- ARGV[5]  deliveries until then
 -- ARGV[6]  now, RFC 3339
 -- ARGV[7]  how many dead letters are kept
+-- ARGV[8]  bytes of them, about
 --
 -- Reply: 1 when it was moved, 0 when somebody else settled it or it was moved before.
 --
@@ -28,4 +29,9 @@ end
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -(tonumber(ARGV[7]) + 1))
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[7], '*', 'event', ARGV[3], 'source_stream', KEYS[1],
   'source_id', ARGV[2], 'group', ARGV[1], 'error', ARGV[4], 'attempts', ARGV[5], 'failed_at', ARGV[6])
+local used = redis.call('MEMORY', 'USAGE', KEYS[2])
+if used > tonumber(ARGV[8]) then
+  local kept = math.floor(redis.call('XLEN', KEYS[2]) * 0.9 * ARGV[8] / used)
+  redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', math.max(kept, 1))
+end
 return 1

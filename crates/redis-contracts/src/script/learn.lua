@@ -2,19 +2,20 @@
 --
 -- KEYS[1]    the stream
 -- KEYS[2]    ai:model:updates
--- KEYS[3..]  four per person: learning:profile, learning:events, learning:applied, stream:devmentor:user
+-- KEYS[3..]  learning:seen, one per day that is looked at; the first is today's
+-- then       three per person: learning:profile, learning:applied, stream:devmentor:user
 -- ARGV[1]    group
--- ARGV[2]    now, Unix ms
+-- ARGV[2]    how many days are looked at: d
 -- ARGV[3]    now, RFC 3339
 -- ARGV[4]    live channel
--- ARGV[5]    lowest ID that ai:model:updates still keeps
--- ARGV[6]    how many entries a person's stream keeps
--- ARGV[7]    how many event ids a person's set keeps
--- ARGV[8]    dimensions, JSON: [{"name":...,"choices":[...]}]
--- ARGV[9]    effects, JSON: list of {hash field: increment}
--- ARGV[10]   how many people: n
--- ARGV[11..] three per person: user id, topic, and a learning.profile.updated event up to its data
--- then       one per entry: "<person> <position> <event id> <effect>", the numbers from 1
+-- ARGV[5]    ms that ai:model:updates keeps an entry
+-- ARGV[6..8] how many entries a person's timeline keeps, bytes of it, ms until it expires
+-- ARGV[9]    seconds that a day's ids are kept
+-- ARGV[10]   dimensions, JSON: [{"name":...,"choices":[...]}]
+-- ARGV[11]   effects, JSON: list of {hash field: increment}
+-- ARGV[12]   how many people: n
+-- ARGV[13..] three per person: user id, topic, and a learning.profile.updated event up to its data
+-- then       one per entry: "<person> <position> <effect> <event id>", the numbers from 1, the id in 16 bytes
 --
 -- Reply: per entry 'applied', 'repeated' (it counted before) or 'gone' (somebody else settled it).
 --
@@ -22,28 +23,10 @@
 -- checked before the first write: Redis does not roll a script back.
 
 local stream, updates, group = KEYS[1], KEYS[2], ARGV[1]
-local people_count = tonumber(ARGV[10])
-local dimensions, effects = cjson.decode(ARGV[8]), cjson.decode(ARGV[9])
+local days, people_count = tonumber(ARGV[2]), tonumber(ARGV[12])
+local dimensions, effects = cjson.decode(ARGV[10]), cjson.decode(ARGV[11])
 
-local function parse(position)
-  local ms, sequence = string.match(position, '^(%d+)-(%d+)$')
-  return tonumber(ms), tonumber(sequence)
-end
-
-local function before(a, b)
-  local a_ms, a_sequence = parse(a)
-  local b_ms, b_sequence = parse(b)
-  return a_ms < b_ms or (a_ms == b_ms and a_sequence < b_sequence)
-end
-
--- The flat list of a reply as a table.
-local function fields(list)
-  local found = {}
-  for index = 1, #list, 2 do
-    found[list[index]] = list[index + 1]
-  end
-  return found
-end
+local TIMELINE, ID_BYTES = 6, 16
 
 local function delivered_up_to()
   for _, described in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -82,20 +65,41 @@ local last_delivered = delivered_up_to()
 if not last_delivered then
   return redis.error_reply('NOGROUP the group ' .. group .. ' of ' .. stream .. ' is gone')
 end
-redis.call('XLEN', updates)
+if not has_ids(updates) then
+  return redis.error_reply('FULL ' .. updates .. ' takes no more')
+end
+local now = now_ms()
 local top = after(fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
+
+local entries, ids = {}, {}
+for index = 13 + 3 * people_count, #ARGV do
+  local line = ARGV[index]
+  local person, position, effect = string.match(line, '^(%d+) (%S+) (%d+) ')
+  local id = string.sub(line, -ID_BYTES)
+  entries[#entries + 1] = { person = tonumber(person), position = position, effect = tonumber(effect), id = id }
+  ids[#ids + 1] = id
+end
+
+-- The ids of this batch that counted before.
+local seen = {}
+for day = 1, days do
+  for index, is_member in ipairs(redis.call('SMISMEMBER', KEYS[2 + day], unpack(ids))) do
+    if is_member == 1 then
+      seen[ids[index]] = true
+    end
+  end
+end
 
 local floor_field = 'floor.' .. stream
 local people = {}
 for index = 1, people_count do
-  local key, arg = 4 * index - 1, 8 + 3 * index
+  local key, arg = days + 3 * index, 10 + 3 * index
   local person = {
-    profile = KEYS[key], events = KEYS[key + 1], applied = KEYS[key + 2], timeline = KEYS[key + 3],
+    profile = KEYS[key], applied = KEYS[key + 1], timeline = KEYS[key + 2],
     id = ARGV[arg], topic = ARGV[arg + 1], event = ARGV[arg + 2],
     held = fields(redis.call('HGETALL', KEYS[key])), positions = {}, increments = {},
   }
   person.has_applied = redis.call('HLEN', person.applied) > 0
-  redis.call('ZCARD', person.events)
   local newest = redis.call('XREVRANGE', person.timeline, '+', '-', 'COUNT', 1)
   person.previous = newest[1] and newest[1][1] or '0-0'
   person.floor = person.held[floor_field] or '0-0'
@@ -103,24 +107,44 @@ for index = 1, people_count do
   if bad then
     return redis.error_reply('BADPROFILE ' .. person.profile .. ' holds no number in ' .. bad)
   end
-  if before(top, person.floor) then
-    -- The stream was deleted and made anew: its positions say nothing of these entries.
-    person.floor, person.has_applied = '0-0', false
+  if not has_ids(person.timeline) then
+    return redis.error_reply('BADTIMELINE ' .. person.timeline .. ' takes no more')
   end
+  -- The stream was deleted and made anew: its positions say nothing of these entries.
+  person.is_stale = before(top, person.floor)
   people[index] = person
 end
 
-local function learn(person, position, event_id, effect)
-  if redis.call('XACK', stream, group, position) == 0 then
+local function drop_applied(person, is_to_go)
+  for _, field in ipairs(redis.call('HKEYS', person.applied)) do
+    local of, position = string.match(field, '^(%S+) (%S+)$')
+    if of == stream and is_to_go(position) then
+      redis.call('HDEL', person.applied, field)
+    end
+  end
+end
+
+for _, person in ipairs(people) do
+  if person.is_stale then
+    person.floor = '0-0'
+    drop_applied(person, function() return true end)
+  end
+end
+
+local counted = {}
+local function learn(person, entry)
+  if redis.call('XACK', stream, group, entry.position) == 0 then
     return 'gone'
   end
-  local known = before(position, person.floor)
-    or person.has_applied and redis.call('HEXISTS', person.applied, stream .. ' ' .. position) == 1
-  person.positions[#person.positions + 1] = position
-  if redis.call('ZADD', person.events, 'NX', ARGV[2], event_id) == 0 or known then
+  local known = before(entry.position, person.floor)
+    or person.has_applied and redis.call('HEXISTS', person.applied, stream .. ' ' .. entry.position) == 1
+  person.positions[#person.positions + 1] = entry.position
+  if seen[entry.id] or known then
     return 'repeated'
   end
-  for field, increment in pairs(effects[effect]) do
+  seen[entry.id] = true
+  counted[#counted + 1] = entry.id
+  for field, increment in pairs(effects[entry.effect]) do
     person.increments[field] = (person.increments[field] or 0) + increment
   end
   return 'applied'
@@ -153,8 +177,8 @@ local function tell(person, values)
     '{"user_id":"%s","version":%d,"style":%s,"feedback_count":%d,"average_rating":%.4f,"updated_at":"%s"}}',
     person.id, values.version, values.style, values.feedback_count, values.rating_sum / values.feedback_count, ARGV[3])
   local event = person.event .. data
-  redis.call('XADD', updates, 'MINID', '~', ARGV[5], '*', 'event', event)
-  local position = redis.call('XADD', person.timeline, 'MAXLEN', '=', ARGV[6], '*', 'event', event)
+  redis.call('XADD', updates, 'MINID', '~', string.format('%.0f', now - ARGV[5]), '*', 'event', event)
+  local position = add_to_timeline(person.timeline, '*', event, ARGV, TIMELINE)
   redis.call('PUBLISH', ARGV[4], '{"topic":"' .. person.topic .. '","position":"' .. position ..
     '","previous":"' .. person.previous .. '","event":' .. event .. '}')
 end
@@ -167,12 +191,7 @@ local function keep_positions(person, floor)
     end
   end
   if person.has_applied and floor ~= person.floor then
-    for _, field in ipairs(redis.call('HKEYS', person.applied)) do
-      local of, position = string.match(field, '^(%S+) (%S+)$')
-      if of == stream and before(position, floor) then
-        redis.call('HDEL', person.applied, field)
-      end
-    end
+    drop_applied(person, function(position) return before(position, floor) end)
   end
 end
 
@@ -194,7 +213,7 @@ local function keep(person, floor)
     end
     changed.style = '{' .. table.concat(styles, ',') .. '}'
     changed.version = string.format('%.0f', tonumber(person.held.version or 0) + 1)
-    changed.updated_at = ARGV[2]
+    changed.updated_at = string.format('%.0f', now)
     tell(person, values)
   end
   local written = {}
@@ -203,13 +222,15 @@ local function keep(person, floor)
     written[#written + 1] = value
   end
   redis.call('HSET', person.profile, unpack(written))
-  redis.call('ZREMRANGEBYRANK', person.events, 0, -(tonumber(ARGV[7]) + 1))
 end
 
 local outcomes = {}
-for index = 11 + 3 * people_count, #ARGV do
-  local person, position, event_id, effect = string.match(ARGV[index], '^(%d+) (%S+) (%S+) (%d+)$')
-  outcomes[#outcomes + 1] = learn(people[tonumber(person)], position, event_id, tonumber(effect))
+for index, entry in ipairs(entries) do
+  outcomes[index] = learn(people[entry.person], entry)
+end
+if #counted > 0 then
+  redis.call('SADD', KEYS[3], unpack(counted))
+  redis.call('EXPIRE', KEYS[3], ARGV[9])
 end
 local floor = settled_before(last_delivered)
 for _, person in ipairs(people) do

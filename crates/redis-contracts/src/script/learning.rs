@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use super::{Invocation, LEARN, oldest_kept, text};
+use super::{Invocation, LEARN, max_age, seconds, text, timeline_bounds};
 use crate::{
-    APPLIED, Consumed, DIMENSIONS, LEARNED_EVENTS, LIVE_AI, MODEL_UPDATES, PROFILE, Position,
+    APPLIED, Consumed, DIMENSIONS, LIVE_AI, MODEL_UPDATES, PROFILE, Position, SEEN, SEEN_DAYS,
     Streams, Timestamp, Topic, USER_TIMELINE,
     event::{Event, EventBody, LEARNING_PROFILE_UPDATED},
 };
+
+const MS_A_DAY: u64 = 86_400_000;
 
 /// What an entry adds to fields of a person's profile. Whole numbers, so that the order of entries does
 /// not matter.
@@ -61,10 +63,9 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
         .map(|entry| {
             let person = people.number(&entry.user_id);
             let lesson = lessons.number(&entry.lesson);
-            text(format_args!(
-                "{person} {} {} {lesson}",
-                entry.position, entry.event_id
-            ))
+            let mut line = text(format_args!("{person} {} {lesson} ", entry.position));
+            line.extend_from_slice(entry.event_id.as_bytes());
+            line
         })
         .collect();
     let now = Timestamp::now();
@@ -72,21 +73,24 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
         of.stream.key(()).name().to_owned(),
         MODEL_UPDATES.key(()).name().to_owned(),
     ];
+    let days = seen_days(now);
     let mut args = vec![
         text(of.group),
-        text(now.unix_ms()),
+        text(days.len()),
         text(now),
         text(LIVE_AI.name()),
-        oldest_kept(MODEL_UPDATES.max_age()),
-        text(USER_TIMELINE.newest().unwrap_or_default()),
-        text(LEARNED_EVENTS.newest().unwrap_or_default()),
+        max_age(&MODEL_UPDATES),
+    ];
+    args.extend(timeline_bounds(USER_TIMELINE.timeline()));
+    args.extend([
+        seconds(SEEN.ttl()),
         serde_json::to_vec(DIMENSIONS).unwrap_or_default(),
         serde_json::to_vec(&lessons.order).unwrap_or_default(),
         text(people.order.len()),
-    ];
+    ]);
+    keys.extend(days);
     for user_id in people.order {
         keys.push(PROFILE.key(*user_id).name().to_owned());
-        keys.push(LEARNED_EVENTS.key(*user_id).name().to_owned());
         keys.push(APPLIED.key(*user_id).name().to_owned());
         keys.push(USER_TIMELINE.key(*user_id).name().to_owned());
         args.push(text(user_id));
@@ -95,6 +99,16 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
     }
     args.extend(lines);
     Invocation::new(&LEARN, keys, args)
+}
+
+/// The days whose ids are looked at, this one first. The one to come is among them: another worker's clock may
+/// be ahead.
+fn seen_days(now: Timestamp) -> Vec<String> {
+    let today = now.unix_ms().unsigned_abs() / MS_A_DAY;
+    let name = |day: u64| SEEN.key(day).name().to_owned();
+    let before = (1..SEEN_DAYS).map(|days| today.saturating_sub(days));
+    let days = [today, today + 1].into_iter().chain(before);
+    days.map(name).collect()
 }
 
 /// A `learning.profile.updated` event up to its data.

@@ -9,13 +9,6 @@
 --
 -- A script and not MULTI, because the position held decides: two pages of a person end in any order.
 
-local function before(a, b)
-  local a_ms, a_sequence = string.match(a, '^(%d+)-(%d+)$')
-  local b_ms, b_sequence = string.match(b, '^(%d+)-(%d+)$')
-  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-  return a_ms < b_ms or (a_ms == b_ms and tonumber(a_sequence) < tonumber(b_sequence))
-end
-
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if held and not before(held, ARGV[2]) then
   return 0

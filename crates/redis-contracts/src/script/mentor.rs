@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Invocation, MARK_SEEN, RECORD_REPLY, RECORD_SIGNAL, oldest_kept, seconds, text};
+use super::{
+    Invocation, MARK_SEEN, RECORD_REPLY, RECORD_SIGNAL, max_age, seconds, text, timeline_bounds,
+};
 use crate::{
-    ADAPTATIONS, AI_EVENTS, CONVERSATION, CONVERSATION_MESSAGES, CONVERSATIONS,
-    ConversationMessage, FEEDBACK, FirstAnswer, IDEMPOTENCY, INTERACTIONS, LIVE_AI, MEMORY,
-    Position, REPLY, ReplyRecord, StreamFamily, Streams, Timestamp, Topic, USER_TIMELINE, Value,
+    ADAPTATIONS, AI_EVENTS, CONVERSATION, CONVERSATION_BYTES, CONVERSATION_MESSAGES, CONVERSATIONS,
+    ConversationMessage, FEEDBACK, FirstAnswer, IDEMPOTENCY, INTERACTIONS, LEARNING_GROUP, LIVE_AI,
+    MEMORY, Position, REPLY, ReplyRecord, STREAM_BYTES, StreamFamily, Streams, Topic,
+    USER_TIMELINE, Value,
     event::{Event, EventBody},
 };
 
@@ -85,17 +88,21 @@ pub fn record_reply(of: &RecordReply<'_>) -> Invocation<Streams> {
         json(of.asked),
         json(of.replied),
         text(CONVERSATION_MESSAGES),
-        text(Timestamp::now().unix_ms()),
+        text(CONVERSATION_BYTES),
         text(&of.replied_event),
         text(&of.asked_event),
         text(of.reply.profile_version),
         text(&of.adapted_event.0),
-        oldest_kept(ADAPTATIONS.max_age()),
-        text(USER_TIMELINE.newest().unwrap_or_default()),
         text(LIVE_AI.name()),
         text(Topic::User(user_id)),
-        text(if of.goes_on { "1" } else { "" }),
     ];
+    args.extend(timeline_bounds(USER_TIMELINE.timeline()));
+    for stream in [&AI_EVENTS, &INTERACTIONS, &ADAPTATIONS] {
+        args.push(max_age(stream));
+    }
+    args.push(text(STREAM_BYTES));
+    args.push(text(LEARNING_GROUP));
+    args.push(text(if of.goes_on { "1" } else { "" }));
     for (project_id, position) in of.seen {
         args.push(text(seen_field(*project_id)));
         args.push(position.encode());
@@ -150,6 +157,9 @@ pub fn record_signal(of: &RecordSignal<'_>) -> Invocation<Streams> {
             text(&of.event_json),
             text(of.message_id),
             comment.and_then(Result::ok).unwrap_or_default(),
+            text(LEARNING_GROUP),
+            max_age(stream),
+            text(STREAM_BYTES),
         ],
     )
 }

@@ -20,22 +20,38 @@ pub use session::put_session;
 pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
 pub use worker::{dead_letter, tidy_stream};
 
-use crate::{RedisInstance, Timestamp};
+use crate::{RedisInstance, StreamFamily, Timeline};
 
 /// A Lua script. Each is safe to send again when its reply was lost: it looks at what is held first.
 #[derive(Debug)]
 pub struct Script {
     /// Name in metrics, logs and the reference.
     pub name: &'static str,
-    /// Lua source; its head documents KEYS, ARGV and the reply.
+    /// Lua source, whole.
     pub source: &'static str,
+    /// The part of it that is this script's own; its head documents KEYS, ARGV and the reply.
+    pub own: &'static str,
+}
+
+macro_rules! source {
+    ($name:literal) => {
+        include_str!(concat!($name, ".lua"))
+    };
+    ($name:literal, $prelude:literal) => {
+        concat!(
+            include_str!(concat!($prelude, ".lua")),
+            "\n",
+            include_str!(concat!($name, ".lua"))
+        )
+    };
 }
 
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal;)+) => {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal $(after $prelude:literal)?;)+) => {
         $($(#[$doc])* pub static $constant: Script = Script {
             name: $name,
-            source: include_str!(concat!($name, ".lua")),
+            source: source!($name $(, $prelude)?),
+            own: include_str!(concat!($name, ".lua")),
         };)+
 
         /// Every script.
@@ -45,7 +61,7 @@ macro_rules! scripts {
 
 scripts! {
     /// Compare-and-append of events: XADD and, where there is one, XADD to the timeline and PUBLISH.
-    APPEND = "append";
+    APPEND = "append" after "prelude";
     /// Writes a session's hot copy, unless a better one is held.
     PUT_SESSION = "put_session";
     /// Decides over a request by its lock and all its limits at once.
@@ -55,17 +71,17 @@ scripts! {
     /// Counts a wrong password, and locks after too many.
     RECORD_FAILURE = "record_failure";
     /// Records a reply of the mentor and its events at once.
-    RECORD_REPLY = "record_reply";
+    RECORD_REPLY = "record_reply" after "prelude";
     /// Appends a rating or an interaction, once per idempotency key.
-    RECORD_SIGNAL = "record_signal";
+    RECORD_SIGNAL = "record_signal" after "prelude";
     /// Remembers up to where a person has seen a project.
-    MARK_SEEN = "mark_seen";
+    MARK_SEEN = "mark_seen" after "prelude";
     /// Effect and XACK of a batch of entries at once.
-    LEARN = "learn";
+    LEARN = "learn" after "prelude";
     /// Moves an entry to the dead letters.
     DEAD_LETTER = "dead_letter";
     /// Trims a stream to what is young or not yet acknowledged.
-    TIDY_STREAM = "tidy_stream";
+    TIDY_STREAM = "tidy_stream" after "prelude";
 }
 
 /// A script with its keys and arguments, for the instance `I`.
@@ -102,7 +118,12 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The lowest ID of a stream that keeps entries this long.
-fn oldest_kept(max_age: Option<Duration>) -> Vec<u8> {
-    text(Timestamp::now().unix_ms() - millis(max_age.unwrap_or_default()))
+/// How long a stream keeps an entry, in ms.
+fn max_age(stream: &StreamFamily<()>) -> Vec<u8> {
+    text(millis(stream.max_age().unwrap_or_default()))
+}
+
+/// As `add_to_timeline` of the prelude takes them.
+fn timeline_bounds(of: Timeline) -> [Vec<u8>; 3] {
+    [text(of.newest), text(of.bytes), text(millis(of.idle))]
 }

@@ -19,30 +19,37 @@
 -- ARGV[8]  what was asked, JSON
 -- ARGV[9]  the reply, JSON
 -- ARGV[10] how many messages a conversation keeps
--- ARGV[11] now, Unix ms
+-- ARGV[11] bytes that a person's conversations take at most
 -- ARGV[12] mentor.replied event
 -- ARGV[13] interaction.recorded event
 -- ARGV[14] version of the profile that chose the style
 -- ARGV[15] mentor.adapted event up to the number of the version before
--- ARGV[16] lowest ID that ai:adaptations still keeps
--- ARGV[17] how many entries a person's stream keeps
--- ARGV[18] live channel
--- ARGV[19] topic
--- ARGV[20] '1' when the conversation goes on, '' when it begins
--- ARGV[21..] two per project that was told of: field of the memory, position
+-- ARGV[16] live channel
+-- ARGV[17] topic
+-- ARGV[18..20] how many entries the person's timeline keeps, bytes of it, ms until it expires
+-- ARGV[21..23] ms that ai:events, user:interactions and ai:adaptations keep an entry
+-- ARGV[24] bytes of each
+-- ARGV[25] group of the first two
+-- ARGV[26] '1' when the conversation goes on, '' when it begins
+-- ARGV[27..] two per project that was shown: field of the memory, position
 --
 -- Reply: {'recorded', ''}, {'replayed', the first answer}, {'mismatch', ''} when the key stands for
--- another request, {'foreign', ''} when the conversation that goes on is not there, or not theirs.
+-- another request, {'foreign', ''} when the conversation that goes on is not there, or not theirs, {'full',
+-- stream} when a stream takes no more.
 --
 -- A script and not MULTI, because what is held decides. Sent again, it finds the key and writes
--- nothing.
+-- nothing. All that can fail is checked before the first write: Redis does not roll a script back.
 
-local function before(a, b)
-  local a_ms, a_sequence = string.match(a, '^(%d+)-(%d+)$')
-  local b_ms, b_sequence = string.match(b, '^(%d+)-(%d+)$')
-  a_ms, b_ms = tonumber(a_ms), tonumber(b_ms)
-  return a_ms < b_ms or (a_ms == b_ms and tonumber(a_sequence) < tonumber(b_sequence))
-end
+local TIMELINE, STREAM_BYTES, SEEN = 18, tonumber(ARGV[24]), 27
+
+-- What a message takes beside its text, with its share of what is kept of the reply.
+local MESSAGE_BYTES = 300
+
+-- Conversations that make room for one reply at most: Redis serves nobody else meanwhile.
+local FORGOTTEN_AT_ONCE = 200
+
+-- Who has had answers of so many bytes remembered in a day has the next ones remembered for a minute.
+local ANSWER_BYTES, ANSWER_SECONDS = 8 * 1024 * 1024, 60
 
 local first = redis.call('GET', KEYS[1])
 if first then
@@ -52,14 +59,19 @@ if first then
   end
   return {'replayed', answer}
 end
-local owner = redis.call('HGET', KEYS[3], 'user_id')
-if (owner or ARGV[20] == '1') and owner ~= ARGV[6] then
+local about = redis.call('HMGET', KEYS[3], 'user_id', 'count', 'bytes')
+local owner, count = about[1], about[2] or '0'
+if (owner or ARGV[26] == '1') and owner ~= ARGV[6] then
   return {'foreign', ''}
 end
-local version_before = tonumber(redis.call('HGET', KEYS[5], 'profile_version') or 0)
+if not string.match(count, '^%d+$') or #count > 15 then
+  return redis.error_reply('BADCOUNT ' .. KEYS[3] .. ' holds no number of messages')
+end
+local memory = redis.call('HMGET', KEYS[5], 'profile_version', 'conversation_bytes', 'answers')
+local version_before, kept_bytes = tonumber(memory[1]) or 0, tonumber(memory[2]) or 0
 -- A page of theirs may have seen more meanwhile.
 local further = {}
-for index = 21, #ARGV, 2 do
+for index = SEEN, #ARGV, 2 do
   local held = redis.call('HGET', KEYS[5], ARGV[index])
   if not held or before(held, ARGV[index + 1]) then
     further[#further + 1] = ARGV[index]
@@ -69,37 +81,122 @@ end
 redis.call('ZCARD', KEYS[4])
 redis.call('HLEN', KEYS[2])
 for index = 6, 9 do
-  redis.call('XLEN', KEYS[index])
-end
-local newest = redis.call('XREVRANGE', KEYS[9], '+', '-', 'COUNT', 1)
-
-redis.call('SET', KEYS[1], ARGV[1] .. '\n' .. ARGV[2], 'EX', ARGV[3])
-redis.call('HSET', KEYS[2], unpack(cjson.decode(ARGV[5])))
-redis.call('EXPIRE', KEYS[2], ARGV[4])
-
-local count = redis.call('HINCRBY', KEYS[3], 'count', 2)
-redis.call('HSET', KEYS[3], 'user_id', ARGV[6], 'message:' .. (count - 1), ARGV[8], 'message:' .. count, ARGV[9])
-for dropped = count - tonumber(ARGV[10]) - 1, count - tonumber(ARGV[10]) do
-  if dropped > 0 then
-    local text = redis.call('HGET', KEYS[3], 'message:' .. dropped)
-    local message_id = text and string.match(text, '"message_id":"([%x-]+)"')
-    redis.call('HDEL', KEYS[3], 'message:' .. dropped, 'comment:' .. (message_id or ''))
+  if not has_ids(KEYS[index]) then
+    return {'full', KEYS[index]}
   end
 end
-redis.call('EXPIRE', KEYS[3], ARGV[4])
-redis.call('ZADD', KEYS[4], ARGV[11], ARGV[7])
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. (tonumber(ARGV[11]) - 1000 * tonumber(ARGV[4])))
-redis.call('EXPIRE', KEYS[4], ARGV[4])
+for index = 6, 7 do
+  if not has_room(KEYS[index], ARGV[25], ARGV[15 + index], STREAM_BYTES) then
+    return {'full', KEYS[index]}
+  end
+end
+local newest = redis.call('XREVRANGE', KEYS[9], '+', '-', 'COUNT', 1)
+local now = now_ms()
+
+-- How long the answer is remembered, and what is remembered of it.
+local function remember_answer()
+  local day, bytes = string.match(memory[3] or '', '^(%d+) (%d+)$')
+  local today = math.floor(now / 86400000)
+  local before_it = tonumber(day) == today and tonumber(bytes) or 0
+  local seconds = before_it > ANSWER_BYTES and ANSWER_SECONDS or ARGV[3]
+  redis.call('SET', KEYS[1], ARGV[1] .. '\n' .. ARGV[2], 'EX', seconds)
+  redis.call('HSET', KEYS[5], 'answers', string.format('%.0f %.0f', today, before_it + #ARGV[2]))
+end
+
+-- The reply that a message is, if it is one.
+local function reply_of(message)
+  local id = string.match(message, '"message_id":"([%x-]+)"')
+  return id and string.gsub(KEYS[2], '[%x-]+$', id), id
+end
+
+local function message_field(number)
+  return 'message:' .. string.format('%.0f', number)
+end
+
+local function drop_message(number)
+  local field = message_field(number)
+  local message = redis.call('HGET', KEYS[3], field)
+  if not message then
+    return 0
+  end
+  local reply, message_id = reply_of(message)
+  if reply then
+    redis.call('UNLINK', reply)
+  end
+  redis.call('HDEL', KEYS[3], field, 'comment:' .. (message_id or ''))
+  return #message + MESSAGE_BYTES
+end
+
+-- Adds what was asked and replied to the conversation; answers by how many bytes it has grown.
+local function converse()
+  local last = tonumber(count) + 2
+  local oldest = last - tonumber(ARGV[10])
+  local grown = #ARGV[8] + #ARGV[9] + 2 * MESSAGE_BYTES - drop_message(oldest - 1) - drop_message(oldest)
+  redis.call('HSET', KEYS[3], 'user_id', ARGV[6], 'count', string.format('%.0f', last),
+    'bytes', string.format('%.0f', (tonumber(about[3]) or 0) + grown),
+    message_field(last - 1), ARGV[8], message_field(last), ARGV[9])
+  redis.call('EXPIRE', KEYS[3], ARGV[4])
+  redis.call('ZADD', KEYS[4], now, ARGV[7])
+  redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. string.format('%.0f', now - 1000 * ARGV[4]))
+  redis.call('EXPIRE', KEYS[4], ARGV[4])
+  return grown
+end
+
+local function conversation_key(id)
+  return (string.gsub(KEYS[3], '[%x-]+$', id))
+end
+
+local function bytes_of(id)
+  return tonumber(redis.pcall('HGET', conversation_key(id), 'bytes') or 0) or 0
+end
+
+local function forget(id)
+  for _, value in ipairs(redis.pcall('HVALS', conversation_key(id))) do
+    local reply = reply_of(value)
+    if reply then
+      redis.call('UNLINK', reply)
+    end
+  end
+  redis.call('UNLINK', conversation_key(id))
+  redis.call('ZREM', KEYS[4], id)
+end
+
+-- The oldest conversations of a person make room for the newest; answers what they still take. Those that
+-- have ended by themselves are in the sum, so that it is made anew first.
+local function bound_conversations(most)
+  local ids, kept = redis.call('ZRANGE', KEYS[4], 0, -1), 0
+  for _, id in ipairs(ids) do
+    kept = kept + bytes_of(id)
+  end
+  for index = 1, math.min(#ids, FORGOTTEN_AT_ONCE) do
+    if kept <= 0.9 * most then
+      break
+    end
+    if ids[index] ~= ARGV[7] then
+      kept = kept - bytes_of(ids[index])
+      forget(ids[index])
+    end
+  end
+  return kept
+end
+
+remember_answer()
+redis.call('HSET', KEYS[2], unpack(cjson.decode(ARGV[5])))
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+kept_bytes = kept_bytes + converse()
+if kept_bytes > tonumber(ARGV[11]) then
+  kept_bytes = bound_conversations(tonumber(ARGV[11]))
+end
+redis.call('HSET', KEYS[5], 'conversation_bytes', string.format('%.0f', kept_bytes))
 
 redis.call('XADD', KEYS[6], '*', 'event', ARGV[12])
 redis.call('XADD', KEYS[7], '*', 'event', ARGV[13])
-
 if tonumber(ARGV[14]) > version_before then
   redis.call('HSET', KEYS[5], 'profile_version', ARGV[14])
   local event = ARGV[15] .. string.format('%.0f', version_before) .. '}}'
-  redis.call('XADD', KEYS[8], 'MINID', '~', ARGV[16], '*', 'event', event)
-  local position = redis.call('XADD', KEYS[9], 'MAXLEN', '=', ARGV[17], '*', 'event', event)
-  redis.call('PUBLISH', ARGV[18], '{"topic":"' .. ARGV[19] .. '","position":"' .. position ..
+  redis.call('XADD', KEYS[8], 'MINID', '~', string.format('%.0f', now - ARGV[23]), '*', 'event', event)
+  local position = add_to_timeline(KEYS[9], '*', event, ARGV, TIMELINE)
+  redis.call('PUBLISH', ARGV[16], '{"topic":"' .. ARGV[17] .. '","position":"' .. position ..
     '","previous":"' .. (newest[1] and newest[1][1] or '0-0') .. '","event":' .. event .. '}')
 end
 if #further > 0 then

@@ -11,9 +11,13 @@
 -- ARGV[5]  the event
 -- ARGV[6]  message id
 -- ARGV[7]  words of the rating, JSON; '' for none
+-- ARGV[8]  group of the stream
+-- ARGV[9]  ms that the stream keeps an entry
+-- ARGV[10] bytes of the stream
 --
 -- Reply: {'recorded', event id and position}, {'replayed', those of the first time}, {'mismatch', ''}
--- when the key stands for another request, {'missing', ''} when the reply is not the person's.
+-- when the key stands for another request, {'missing', ''} when the reply is not the person's, {'full',
+-- stream} when the stream takes no more.
 --
 -- A script and not MULTI, because what is held decides. Sent again, it finds the key and appends
 -- nothing.
@@ -28,6 +32,9 @@ if first then
 end
 if redis.call('HGET', KEYS[2], 'user_id') ~= ARGV[3] then
   return {'missing', ''}
+end
+if not has_ids(KEYS[4]) or not has_room(KEYS[4], ARGV[8], ARGV[9], tonumber(ARGV[10])) then
+  return {'full', KEYS[4]}
 end
 local has_conversation = redis.call('HLEN', KEYS[3]) > 0
 local position = redis.call('XADD', KEYS[4], '*', 'event', ARGV[5])

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{DEAD_LETTER, Invocation, TIDY_STREAM, millis, oldest_kept, text};
-use crate::{Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Streams};
+use super::{DEAD_LETTER, Invocation, TIDY_STREAM, max_age, millis, text};
+use crate::{Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, STREAM_BYTES, Streams};
 
 /// Moves an entry to the dead letters of its stream; see `dead_letter.lua`. Reply: 1 or 0.
 pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
@@ -23,6 +23,7 @@ pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
             text(letter.attempts),
             text(letter.failed_at),
             text(DEAD_LETTERS.newest().unwrap_or_default()),
+            text(STREAM_BYTES),
         ],
     )
 }
@@ -34,9 +35,10 @@ pub fn tidy_stream(of: Consumed, consumer_idle: Duration) -> Invocation<Streams>
         &TIDY_STREAM,
         vec![of.stream.key(()).name().to_owned()],
         vec![
-            oldest_kept(of.stream.max_age()),
-            text(millis(consumer_idle)),
             text(of.group),
+            max_age(of.stream),
+            text(STREAM_BYTES),
+            text(millis(consumer_idle)),
         ],
     )
 }

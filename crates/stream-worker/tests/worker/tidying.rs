@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, streams::StreamReadOptions};
 use redis_access::StreamsPool;
-use redis_contracts::script::tidy_stream;
+use redis_contracts::{STREAM_BYTES, script::tidy_stream};
 use test_kit::{PATIENCE, RedisServer, eventually};
 use tokio_util::sync::CancellationToken;
 
@@ -12,17 +12,23 @@ use super::{OF, settings};
 
 const GROUP: &str = "learning-group";
 const STREAM: &str = "user:interactions";
-/// Redis trims whole nodes of 100 entries.
 const OLD: u64 = 300;
 
 /// Tidies once; how many entries were trimmed.
 async fn tidy(redis: &RedisServer) -> u64 {
+    tidy_within(redis, STREAM_BYTES).await
+}
+
+/// As [`tidy`], with another budget.
+async fn tidy_within(redis: &RedisServer, bytes: u64) -> u64 {
+    let mut call = tidy_stream(OF, Duration::ZERO);
+    call.args[2] = bytes.to_string().into_bytes();
     let pool = StreamsPool::new(&settings(redis)).expect("a Redis URL");
     let stop = CancellationToken::new();
     let link = pool.keep_link(stop.clone());
     let tidied = async {
         let trimmed = eventually("the stream is tidied", PATIENCE, async || {
-            pool.invoke::<u64>(&tidy_stream(OF, Duration::ZERO)).await
+            pool.invoke::<u64>(&call).await
         });
         let trimmed = trimmed.await;
         stop.cancel();
@@ -46,7 +52,7 @@ async fn acknowledge(connection: &mut MultiplexedConnection, ids: std::ops::Rang
 }
 
 #[tokio::test]
-async fn an_entry_goes_when_it_is_old_and_every_group_has_acknowledged_it() {
+async fn an_entry_goes_when_it_is_old_and_its_group_has_acknowledged_it() {
     let redis = RedisServer::streams().await;
     let mut connection = redis.connect().await;
     for ms in 1..=OLD {
@@ -69,22 +75,56 @@ async fn an_entry_goes_when_it_is_old_and_every_group_has_acknowledged_it() {
 
     read(&mut connection, OLD + 1).await;
     acknowledge(&mut connection, 1..=150).await;
-    assert_eq!(tidy(&redis).await, 100, "what is pending stays");
+    assert_eq!(tidy(&redis).await, 150, "what is pending stays");
 
     acknowledge(&mut connection, 151..=OLD).await;
     let _: () = connection
-        .xgroup_create(STREAM, "another", "250-0")
+        .xgroup_create(STREAM, "forgotten", "200-0")
         .await
         .expect("a group");
-    assert_eq!(tidy(&redis).await, 100, "another group has not read on");
-
-    let _: u64 = connection
-        .xgroup_destroy(STREAM, "another")
-        .await
-        .expect("a group");
-    assert_eq!(tidy(&redis).await, 100);
+    assert_eq!(tidy(&redis).await, 150, "a group of others holds nothing");
     let left: u64 = connection.xlen(STREAM).await.expect("a stream");
     assert_eq!(left, 1, "what is young stays");
+}
+
+#[tokio::test]
+async fn what_takes_too_many_bytes_goes_oldest_first_as_far_as_it_is_acknowledged() {
+    let redis = RedisServer::streams().await;
+    let mut connection = redis.connect().await;
+    let _: () = connection
+        .xgroup_create_mkstream(STREAM, GROUP, "0")
+        .await
+        .expect("a group");
+    let event = "x".repeat(1000);
+    let mut young = Vec::new();
+    for _ in 0..OLD {
+        let id: String = connection
+            .xadd(STREAM, "*", &[("event", &event)])
+            .await
+            .expect("an entry");
+        young.push(id);
+    }
+    assert_eq!(tidy_within(&redis, 1000).await, 0, "nothing was delivered");
+    read(&mut connection, OLD).await;
+    let _: u64 = connection
+        .xack(STREAM, GROUP, &young[..200])
+        .await
+        .expect("a group");
+    let budget = 300 * 1024;
+    eventually("it takes no more than it may", PATIENCE, async || {
+        tidy_within(&redis, budget).await;
+        let used: u64 = redis::cmd("MEMORY")
+            .arg(&["USAGE", STREAM])
+            .query_async(&mut connection)
+            .await
+            .expect("a number");
+        if used <= budget { Ok(()) } else { Err(used) }
+    })
+    .await;
+    tidy_within(&redis, 1000).await;
+    let left: Vec<(String, redis::Value)> = connection.xrange_all(STREAM).await.expect("a stream");
+    assert_eq!(left.len(), 100, "what is pending stays");
+    assert_eq!(left[0].0, young[200]);
 }
 
 #[tokio::test]

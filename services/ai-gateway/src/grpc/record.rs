@@ -66,6 +66,7 @@ impl Said {
             "replayed" => Ok(Self::Replayed(rest)),
             "mismatch" => Err(mismatch()),
             "foreign" | "missing" => Err(Problem::not_found(what)),
+            "full" => Err(full(&rest)),
             other => Err(Problem::internal(format!("a script answered {other}"))),
         }
     }
@@ -90,6 +91,16 @@ impl Mentor {
             None => Ok(None),
         }
     }
+}
+
+/// What was accepted is kept until it is learned from, so that nothing more can be accepted for now.
+fn full(stream: &str) -> Problem {
+    tracing::error!(
+        stream.name = stream,
+        "the stream takes no more until its group has read on"
+    );
+    let detail = "Nothing more can be recorded until what waits was learned from; try again later.";
+    Problem::new(Code::Unavailable, detail)
 }
 
 fn mismatch() -> Problem {

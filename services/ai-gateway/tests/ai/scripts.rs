@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redis::FromRedisValue;
 use redis_contracts::{
     AI_EVENTS, CONVERSATION, CONVERSATION_MESSAGES, ConversationMessage, FEEDBACK, FirstAnswer,
-    MEMORY, Position, ReplyRecord, Streams, Style, Timestamp,
+    INTERACTIONS, LEARNING_GROUP, MEMORY, Position, ReplyRecord, Streams, Style, Timestamp,
     event::{Event, EventBody, FeedbackGiven, InteractionKind, InteractionRecorded, MentorAdapted},
     script::{
         Adapted, Invocation, RecordReply, RecordSignal, mark_seen, record_reply, record_signal,
@@ -273,4 +273,117 @@ async fn a_rating_that_is_sent_twice_is_one_and_needs_its_reply() {
     );
     assert_eq!(first.1, again.1);
     assert_eq!(asker.length(FEEDBACK.key(()).name()).await, 1);
+}
+
+#[tokio::test]
+async fn a_script_that_cannot_end_writes_nothing() {
+    let asker = Asker::new().await;
+    let begun = asker.recording(Uuid::now_v7(), &With::default());
+    asker.run::<(String, String)>(&begun).await;
+    let (conversation, interactions) = (begun.keys[2].clone(), begun.keys[6].clone());
+    let largest = format!("{0}-{0}", u64::MAX);
+    let breaks = [
+        vec!["HSET", &conversation, "count", "many"],
+        vec!["HSET", &conversation, "count", "9999999999999999999"],
+        vec!["XADD", &interactions, &largest, "event", "{}"],
+    ];
+    for words in breaks {
+        let broken = redis::cmd(words[0]).arg(&words[1..]).to_owned();
+        asker.command::<redis::Value>(&broken).await;
+        let next = asker.recording(
+            Uuid::now_v7(),
+            &With {
+                goes_on: true,
+                ..With::default()
+            },
+        );
+        for _ in 0..2 {
+            let mut redis = asker.redis.connect().await;
+            let answer: redis::RedisResult<(String, String)> = redis::cmd("EVAL")
+                .arg(next.script.source)
+                .arg(next.keys.len())
+                .arg(&next.keys)
+                .arg(&next.args)
+                .query_async(&mut redis)
+                .await;
+            // Above all it is not `replayed`, which would say that it was recorded.
+            if let Ok(answer) = answer {
+                assert_eq!(answer, said("full", &interactions), "{words:?}");
+            }
+        }
+        let kept: u8 = asker
+            .command(redis::cmd("EXISTS").arg(&next.keys[..2]))
+            .await;
+        assert_eq!(kept, 0, "{words:?}");
+        let mended = redis::cmd("HSET")
+            .arg(&[&conversation, "count", "2"])
+            .to_owned();
+        asker.command::<redis::Value>(&mended).await;
+    }
+    assert_eq!(asker.length(&begun.keys[5]).await, 1);
+}
+
+#[tokio::test]
+async fn a_stream_whose_group_is_behind_takes_nothing_new_and_goes_on_once_it_has_read() {
+    let asker = Asker::new().await;
+    let recording = || {
+        let mut call = asker.recording(Uuid::now_v7(), &With::default());
+        call.args[23] = b"60000".to_vec();
+        call.keys[2] = CONVERSATION.key(Uuid::now_v7()).name().to_owned();
+        call
+    };
+    let full = loop {
+        let call = recording();
+        let (word, stream) = asker.run::<(String, String)>(&call).await;
+        if word == "full" {
+            break stream;
+        }
+    };
+    let length = asker.length(&full).await;
+    assert!((20..200).contains(&length), "{length}");
+    for stream in [AI_EVENTS.key(()), INTERACTIONS.key(())] {
+        let mut group = redis::cmd("XGROUP");
+        group.arg(&["CREATE", stream.name(), LEARNING_GROUP, "$"]);
+        asker.command::<redis::Value>(&group).await;
+    }
+    let (word, _) = asker.run::<(String, String)>(&recording()).await;
+    assert_eq!(word, "recorded", "what was acknowledged makes room");
+}
+
+#[tokio::test]
+async fn a_person_s_own_oldest_conversations_make_room_with_their_replies() {
+    let asker = Asker::new().await;
+    let mut kept = Vec::new();
+    for _ in 0..100 {
+        let mut call = asker.recording(Uuid::now_v7(), &With::default());
+        let id = Uuid::now_v7();
+        call.keys[2] = CONVERSATION.key(id).name().to_owned();
+        call.args[6] = id.to_string().into_bytes();
+        call.args[10] = b"30000".to_vec();
+        asker.run::<(String, String)>(&call).await;
+        kept.push(call.keys);
+    }
+    let exists = async |key: &str| asker.command::<bool>(redis::cmd("EXISTS").arg(key)).await;
+    let conversations: u64 = asker.command(redis::cmd("ZCARD").arg(&kept[0][3])).await;
+    assert!((10..60).contains(&conversations), "{conversations}");
+    let first_left = kept.len() - usize::try_from(conversations).expect("a number");
+    for (index, keys) in kept.iter().enumerate() {
+        let is_left = index >= first_left;
+        assert_eq!(exists(&keys[2]).await, is_left, "conversation {index}");
+        assert_eq!(exists(&keys[1]).await, is_left, "its reply, {index}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_many_answers_remembered_has_the_next_ones_remembered_for_a_minute() {
+    let asker = Asker::new().await;
+    let mut longest = Vec::new();
+    for _ in 0..10 {
+        let mut call = asker.recording(Uuid::now_v7(), &With::default());
+        call.args[1] = vec![b'x'; 1 << 20];
+        asker.run::<(String, String)>(&call).await;
+        let left: i64 = asker.command(redis::cmd("TTL").arg(&call.keys[0])).await;
+        longest.push(left > 60);
+    }
+    assert_eq!(longest, [[true; 9].as_slice(), &[false]].concat());
 }

@@ -63,10 +63,9 @@ async fn positions_repeat_nothing_where_event_ids_are_forgotten() {
     }
     let _worker = Worker::start(&redis).await;
     settled(&redis, FEEDBACK).await;
-    let _: u64 = connection
-        .del(format!("learning:events:{person}"))
-        .await
-        .expect("a key");
+    let seen: Vec<String> = connection.keys("learning:seen:*").await.expect("keys");
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    let _: u64 = connection.del(seen).await.expect("a key");
     let _: u64 = connection
         .xgroup_destroy(FEEDBACK, GROUP)
         .await

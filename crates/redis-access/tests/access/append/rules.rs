@@ -99,26 +99,95 @@ async fn nothing_is_written_where_something_cannot_be() {
     refused(log.append(at(1), &unsorted).await, "do not grow");
     refused(log.append(at(1), &[event(1, TWO)]).await, "do not grow");
 
-    log.run(&["SET", PROJECT_TIMELINE.key(TWO).name(), "not a stream"])
-        .await;
-    refused(
-        log.append(at(1), &[event(2, ONE), event(3, TWO)]).await,
-        "WRONGTYPE",
-    );
-
-    log.run(&[
-        "XADD",
-        PROJECTS.key(()).name(),
-        &at(9).to_string(),
-        "event",
-        "{}",
-    ])
-    .await;
-    refused(log.append(at(1), &[event(10, ONE)]).await, "FOREIGN");
+    let junk = [PROJECTS.key(()).name().to_owned(), at(9).to_string()];
+    log.run(&["XADD", &junk[0], &junk[1], "event", "{}"]).await;
+    refused(log.append(at(1), &[event(8, ONE)]).await, "FOREIGN");
+    refused(log.append(at(1), &[event(9, ONE)]).await, "FOREIGN");
     assert_eq!(log.held().await, Some(at(1)));
     let stream = log.entries(&PROJECTS.key(())).await;
     assert_eq!(stream.len(), 2, "the first and the foreign one");
     assert_eq!(log.entries(&PROJECT_TIMELINE.key(ONE)).await.len(), 1);
+    assert_eq!(
+        log.append(at(1), &[event(10, ONE)])
+            .await
+            .expect("appended"),
+        (true, at(10)),
+        "what does not stand in the way stops nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_timeline_that_an_operator_broke_begins_anew_with_what_follows() {
+    let log = Log::new().await;
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let [one, two] = [ONE, TWO].map(|project| PROJECT_TIMELINE.key(project));
+    log.run(&["SET", two.name(), "not a stream"]).await;
+    log.run(&["XADD", one.name(), &at(9).to_string(), "event", "{}"])
+        .await;
+    let events = [event(2, ONE), event(3, TWO), event(4, ONE)];
+    log.append(at(1), &events).await.expect("appended");
+    assert_eq!(
+        log.positions().await,
+        [
+            vec![at(1), at(2), at(3), at(4)],
+            vec![at(2), at(4)],
+            vec![at(3)]
+        ],
+        "none of them has a hole"
+    );
+}
+
+#[tokio::test]
+async fn an_outbox_that_holds_no_position_is_as_good_as_none() {
+    let log = Log::new().await;
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let outbox = OUTBOX.key(OUTBOX_PRODUCER_PROJECTS);
+    for (index, command) in ["SET", "LPUSH"].iter().enumerate() {
+        log.run(&["DEL", outbox.name()]).await;
+        log.run(&[command, outbox.name(), "nonsense"]).await;
+        let step = index as u64 + 1;
+        let answer = log.append(at(step), &[event(step + 1, ONE)]).await;
+        assert_eq!(answer.expect("appended"), (true, at(step + 1)));
+    }
+    assert_eq!(log.held().await, Some(at(3)));
+}
+
+/// The budget of the stream, for a test that fills it.
+const BUDGET: usize = 24 << 20;
+
+#[tokio::test]
+async fn the_stream_stays_within_its_bytes_whatever_is_small_and_whatever_is_large() {
+    let log = Log::new().await;
+    let mut step = 0;
+    // The oldest are small, so that a guess from the first nodes would be far too low.
+    for (events, bytes) in [
+        (20_000, 200),
+        (4_000, 12_000),
+        (20_000, 200),
+        (4_000, 12_000),
+    ] {
+        for _ in 0..events / 100 {
+            let batch: Vec<_> = (0..100)
+                .map(|index| Append {
+                    event: json!({"text": "x".repeat(bytes)}).to_string(),
+                    ..event(step + index + 1, ONE)
+                })
+                .collect();
+            let mut call = append_project_events(at(step), &batch, Hearing::Quiet);
+            call.args[3] = BUDGET.to_string().into_bytes();
+            let appended: (bool, String) = log.reached.pool.invoke(&call).await.expect("appended");
+            assert!(appended.0);
+            step += 100;
+        }
+    }
+    let stream = PROJECTS.key(());
+    let used = log
+        .run(&["MEMORY", "USAGE", stream.name(), "SAMPLES", "0"])
+        .await;
+    let used: usize = redis::from_redis_value(used).expect("a number");
+    let between_looks = 8 << 20;
+    assert!(used < BUDGET + 2 * between_looks, "{used} bytes");
+    assert!(used > BUDGET / 2, "{used} bytes");
 }
 
 fn refused(answer: Result<(bool, Position), AccessError>, why: &str) {

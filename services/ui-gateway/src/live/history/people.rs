@@ -8,10 +8,7 @@ use uuid::Uuid;
 use super::{Reading, Standing};
 
 /// More than a person's stream keeps.
-const ALL: usize = match USER_TIMELINE.newest() {
-    Some(kept) => kept as usize + 1,
-    None => panic!("a person's stream keeps its newest entries"),
-};
+const ALL: usize = USER_TIMELINE.timeline().newest as usize + 1;
 
 /// Reads what people were told. Cheap to clone.
 #[derive(Clone)]

@@ -1,0 +1,102 @@
+-- What the scripts over streams have in common; it stands before each of them.
+
+-- Milliseconds and sequence of a stream ID; nothing of another text.
+local function parse(position)
+  local ms, sequence = string.match(position, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(sequence)
+end
+
+local function before(a, b)
+  local a_ms, a_sequence = parse(a)
+  local b_ms, b_sequence = parse(b)
+  return a_ms < b_ms or (a_ms == b_ms and a_sequence < b_sequence)
+end
+
+-- The flat list of a reply as a table.
+local function fields(list)
+  local found = {}
+  for index = 1, #list, 2 do
+    found[list[index]] = list[index + 1]
+  end
+  return found
+end
+
+-- Redis' own clock in Unix ms: those of its clients may be wrong.
+local function now_ms()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+-- The lowest ID of a stream that keeps entries so many ms. Where the newest entry is older than Redis' clock
+-- says, that counts: a clock that leaps takes nothing away.
+local function oldest_kept(max_age_ms, newest)
+  local newest_ms = parse(newest)
+  return string.format('%.0f', math.max(math.min(now_ms(), newest_ms) - max_age_ms, 0))
+end
+
+-- Adds to a timeline: it keeps its newest entries, so many bytes of them, and expires when nothing comes.
+-- `bounds` holds these three, from `first` on.
+local function add_to_timeline(timeline, position, event, bounds, first)
+  local newest, bytes = tonumber(bounds[first]), tonumber(bounds[first + 1])
+  local id = redis.call('XADD', timeline, 'MAXLEN', '=', newest, position, 'event', event)
+  redis.call('PEXPIRE', timeline, bounds[first + 2])
+  -- So many entries of the usual size are within the bound anyhow.
+  if #event > bytes / newest then
+    local used = redis.call('MEMORY', 'USAGE', timeline, 'SAMPLES', 0)
+    if used > bytes then
+      local kept = math.floor(redis.call('XLEN', timeline) * bytes / used * 0.9)
+      redis.call('XTRIM', timeline, 'MAXLEN', '=', math.max(kept, 1))
+    end
+  end
+  return id
+end
+
+-- The ID before which a group has acknowledged everything; nothing where there is no such group.
+local function acknowledged_before(stream, group)
+  for _, described in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local of = fields(described)
+    if of['name'] == group then
+      local pending = redis.call('XPENDING', stream, group)
+      return pending[1] > 0 and pending[2] or of['last-delivered-id']
+    end
+  end
+end
+
+-- Drops what a group has acknowledged and is too old, or, where the stream takes more than its bytes, the
+-- oldest part of what it has acknowledged. Answers how many entries went.
+local function trim_acknowledged(stream, group, max_age_ms, bytes, used)
+  local acknowledged = acknowledged_before(stream, group)
+  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  if not acknowledged or not oldest then
+    return 0
+  end
+  local newest = fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
+  local lowest = oldest_kept(tonumber(max_age_ms), newest)
+  if used > bytes then
+    -- By time: what is trimmed need not be read for it. It is tried again as long as it was too little.
+    local oldest_ms, newest_ms = parse(oldest[1]), parse(newest)
+    local excess = 1 - 0.9 * bytes / used
+    lowest = string.format('%.0f', math.max(lowest, math.ceil(oldest_ms + excess * (newest_ms - oldest_ms) + 1)))
+  end
+  if before(acknowledged, lowest .. '-0') then
+    lowest = acknowledged
+  end
+  return redis.call('XTRIM', stream, 'MINID', '=', lowest)
+end
+
+-- Whether a stream that a group reads may take more: what was accepted is not lost, so that one whose group
+-- is behind refuses what is new.
+local function has_room(stream, group, max_age_ms, bytes)
+  local used = redis.call('MEMORY', 'USAGE', stream) or 0
+  if used <= bytes then
+    return true
+  end
+  trim_acknowledged(stream, group, max_age_ms, bytes, used)
+  return redis.call('MEMORY', 'USAGE', stream) <= bytes
+end
+
+-- Whether XADD can give this stream one more ID.
+local function has_ids(stream)
+  return redis.call('EXISTS', stream) == 0
+    or fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'] ~= '18446744073709551615-18446744073709551615'
+end
