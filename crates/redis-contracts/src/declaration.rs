@@ -246,6 +246,11 @@ impl<I: RedisInstance, V, A: KeyArgs> KeyFamily<I, V, A> {
 }
 
 impl<I: RedisInstance, V> KeyFamily<I, V, Uuid> {
+    /// Matches the names of all its keys, for SCAN.
+    pub fn every(&self) -> String {
+        self.declaration.fill(&["*".to_owned()])
+    }
+
     /// The id in the name of one of its keys; `None` for the name of another key.
     pub fn id_of(&self, name: &str) -> Option<Uuid> {
         let (before, rest) = self.declaration.pattern.split_once('{')?;

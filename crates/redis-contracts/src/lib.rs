@@ -39,7 +39,7 @@ pub use signed_copy::{COPY_GOOD_FOR, HotCopy, SignedCopy};
 pub use stream::{
     ADAPTATIONS, AI_EVENTS, AUTH_EVENTS, CONSUMED, Consumed, DEAD_LETTERS, EVENT_FIELD, FEEDBACK,
     INTERACTIONS, LEARNING_GROUP, MODEL_UPDATES, PROJECT_TIMELINE, PROJECTS, STREAM_BYTES,
-    StreamFamily, USER_TIMELINE,
+    STREAMS_BYTES, StreamFamily, USER_TIMELINE,
 };
 pub use style::{DIMENSIONS, Dimension, Style, UnknownStyle};
 pub use timestamp::{ParseTimestampError, Timestamp};

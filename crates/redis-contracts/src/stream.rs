@@ -15,6 +15,10 @@ pub const EVENT_FIELD: &str = "event";
 /// A family of streams, all of them on the streams Redis and all of them of events.
 pub type StreamFamily<A> = KeyFamily<Streams, Event, A>;
 
+/// Bytes of the streams Redis where its `maxmemory` is not set. Before it is full, the timelines that are idle
+/// longest go.
+pub const STREAMS_BYTES: u64 = 1 << 30;
+
 /// Bytes of a stream. Beyond it what its group has acknowledged goes, the oldest first; where that is not
 /// enough, the streams that SQL has as well lose their oldest, and the others take nothing new.
 pub const STREAM_BYTES: u64 = 256 << 20;

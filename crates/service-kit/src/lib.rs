@@ -18,6 +18,7 @@ pub mod relay;
 pub mod request;
 pub mod sql;
 pub mod sqlite;
+pub mod streams_memory;
 pub mod supervisor;
 pub mod telemetry;
 

@@ -13,7 +13,8 @@ use redis_access::{CachePool, StreamsPool};
 use rpc::project::project_service_server::ProjectServiceServer;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard, relay, sqlite::Sqlite,
+    Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard, relay,
+    sqlite::Sqlite, streams_memory,
 };
 use tokio::sync::Notify;
 
@@ -61,6 +62,7 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
         log: EventLog::new(sqlite.own.clone()),
         floor,
     };
+    streams_memory::start(&mut context, streams.clone());
     relay::start(&mut context, events, streams, committed, false);
     let deleted = start_sweepers(&mut context, &writer);
 

@@ -3,6 +3,7 @@
 mod append;
 mod limits;
 mod link;
+mod memory;
 mod opening;
 mod push;
 mod retries;

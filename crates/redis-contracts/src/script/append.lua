@@ -21,9 +21,6 @@ local HEAD, TIMELINE = 7, 5
 -- How much is appended between two looks at what the stream takes: a look counts each of its nodes.
 local LOOK_EVERY = 8 * 1024 * 1024
 
--- Entries trimmed at once: Redis serves nobody else meanwhile.
-local TRIMMED_AT_ONCE = 50000
-
 -- A stream this small does not fill a Redis; something else does.
 local SMALL = 64 * 1024 * 1024
 
@@ -80,18 +77,6 @@ for index = 1, events do
   end
 end
 
--- The oldest may be smaller than the others, so that it is tried again.
-local function bound(most)
-  for _ = 1, 3 do
-    local used = redis.call('MEMORY', 'USAGE', KEYS[2], 'SAMPLES', 0) or 0
-    if used <= most then
-      return
-    end
-    local kept = math.floor(redis.call('XLEN', KEYS[2]) * 0.95 * most / used)
-    redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', kept, 'LIMIT', TRIMMED_AT_ONCE)
-  end
-end
-
 -- Whether these events go past one of the marks at which the stream is looked at.
 local function is_time_to_look()
   local added = about and about['entries-added'] or 0
@@ -113,11 +98,11 @@ end
 local room = redis.pcall('SET', KEYS[1], held)
 redis.call('XTRIM', KEYS[2], 'MINID', '~', oldest_kept(tonumber(ARGV[3]), last))
 if room.err then
-  bound(SMALL)
+  bound_bytes(KEYS[2], SMALL)
   return redis.error_reply(room.err)
 end
 if is_time_to_look() then
-  bound(tonumber(ARGV[4]))
+  bound_bytes(KEYS[2], tonumber(ARGV[4]))
 end
 if #useless > 0 then
   redis.call('UNLINK', unpack(useless))

@@ -9,12 +9,13 @@
 -- ARGV[3]    now, RFC 3339
 -- ARGV[4]    live channel
 -- ARGV[5]    ms that ai:model:updates keeps an entry
--- ARGV[6..8] how many entries a person's timeline keeps, bytes of it, ms until it expires
--- ARGV[9]    seconds that a day's ids are kept
--- ARGV[10]   dimensions, JSON: [{"name":...,"choices":[...]}]
--- ARGV[11]   effects, JSON: list of {hash field: increment}
--- ARGV[12]   how many people: n
--- ARGV[13..] three per person: user id, topic, and a learning.profile.updated event up to its data
+-- ARGV[6]    bytes of it
+-- ARGV[7..9] how many entries a person's timeline keeps, bytes of it, ms until it expires
+-- ARGV[10]   seconds that a day's ids are kept
+-- ARGV[11]   dimensions, JSON: [{"name":...,"choices":[...]}]
+-- ARGV[12]   effects, JSON: list of {hash field: increment}
+-- ARGV[13]   how many people: n
+-- ARGV[14..] three per person: user id, topic, and a learning.profile.updated event up to its data
 -- then       one per entry: "<person> <position> <effect> <event id>", the numbers from 1, the id in 16 bytes
 --
 -- Reply: per entry 'applied', 'repeated' (it counted before) or 'gone' (somebody else settled it).
@@ -23,10 +24,10 @@
 -- checked before the first write: Redis does not roll a script back.
 
 local stream, updates, group = KEYS[1], KEYS[2], ARGV[1]
-local days, people_count = tonumber(ARGV[2]), tonumber(ARGV[12])
-local dimensions, effects = cjson.decode(ARGV[10]), cjson.decode(ARGV[11])
+local days, people_count = tonumber(ARGV[2]), tonumber(ARGV[13])
+local dimensions, effects = cjson.decode(ARGV[11]), cjson.decode(ARGV[12])
 
-local TIMELINE, ID_BYTES = 6, 16
+local TIMELINE, ID_BYTES = 7, 16
 
 local function delivered_up_to()
   for _, described in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -72,7 +73,7 @@ local now = now_ms()
 local top = after(fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
 
 local entries, ids = {}, {}
-for index = 13 + 3 * people_count, #ARGV do
+for index = 14 + 3 * people_count, #ARGV do
   local line = ARGV[index]
   local person, position, effect = string.match(line, '^(%d+) (%S+) (%d+) ')
   local id = string.sub(line, -ID_BYTES)
@@ -93,7 +94,7 @@ end
 local floor_field = 'floor.' .. stream
 local people = {}
 for index = 1, people_count do
-  local key, arg = days + 3 * index, 10 + 3 * index
+  local key, arg = days + 3 * index, 11 + 3 * index
   local person = {
     profile = KEYS[key], applied = KEYS[key + 1], timeline = KEYS[key + 2],
     id = ARGV[arg], topic = ARGV[arg + 1], event = ARGV[arg + 2],
@@ -177,7 +178,7 @@ local function tell(person, values)
     '{"user_id":"%s","version":%d,"style":%s,"feedback_count":%d,"average_rating":%.4f,"updated_at":"%s"}}',
     person.id, values.version, values.style, values.feedback_count, values.rating_sum / values.feedback_count, ARGV[3])
   local event = person.event .. data
-  redis.call('XADD', updates, 'MINID', '~', string.format('%.0f', now - ARGV[5]), '*', 'event', event)
+  add_to_log(updates, ARGV[5], ARGV[6], event)
   local position = add_to_timeline(person.timeline, '*', event, ARGV, TIMELINE)
   redis.call('PUBLISH', ARGV[4], '{"topic":"' .. person.topic .. '","position":"' .. position ..
     '","previous":"' .. person.previous .. '","event":' .. event .. '}')
@@ -230,7 +231,7 @@ for index, entry in ipairs(entries) do
 end
 if #counted > 0 then
   redis.call('SADD', KEYS[3], unpack(counted))
-  redis.call('EXPIRE', KEYS[3], ARGV[9])
+  redis.call('EXPIRE', KEYS[3], ARGV[10])
 end
 local floor = settled_before(last_delivered)
 for _, person in ipairs(people) do

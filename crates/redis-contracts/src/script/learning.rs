@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Invocation, LEARN, max_age, seconds, text, timeline_bounds};
 use crate::{
     APPLIED, Consumed, DIMENSIONS, LIVE_AI, MODEL_UPDATES, PROFILE, Position, SEEN, SEEN_DAYS,
-    Streams, Timestamp, Topic, USER_TIMELINE,
+    STREAM_BYTES, Streams, Timestamp, Topic, USER_TIMELINE,
     event::{Event, EventBody, LEARNING_PROFILE_UPDATED},
 };
 
@@ -80,6 +80,7 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
         text(now),
         text(LIVE_AI.name()),
         max_age(&MODEL_UPDATES),
+        text(STREAM_BYTES),
     ];
     args.extend(timeline_bounds(USER_TIMELINE.timeline()));
     args.extend([

@@ -18,7 +18,7 @@ pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
 pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
-pub use worker::{dead_letter, tidy_stream};
+pub use worker::{dead_letter, repair_stream, tidy_stream};
 
 use crate::{RedisInstance, StreamFamily, Timeline};
 
@@ -82,6 +82,8 @@ scripts! {
     DEAD_LETTER = "dead_letter";
     /// Trims a stream to what is young or not yet acknowledged.
     TIDY_STREAM = "tidy_stream" after "prelude";
+    /// Takes out of a stream what its producer has not appended.
+    REPAIR_STREAM = "repair_stream" after "prelude";
 }
 
 /// A script with its keys and arguments, for the instance `I`.

@@ -34,6 +34,30 @@ local function oldest_kept(max_age_ms, newest)
   return string.format('%.0f', math.max(math.min(now_ms(), newest_ms) - max_age_ms, 0))
 end
 
+-- Entries trimmed at once: Redis serves nobody else meanwhile.
+local TRIMMED_AT_ONCE = 50000
+
+-- Drops the oldest of a stream that takes more than so many bytes; each of its nodes is counted. The oldest
+-- may be smaller than the others, so that it is tried again.
+local function bound_bytes(stream, most)
+  for _ = 1, 3 do
+    local used = redis.call('MEMORY', 'USAGE', stream, 'SAMPLES', 0) or 0
+    if used <= most then
+      return
+    end
+    local kept = math.floor(redis.call('XLEN', stream) * 0.95 * most / used)
+    redis.call('XTRIM', stream, 'MAXLEN', '~', kept, 'LIMIT', TRIMMED_AT_ONCE)
+  end
+end
+
+-- Adds to a stream that no group reads; it is looked at every 1,000 entries.
+local function add_to_log(stream, max_age_ms, bytes, event)
+  redis.call('XADD', stream, 'MINID', '~', string.format('%.0f', now_ms() - max_age_ms), '*', 'event', event)
+  if redis.call('XLEN', stream) % 1000 == 0 then
+    bound_bytes(stream, tonumber(bytes))
+  end
+end
+
 -- Adds to a timeline: it keeps its newest entries, so many bytes of them, and expires when nothing comes.
 -- `bounds` holds these three, from `first` on.
 local function add_to_timeline(timeline, position, event, bounds, first)

@@ -194,7 +194,7 @@ redis.call('XADD', KEYS[7], '*', 'event', ARGV[13])
 if tonumber(ARGV[14]) > version_before then
   redis.call('HSET', KEYS[5], 'profile_version', ARGV[14])
   local event = ARGV[15] .. string.format('%.0f', version_before) .. '}}'
-  redis.call('XADD', KEYS[8], 'MINID', '~', string.format('%.0f', now - ARGV[23]), '*', 'event', event)
+  add_to_log(KEYS[8], ARGV[23], STREAM_BYTES, event)
   local position = add_to_timeline(KEYS[9], '*', event, ARGV, TIMELINE)
   redis.call('PUBLISH', ARGV[16], '{"topic":"' .. ARGV[17] .. '","position":"' .. position ..
     '","previous":"' .. (newest[1] and newest[1][1] or '0-0') .. '","event":' .. event .. '}')

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::{DEAD_LETTER, Invocation, TIDY_STREAM, max_age, millis, text};
-use crate::{Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, STREAM_BYTES, Streams};
+use super::{DEAD_LETTER, Invocation, REPAIR_STREAM, TIDY_STREAM, max_age, millis, text};
+use crate::{
+    Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Position, STREAM_BYTES, StreamFamily,
+    Streams, Timestamp,
+};
 
 /// Moves an entry to the dead letters of its stream; see `dead_letter.lua`. Reply: 1 or 0.
 pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
@@ -39,6 +42,23 @@ pub fn tidy_stream(of: Consumed, consumer_idle: Duration) -> Invocation<Streams>
             max_age(of.stream),
             text(STREAM_BYTES),
             text(millis(consumer_idle)),
+        ],
+    )
+}
+
+/// Takes out of a stream what its producer has not appended: what comes after `highest`, or, where Redis gives
+/// the IDs, what comes after a minute from now; see `repair_stream.lua`. Reply: how many entries were taken
+/// out, and whether that was all.
+pub fn repair_stream(stream: &StreamFamily<()>, highest: Option<Position>) -> Invocation<Streams> {
+    let name = stream.key(()).name().to_owned();
+    let letters = DEAD_LETTERS.key(name.clone()).name().to_owned();
+    Invocation::new(
+        &REPAIR_STREAM,
+        vec![name, letters],
+        vec![
+            highest.map_or_else(Vec::new, text),
+            text(Timestamp::now()),
+            text(DEAD_LETTERS.newest().unwrap_or_default()),
         ],
     )
 }

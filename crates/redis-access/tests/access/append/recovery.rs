@@ -1,8 +1,9 @@
 //! Lost answers and lost data.
 
 use redis_contracts::{
-    PROJECT_TIMELINE, PROJECTS,
+    FEEDBACK, LEARNING_GROUP, PROJECT_TIMELINE, PROJECTS,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
+    script::repair_stream,
 };
 use test_kit::{Proxy, RedisServer};
 
@@ -135,4 +136,62 @@ async fn what_is_deleted_alone_is_written_anew_and_the_rest_is_not_doubled() {
         log.append(at(3), &[event(4, ONE)]).await.expect("appended"),
         (true, at(4))
     );
+}
+
+#[tokio::test]
+async fn what_an_operator_appended_is_taken_out_and_the_log_goes_on() {
+    let log = Log::new().await;
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let stream = PROJECTS.key(());
+    let largest = format!("{0}-{0}", u64::MAX);
+    for id in [at(5).to_string(), at(6).to_string(), largest] {
+        log.run(&["XADD", stream.name(), &id, "event", "{\"by\":\"hand\"}"])
+            .await;
+    }
+    let stuck = log.append(at(1), &[event(2, ONE)]).await;
+    assert!(stuck.expect_err("stuck").to_string().contains("FOREIGN"));
+
+    let repair = repair_stream(&PROJECTS, Some(at(1)));
+    let pool = &log.reached.pool;
+    let repaired: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
+    assert_eq!(repaired, (3, true));
+    let again: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
+    assert_eq!(again, (0, true));
+    assert_eq!(
+        log.append(at(1), &[event(2, ONE)]).await.expect("appended"),
+        (true, at(2))
+    );
+    assert_eq!(log.positions().await[0], [at(1), at(2)]);
+    let letters = pool.dead_letters(stream.name(), None, 10).await;
+    let letters = letters.expect("dead letters");
+    assert_eq!(letters.len(), 3);
+    assert_eq!(letters[2].1.source_id, at(5).to_string());
+    assert_eq!(letters[2].1.event, "{\"by\":\"hand\"}");
+}
+
+#[tokio::test]
+async fn a_stream_of_redis_own_ids_goes_on_for_its_group_after_one_from_the_future() {
+    let log = Log::new().await;
+    let stream = FEEDBACK.key(());
+    let largest = format!("{0}-{0}", u64::MAX);
+    log.run(&["XADD", stream.name(), "*", "event", "one"]).await;
+    log.run(&["XADD", stream.name(), &largest, "other", "two"])
+        .await;
+    log.run(&["XGROUP", "CREATE", stream.name(), LEARNING_GROUP, "0"])
+        .await;
+    let read = ["XREADGROUP", "GROUP", LEARNING_GROUP, "reader", "STREAMS"];
+    let read = [&read[..], &[stream.name(), ">"]].concat();
+    log.run(&read).await;
+
+    let repair = repair_stream(&FEEDBACK, None);
+    let pool = &log.reached.pool;
+    let repaired: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
+    assert_eq!(repaired, (1, true));
+    log.run(&["XADD", stream.name(), "*", "event", "three"])
+        .await;
+    let delivered = format!("{:?}", log.run(&read).await);
+    assert!(delivered.contains("three"), "{delivered}");
+    let report = pool.describe(stream.name()).await.expect("XINFO");
+    let report = report.expect("a stream");
+    assert_eq!((report.length, report.groups[0].pending), (2, 2));
 }

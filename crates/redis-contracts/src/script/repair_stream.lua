@@ -1,0 +1,59 @@
+-- Takes out of a stream what stands in the way of its producer: entries above an ID that the producer has not
+-- appended, and the ID that Redis remembers of them. They become dead letters.
+--
+-- KEYS[1]  the stream
+-- KEYS[2]  dlq:{stream}
+-- ARGV[1]  the highest ID that is the producer's; '' for a stream whose IDs Redis gives: a minute from now
+-- ARGV[2]  now, RFC 3339
+-- ARGV[3]  how many dead letters are kept
+--
+-- Reply: {how many entries were taken out, 1 when that was all, else 0}
+--
+-- A script and not MULTI, because what is held decides. Sent again, it finds less to do.
+
+local TAKEN_AT_ONCE = 1000
+
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {0, 1}
+end
+redis.call('XLEN', KEYS[2])
+local highest = ARGV[1]
+if highest == '' then
+  highest = string.format('%.0f-0', now_ms() + 60000)
+end
+
+-- The event of an entry; all its fields as JSON where there is none.
+local function kept(entry)
+  local held = fields(entry)
+  return held['event'] or cjson.encode(held)
+end
+
+local groups = {}
+for _, described in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  groups[#groups + 1] = fields(described)
+end
+local foreign = redis.call('XRANGE', KEYS[1], '(' .. highest, '+', 'COUNT', TAKEN_AT_ONCE)
+for _, entry in ipairs(foreign) do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'event', kept(entry[2]), 'source_stream', KEYS[1],
+    'source_id', entry[1], 'group', '-', 'error', 'it was not appended by the producer of the stream',
+    'attempts', '0', 'failed_at', ARGV[2])
+  redis.call('XDEL', KEYS[1], entry[1])
+  for _, group in ipairs(groups) do
+    redis.call('XACK', KEYS[1], group['name'], entry[1])
+  end
+end
+if #foreign == TAKEN_AT_ONCE then
+  return {#foreign, 0}
+end
+local top = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
+if before(highest, top) then
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+  local last = ARGV[1] ~= '' and highest or newest and newest[1] or '0-0'
+  redis.call('XSETID', KEYS[1], last)
+  for _, group in ipairs(groups) do
+    if before(last, group['last-delivered-id']) then
+      redis.call('XGROUP', 'SETID', KEYS[1], group['name'], last)
+    end
+  end
+end
+return {#foreign, 1}
