@@ -9,10 +9,6 @@ use rpc::{
 use service_kit::config;
 use tonic::transport::Channel;
 
-/// The largest answer that is taken: a page of 200 events, each with a text of 65,536 characters
-/// before and after, is still below it.
-const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
-
 /// Clients of the services; cloning one is cheap.
 #[derive(Clone)]
 pub struct Upstream {
@@ -44,10 +40,11 @@ impl Upstream {
         let ai = rpc::connect(&settings.ai, Some(rpc::DEADLINE))?;
         let chat = rpc::connect(&settings.ai, None)?;
         Ok(Self {
-            auth: AuthServiceClient::new(auth).max_decoding_message_size(LARGEST_ANSWER),
-            projects: ProjectServiceClient::new(projects).max_decoding_message_size(LARGEST_ANSWER),
+            auth: AuthServiceClient::new(auth).max_decoding_message_size(rpc::LARGEST_ANSWER),
+            projects: ProjectServiceClient::new(projects)
+                .max_decoding_message_size(rpc::LARGEST_ANSWER),
             histories: ProjectServiceClient::new(histories)
-                .max_decoding_message_size(LARGEST_ANSWER),
+                .max_decoding_message_size(rpc::LARGEST_ANSWER),
             streaming: ProjectServiceClient::new(streaming),
             learning: LearningServiceClient::new(learning),
             ai: AiServiceClient::new(ai),

@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod change;
 mod chaos;
+mod full_streams;
 mod grpc;
 mod import;
 mod left_behind;

@@ -110,6 +110,11 @@ impl<I: RedisInstance> Invocation<I> {
             instance: std::marker::PhantomData,
         }
     }
+
+    /// Bytes of its arguments: about what a script that records them adds to Redis.
+    pub fn bytes(&self) -> u64 {
+        self.args.iter().map(|arg| arg.len() as u64).sum()
+    }
 }
 
 fn text(value: impl std::fmt::Display) -> Vec<u8> {

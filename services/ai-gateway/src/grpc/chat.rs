@@ -78,6 +78,7 @@ impl Mentor {
         if let Some(first) = self.first_answer(user_id, &idempotency).await? {
             return Ok(answer(pieces(read_first(&first)?), true));
         }
+        self.share.admit(user_id)?;
         let draft = self.draft(&call, &asked, message_id).await?;
         let reply = reply(&asked, &draft);
         match self
@@ -201,8 +202,8 @@ impl Mentor {
             goes_on: asked.goes_on,
             seen: &composed.seen,
         };
-        let said = self.streams.invoke(&record_reply(&record)).await?;
-        Said::read(said, "conversation")
+        self.record_call(user_id, &record_reply(&record), "conversation")
+            .await
     }
 }
 

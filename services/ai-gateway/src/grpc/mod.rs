@@ -21,6 +21,7 @@ use rpc::{
 use service_kit::{
     Problem, RequestContext,
     identity::{Caller, Guard},
+    limits::DayShare,
 };
 use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
 use uuid::Uuid;
@@ -36,6 +37,7 @@ pub(crate) struct Mentor {
     guard: Guard,
     streams: StreamsPool,
     projects: ProjectServiceClient<Channel>,
+    share: DayShare,
     started_at: Timestamp,
 }
 
@@ -48,11 +50,18 @@ struct Call<T> {
 }
 
 impl Mentor {
-    pub(crate) fn new(guard: Guard, streams: StreamsPool, projects: Channel) -> Self {
+    pub(crate) fn new(
+        guard: Guard,
+        streams: StreamsPool,
+        projects: Channel,
+        share: DayShare,
+    ) -> Self {
         Self {
             guard,
             streams,
-            projects: ProjectServiceClient::new(projects),
+            projects: ProjectServiceClient::new(projects)
+                .max_decoding_message_size(rpc::LARGEST_ANSWER),
+            share,
             started_at: Timestamp::now(),
         }
     }

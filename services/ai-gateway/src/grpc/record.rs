@@ -3,8 +3,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message;
 use redis_contracts::{
-    FirstAnswer, IDEMPOTENCY, Timestamp,
+    FirstAnswer, IDEMPOTENCY, Streams, Timestamp,
     event::{Event, EventBody},
+    script::Invocation,
 };
 use service_kit::{Code, Problem};
 use uuid::Uuid;
@@ -73,6 +74,21 @@ impl Said {
 }
 
 impl Mentor {
+    /// Runs a recording script; what it adds counts for the person's share of the day. `what` is not there when
+    /// it is not theirs.
+    pub(super) async fn record_call(
+        &self,
+        user_id: Uuid,
+        call: &Invocation<Streams>,
+        what: &str,
+    ) -> Result<Said, Problem> {
+        let said = Said::read(self.streams.invoke(call).await?, what)?;
+        if let Said::Recorded(_) = said {
+            self.share.spend(user_id, call.bytes());
+        }
+        Ok(said)
+    }
+
     /// The first answer to the caller's key, when there was one.
     pub(super) async fn first_answer(
         &self,

@@ -6,6 +6,7 @@ mod away;
 mod fields;
 mod idempotency;
 mod scripts;
+mod share;
 mod signals;
 
 use redis_contracts::{EVENT_FIELD, StreamFamily, event::Event};
