@@ -17,7 +17,7 @@ pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, re
 pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
-pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
+pub use sign_in::{Limit, Lock, Measure, Period, admit, give_back, record_failure};
 pub use worker::{dead_letter, tidy_stream};
 
 use crate::{RedisInstance, Timestamp};
