@@ -22,7 +22,7 @@ pub struct SessionRecord {
     pub created_at: Timestamp,
     /// When it ends unless it is used.
     pub expires_at: Timestamp,
-    /// When it was last slid.
+    /// When it was last slid, or its use last noted.
     pub last_seen: Timestamp,
     /// Set once it was ended: such a copy stays until every token of the session has expired, so
     /// that no late write can bring the session back.
@@ -104,7 +104,7 @@ pub const SESSION: KeyFamily<Cache, SignedCopy, Uuid> = KeyFamily::new(Declarati
     lifetime: Lifetime::Ttl(Duration::from_secs(3540)),
     partition: Partition::User,
     producer: "auth-service",
-    holds: "hot copy of a session or a machine token, signed by auth-service for an hour at most; slid at most once a minute; the truth is auth-service's SQL",
+    holds: "hot copy of a session or a machine token, signed by auth-service for an hour at most; a session is slid when a quarter of its idle time is gone, the use of a machine token noted once in 15 min; the truth is auth-service's SQL",
 });
 
 /// `rate_limit:{policy}:{subject}`: the state of one limit; see `admit.lua`.
@@ -162,7 +162,7 @@ pub const LOCKED: KeyFamily<Cache, LockedSince, (String, String)> = KeyFamily::n
     lifetime: Lifetime::Ttl(Duration::from_secs(900)),
     partition: Partition::SignIn,
     producer: "auth-service",
-    holds: "Unix ms at which it was locked; void when an admin has unlocked the account since",
+    holds: "Unix ms at which it was locked, and the id of the call that did; void when an admin has unlocked the account since",
 });
 
 /// The value of [`LOCKED`]; only scripts read it.

@@ -11,13 +11,14 @@ use proptest::{
 };
 use redis_contracts::{
     Cache, Timestamp,
-    script::{Limit, Lock, Measure, admit},
+    script::{ADMIT, Limit, Lock, Measure, Period, admit},
 };
 use test_kit::{Bucket, RedisServer};
 
 use crate::Reached;
 
 const HOUR: f64 = 3600.0;
+const DAY_MS: i64 = 86_400_000;
 /// What passes while a test runs is far less than this; nearer than this the model does not decide.
 const NEAR: f64 = 0.02;
 
@@ -102,11 +103,16 @@ fn rate(policy: &'static str, allows: u64) -> Limit {
     }
 }
 
-fn quota(allows: u64, ends_in_seconds: u64) -> Limit {
+/// `ends` is when the asking process believes that the period ends: it says nothing.
+fn quota_of(period: Period, allows: u64, ends: Timestamp) -> Limit {
     Limit {
-        measure: Measure::Quota(Timestamp::now().plus_seconds(ends_in_seconds)),
-        ..rate("daily", allows)
+        measure: Measure::Quota { period, ends },
+        ..rate("quota", allows)
     }
+}
+
+fn quota(allows: u64) -> Limit {
+    quota_of(Period::Day, allows, Timestamp::now())
 }
 
 fn lock(valid_from: Timestamp) -> Lock {
@@ -183,7 +189,7 @@ async fn follows(limits: &Limits, allows: u32, steps: Vec<Step>) -> Result<(), T
 #[tokio::test]
 async fn many_at_once_are_admitted_as_often_as_is_allowed() {
     let limits = Limits::new().await;
-    let asked = [rate("hourly", 20), quota(15, 3600)];
+    let asked = [rate("hourly", 20), quota(15)];
     let all = (0..200).map(|_| limits.ask(&asked, 1));
     let ruled = futures_util::future::join_all(all).await;
     let admitted = ruled
@@ -225,7 +231,7 @@ async fn all_limits_are_charged_or_none() {
 #[tokio::test]
 async fn looking_takes_nothing_and_leaves_no_key() {
     let limits = Limits::new().await;
-    let asked = [rate("hourly", 3), quota(3, 60)];
+    let asked = [rate("hourly", 3), quota(3)];
     for _ in 0..10 {
         let ruled = limits.ask(&asked, 0).await;
         assert!(
@@ -240,20 +246,22 @@ async fn looking_takes_nothing_and_leaves_no_key() {
 #[tokio::test]
 async fn a_key_lives_no_longer_than_its_window() {
     let limits = Limits::new().await;
-    let asked = [rate("hourly", 4), quota(4, 60)];
+    let asked = [rate("hourly", 4), quota(4)];
     limits.ask(&asked, 1).await;
     let ttl_ms = limits.ttl_ms(&name(&asked[0])).await;
     assert!((3_590_000..=3_600_000).contains(&ttl_ms), "{ttl_ms}");
     let ttl_ms = limits.ttl_ms(&name(&asked[1])).await;
-    assert!((50_000..=60_000).contains(&ttl_ms), "{ttl_ms}");
+    assert!((1..=DAY_MS).contains(&ttl_ms), "{ttl_ms}");
 }
 
 #[tokio::test]
 async fn a_quota_begins_anew_when_it_ends() {
     let limits = Limits::new().await;
-    let ended = quota(2, 0);
-    // The window that ends now is forgotten at once.
+    let ended = quota(2);
     limits.ask(std::slice::from_ref(&ended), 2).await;
+    let mut connection = limits.server.connect().await;
+    let ends = redis::cmd("PEXPIRE").arg(name(&ended)).arg(5).to_owned();
+    ends.exec_async(&mut connection).await.expect("PEXPIRE");
     test_kit::eventually("the key is gone", test_kit::PATIENCE, async || match limits
         .ttl_ms(&name(&ended))
         .await
@@ -262,11 +270,68 @@ async fn a_quota_begins_anew_when_it_ends() {
         left => Err(format!("{left} ms")),
     })
     .await;
-    let next = quota(2, 60);
-    let ruled = limits.ask(std::slice::from_ref(&next), 2).await;
+    let ruled = limits.ask(std::slice::from_ref(&ended), 2).await;
     assert_eq!((ruled[0].admits, ruled[0].left), (true, 0));
-    let refused = &limits.ask(&[next], 1).await[0];
-    assert!(!refused.admits && refused.wait_ms > 50_000, "{refused:?}");
+    let refused = &limits.ask(&[ended], 1).await[0];
+    assert!(!refused.admits, "{refused:?}");
+    assert!((1..=DAY_MS).contains(&refused.wait_ms), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_process_whose_clock_is_wrong_neither_voids_a_quota_nor_prolongs_it() {
+    let limits = Limits::new().await;
+    let now = Timestamp::now();
+    for days in [-400, -1, 0, 1, 400] {
+        let ends = Timestamp::from_unix_ms(now.unix_ms() + days * DAY_MS);
+        for (period, longest_ms) in [(Period::Day, DAY_MS), (Period::Month, 31 * DAY_MS)] {
+            limits.forget_all().await;
+            let wrong = [quota_of(period, 2, ends)];
+            assert!(limits.ask(&wrong, 2).await[0].admits);
+            let refused = &limits.ask(&wrong, 1).await[0];
+            assert!(!refused.admits, "{days} days off: {refused:?}");
+            let ttl_ms = limits.ttl_ms(&name(&wrong[0])).await;
+            assert!((1..=longest_ms).contains(&ttl_ms), "{ttl_ms}");
+            assert!(!limits.ask(&[quota_of(period, 2, now)], 1).await[0].admits);
+        }
+    }
+}
+
+/// The script with the clock of Redis where the test wants it.
+async fn ends_at(limits: &Limits, now: Timestamp, period: &str) -> i64 {
+    let seconds = now.unix_ms() / 1000;
+    let source = ADMIT
+        .source
+        .replace("redis.call('TIME')", &format!("{{{seconds}, 0}}"));
+    let mut asked = redis::cmd("EVAL");
+    asked.arg(source).arg(2).arg("-").arg("quota");
+    asked.arg(0).arg(0).arg(0).arg(period).arg(1).arg(0);
+    let mut connection = limits.server.connect().await;
+    let reply: Vec<i64> = asked.query_async(&mut connection).await.expect("a reply");
+    reply[3] + seconds * 1000
+}
+
+#[tokio::test]
+async fn days_and_months_end_where_the_calendar_says() {
+    let limits = Limits::new().await;
+    let first_of = |year: i64, month: i64| -> Timestamp {
+        let (year, month) = (year + (month - 1) / 12, (month - 1) % 12 + 1);
+        format!("{year}-{month:02}-01T00:00:00Z")
+            .parse()
+            .expect("a moment")
+    };
+    for year in 2024..2100 {
+        for month in 1..=12 {
+            let (begins, ends) = (first_of(year, month), first_of(year, month + 1));
+            let last = Timestamp::from_unix_ms(ends.unix_ms() - 1000);
+            for now in [begins, begins.plus_seconds(1_000_000), last] {
+                let told = ends_at(&limits, now, "month").await;
+                assert_eq!(told, ends.unix_ms(), "{now}");
+            }
+            let tomorrow = begins.unix_ms() + DAY_MS;
+            assert_eq!(ends_at(&limits, begins, "day").await, tomorrow);
+            assert_eq!(ends_at(&limits, last, "day").await, ends.unix_ms());
+        }
+    }
 }
 
 #[tokio::test]

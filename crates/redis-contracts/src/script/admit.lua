@@ -5,24 +5,23 @@
 -- ARGV[1]    1 when KEYS[1] is to be looked at
 -- ARGV[2]    Unix ms before which a lock is void
 -- ARGV[3]    how much to take from each limit; 0 only looks
--- ARGV[4..]  three per limit: "rate" or "quota", how much it allows, and its window: ms for a rate,
---            Unix ms at which it ends for a quota
+-- ARGV[4..]  three per limit: "rate", "day" or "month", how much it allows, and the window of a rate in ms
 --
 -- Reply: {ms the lock still holds or 0, then three per limit: 1 when it admits else 0, what is left,
---         ms until more is there: one of a rate, all of a quota}
+--         ms until more is there: one of a rate, all of a day or month}
 --
 -- Rates are GCRA (ITU-T I.371): the state is the theoretical arrival time in Unix microseconds,
--- rounded down so that nobody gets less than is allowed.
+-- rounded down so that nobody gets less than is allowed. Days and months are those of UTC, by the clock
+-- of Redis: whoever asks may have a wrong one, by which a quota would end at once or not for days.
 -- A lock answers before any limit is touched. A script and not MULTI, because nothing may be taken
 -- from one limit when another refuses. Sent twice, it takes twice: a limit may only err that way.
 --
--- Most of its time goes into calls and into numbers as text, so there is one read for all keys, and
--- expiries are passed on as they came.
+-- Most of its time goes into calls and into numbers as text, so there is one read for all keys.
 
 local held = redis.call('MGET', unpack(KEYS))
 
 if ARGV[1] == '1' and held[1] then
-  local since = tonumber(held[1])
+  local since = tonumber(string.match(held[1], '^%d+'))
   if since and since >= tonumber(ARGV[2]) then
     local left_ms = redis.call('PTTL', KEYS[1])
     if left_ms > 0 then
@@ -50,6 +49,23 @@ local function rate(state, allows, window_us)
   return admits, floor((window_us - used_us) / each_us + 1e-6), ceil(wait_us / 1000), now_us + floor(used_us)
 end
 
+-- Unix ms at which the day or the month ends. Years begin in March here, four of them at a time from
+-- 2000 on, so that the odd day is the last one; right until 2100.
+local function quota_ends(window)
+  local day = floor(now_us / 86400e6)
+  if window == 'day' then
+    return (day + 1) * 86400000
+  end
+  local in_four = (day - 11017) % 1461
+  local in_year = in_four - 365 * math.min(floor(in_four / 365), 3)
+  local month = floor((5 * in_year + 2) / 153)
+  local next_month = floor((153 * (month + 1) + 2) / 5)
+  if month == 11 then
+    next_month = in_four >= 1095 and 366 or 365
+  end
+  return (day - in_year + next_month) * 86400000
+end
+
 local function quota(state, allows, ends_ms)
   local used = tonumber(state) or 0
   local admits = used + cost <= allows
@@ -62,12 +78,12 @@ end
 local reply, states, all = {0}, {}, true
 for index = 2, #KEYS do
   local at = 3 * index - 2
-  local allows, window = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local allows = tonumber(ARGV[at + 1])
   local admits, left, wait_ms, state
   if ARGV[at] == 'rate' then
-    admits, left, wait_ms, state = rate(held[index], allows, window * 1000)
+    admits, left, wait_ms, state = rate(held[index], allows, ARGV[at + 2] * 1000)
   else
-    admits, left, wait_ms, state = quota(held[index], allows, window)
+    admits, left, wait_ms, state = quota(held[index], allows, quota_ends(ARGV[at]))
   end
   all = all and admits
   states[index] = state
@@ -77,8 +93,12 @@ end
 if all and cost > 0 then
   for index = 2, #KEYS do
     local at = 3 * index - 2
-    local expiry = ARGV[at] == 'rate' and 'PX' or 'PXAT'
-    redis.call('SET', KEYS[index], string.format('%d', states[index]), expiry, ARGV[at + 2])
+    local state = string.format('%d', states[index])
+    if ARGV[at] == 'rate' then
+      redis.call('SET', KEYS[index], state, 'PX', ARGV[at + 2])
+    else
+      redis.call('SET', KEYS[index], state, 'PXAT', string.format('%d', quota_ends(ARGV[at])))
+    end
   end
 end
 return reply

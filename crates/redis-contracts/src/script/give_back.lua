@@ -1,8 +1,8 @@
 -- Gives back one of what was taken from each of these limits: the request did what it was let in for.
 --
 -- KEYS       rate_limit:{policy}:{subject}, one per limit
--- ARGV       three per limit, as in admit.lua: "rate" or "quota", how much it allows, and its window: ms
---            for a rate, Unix ms at which it ends for a quota
+-- ARGV       three per limit, as in admit.lua: "rate", "day" or "month", how much it allows, and the window
+--            of a rate in ms
 --
 -- Reply: how many of them had anything taken.
 --

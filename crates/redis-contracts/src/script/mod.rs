@@ -19,7 +19,7 @@ pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
 pub use share::{Counted, count_share};
-pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
+pub use sign_in::{Limit, Lock, Measure, Period, admit, give_back, record_failure};
 pub use worker::{dead_letter, repair_stream, tidy_stream};
 
 use crate::{RedisInstance, StreamFamily, Timeline};

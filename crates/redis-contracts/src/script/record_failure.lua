@@ -7,11 +7,18 @@
 -- ARGV[3]  ms the failures are remembered, and the lock holds
 -- ARGV[4]  Unix ms before which failures are void
 -- ARGV[5]  now, Unix ms
+-- ARGV[6]  an id of this call, the same when it is sent again
 --
 -- Reply: 1 when this one locked, else 0.
 --
 -- The same wrong password again counts once: a mail program that was not told of a new password
--- must not lock its owner out. A script and not MULTI, because the count decides.
+-- must not lock its owner out. A script and not MULTI, because the count decides. Sent twice, it
+-- counts once and answers the same: a lock bears the id of the call that made it.
+
+local held = redis.call('GET', KEYS[2])
+if held and string.match(held, ' (%S+)$') == ARGV[6] then
+  return 1
+end
 
 local seen = {}
 local since
@@ -33,7 +40,7 @@ end
 seen[#seen + 1] = ARGV[1]
 if #seen >= tonumber(ARGV[2]) then
   redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[3])
+  redis.call('SET', KEYS[2], ARGV[5] .. ' ' .. ARGV[6], 'PX', ARGV[3])
   return 1
 end
 redis.call('SET', KEYS[1], since .. ' ' .. table.concat(seen, ' '), 'PX', ARGV[3])

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::{ADMIT, GIVE_BACK, Invocation, RECORD_FAILURE, millis, text};
 use crate::{
     Cache, Timestamp,
@@ -13,8 +15,22 @@ use crate::{
 pub enum Measure {
     /// A window that slides: GCRA.
     Rate(Duration),
-    /// Until this moment; then it begins anew.
-    Quota(Timestamp),
+    /// Until a day or a month of UTC ends; then it begins anew.
+    Quota {
+        /// Which of them.
+        period: Period,
+        /// When it ends by the clock of who asks. Redis goes by its own.
+        ends: Timestamp,
+    },
+}
+
+/// After what a quota begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// A day.
+    Day,
+    /// A month.
+    Month,
 }
 
 /// One limit of a request.
@@ -39,7 +55,14 @@ impl Limit {
     fn arguments(&self) -> [Vec<u8>; 3] {
         let (kind, window) = match self.measure {
             Measure::Rate(window) => ("rate", millis(window)),
-            Measure::Quota(ends) => ("quota", ends.unix_ms()),
+            Measure::Quota {
+                period: Period::Day,
+                ..
+            } => ("day", 0),
+            Measure::Quota {
+                period: Period::Month,
+                ..
+            } => ("month", 0),
         };
         [text(kind), text(self.allows), text(window)]
     }
@@ -113,6 +136,7 @@ pub fn record_failure(
             text(millis(remembered).max(1)),
             text(lock.valid_from.unix_ms()),
             text(Timestamp::now().unix_ms()),
+            text(Uuid::now_v7()),
         ],
     )
 }

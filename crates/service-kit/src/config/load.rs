@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use config::{Config, Value, ValueKind};
 use secrecy::ExposeSecret;
 
-use super::{ConfigFault, Kind, SETTINGS, Setting, Settings, reference::Default};
+use super::{ConfigFault, Kind, SETTINGS, Setting, Settings, Usage, providers, reference::Default};
 use crate::process::Service;
 
 /// The environment, injectable so that tests never touch the process's own.
@@ -22,6 +22,10 @@ pub fn process_environment() -> Environment {
 
 /// Services whose SQL is a file of SQLite so far.
 const SQLITE_ONLY: [&str; 1] = ["project-service"];
+
+/// Files of TLS: ignored, they would leave open what their owner believes closed.
+const NOT_YET: &str =
+    "this version has no use for it, so nothing would be protected by it; unset it";
 
 const PREFIX: &str = "DEVMENTOR__";
 const FILE_SUFFIX: &str = "_FILE";
@@ -71,6 +75,9 @@ pub fn load(
                 .kind
                 .check(&given.value)
                 .map_err(|expected| ConfigFault::bad(&given.written_as, expected))?;
+            if setting.usage == Usage::Refused {
+                return Err(ConfigFault::bad(&given.written_as, NOT_YET));
+            }
         }
     }
     let settings = assemble(service, &values)?;
@@ -90,6 +97,8 @@ fn read_file(toml: &str, values: &mut Values) -> Result<(), ConfigFault> {
                 .unwrap_or_default()
                 .to_owned(),
         })?;
+    let mut table = table;
+    providers::take(&mut table)?;
     let mut found = Vec::new();
     flatten("", &table, &mut found);
     for (name, value) in found {
@@ -185,6 +194,14 @@ fn stand_in(environment: &Environment, values: &mut Values) {
         ("REDIS_STREAMS_URL", "redis.streams.url"),
         ("DATABASE_URL", "database.url"),
         ("PORT", "http.addr"),
+        ("REDIS_PASSWORD", "redis.cache.password"),
+        ("REDIS_PASSWORD", "redis.streams.password"),
+        ("REDIS_DB", "redis.cache.db"),
+        ("REDIS_DB", "redis.streams.db"),
+        ("REDIS_MAX_CONNECTIONS", "redis.cache.pool_size"),
+        ("REDIS_MAX_CONNECTIONS", "redis.streams.pool_size"),
+        ("REDIS_SOCKET_TIMEOUT", "redis.cache.timeout_ms"),
+        ("REDIS_SOCKET_TIMEOUT", "redis.streams.timeout_ms"),
     ];
     for (host_name, setting) in names {
         let Some(value) = environment.get(host_name) else {
@@ -192,6 +209,7 @@ fn stand_in(environment: &Environment, values: &mut Values) {
         };
         let value = match host_name {
             "PORT" => format!("0.0.0.0:{value}"),
+            "REDIS_SOCKET_TIMEOUT" => in_ms(value),
             _ => value.clone(),
         };
         values.entry(setting).or_insert_with(|| Given {
@@ -199,6 +217,14 @@ fn stand_in(environment: &Environment, values: &mut Values) {
             value,
         });
     }
+}
+
+/// Seconds, with a fraction or without; what is no number is refused as it came.
+fn in_ms(seconds: &str) -> String {
+    let ms = seconds
+        .parse::<f64>()
+        .map(|seconds| (seconds * 1000.0).round());
+    ms.map_or_else(|_| seconds.to_owned(), |ms| ms.to_string())
 }
 
 /// An empty text is how compose files leave a name unset.

@@ -3,12 +3,13 @@
 
 mod fault;
 mod load;
+mod providers;
 mod reference;
 mod settings;
 
 pub use fault::ConfigFault;
 pub use load::{Environment, load, load_for, process_environment};
-pub use reference::{Kind, SETTINGS, Setting, reference_markdown};
+pub use reference::{Kind, SETTINGS, Setting, Usage, reference_markdown};
 pub use settings::{
     Bootstrap, Jwt, Limits, Lockout, LogFormat, RedisInstanceSettings, Registration, Session,
     Settings, Upstream,

@@ -216,6 +216,8 @@ pub struct Lockout {
 pub struct Mail {
     /// Where it goes; may hold a password. Unset: files in `<data_dir>/mail`.
     pub url: Option<SecretString>,
+    /// Whom it comes from. Unset: `no-reply` at the host of the public URL.
+    pub from: Option<String>,
 }
 
 /// Who may make an account.

@@ -18,5 +18,5 @@ pub use guard::{Guard, bearer};
 pub use jwks::{JwksSource, keys_from_jwks};
 pub use machine::{MACHINE_TOKEN_PREFIX, MachineToken};
 pub use signed_copy::{BadCopy, check_copy, sign_copy};
-pub use slides::SESSION_SLIDE;
+pub use slides::{QUARTERS_OF_LIFE, is_slide_due, is_use_noted};
 pub use token::{ACCESS_TOKEN_TYPE, Claims, KeySet, TokenVerifier};

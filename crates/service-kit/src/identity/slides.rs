@@ -1,4 +1,4 @@
-//! Sessions in use are slid, at most once a minute each and never in the way of a request.
+//! Sessions in use are slid when a quarter of their idle time is gone, and never in the way of a request.
 
 use std::{
     sync::Arc,
@@ -13,8 +13,12 @@ use uuid::Uuid;
 use super::Caller;
 use crate::RequestContext;
 
-/// A session in use is slid when it was not for this long.
-pub const SESSION_SLIDE: Duration = Duration::from_secs(60);
+/// A session lives for four quarters of its idle time after its last use. That use may have been up to one
+/// quarter after the last slide, so a slide sets its end this many quarters ahead.
+pub const QUARTERS_OF_LIFE: u64 = 5;
+
+/// That a machine token is used is noted this often.
+pub const MACHINE_USE_EVERY: Duration = Duration::from_secs(900);
 
 /// A slide that is not heard of is asked for again after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
@@ -34,7 +38,8 @@ pub(super) struct Slide {
 /// Asks for slides.
 pub(super) struct Slides {
     waiting: mpsc::Sender<Slide>,
-    asked: Cache<Uuid, Instant>,
+    /// When a session was asked to be slid, and when it had been slid before.
+    asked: Cache<Uuid, (Timestamp, Instant)>,
 }
 
 impl Slides {
@@ -46,12 +51,16 @@ impl Slides {
 
     /// Asks for a slide when it is due.
     pub(super) fn when_due(&self, caller: &Caller, now: Timestamp, context: &RequestContext) {
-        let unseen_ms = now.unix_ms() - caller.last_seen().unix_ms();
-        if unseen_ms < SESSION_SLIDE.as_millis() as i64 {
+        let last_seen = caller.last_seen();
+        let is_due = match caller.is_machine() {
+            true => is_use_noted(last_seen, now),
+            false => is_slide_due(last_seen, caller.expires_at(), now),
+        };
+        if !is_due {
             return;
         }
         let asked = self.asked.get(&caller.session_id);
-        if asked.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {
+        if asked.is_some_and(|(of, at)| of == last_seen && at.elapsed() < AGAIN_AFTER) {
             return;
         }
         let slide = Slide {
@@ -59,7 +68,21 @@ impl Slides {
             context: context.clone(),
         };
         if self.waiting.try_send(slide).is_ok() {
-            self.asked.insert(caller.session_id, Instant::now());
+            let asked = (last_seen, Instant::now());
+            self.asked.insert(caller.session_id, asked);
         }
     }
+}
+
+/// Whether a session in use, slid at `last_seen`, is slid again: a quarter of its idle time is gone. It is
+/// told by the session itself, whatever idle time this process was started with; before the absolute end
+/// quarters are shorter.
+pub fn is_slide_due(last_seen: Timestamp, expires_at: Timestamp, now: Timestamp) -> bool {
+    let life_ms = expires_at.unix_ms() - last_seen.unix_ms();
+    now.unix_ms() - last_seen.unix_ms() >= life_ms / QUARTERS_OF_LIFE.cast_signed()
+}
+
+/// Whether the use of a machine token, noted at `last_used`, is noted again.
+pub fn is_use_noted(last_used: Timestamp, now: Timestamp) -> bool {
+    now >= last_used.plus_seconds(MACHINE_USE_EVERY.as_secs())
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use redis_contracts::{Timestamp, limits::Window, script::Measure};
+use redis_contracts::{
+    Timestamp,
+    limits::Window,
+    script::{Measure, Period},
+};
 use time::{Date, OffsetDateTime, Time};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -11,8 +15,14 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) fn measure(window: Window, now: Timestamp) -> Measure {
     match window {
         Window::Sliding(length) => Measure::Rate(length),
-        Window::Day => Measure::Quota(start_of(date(now).next_day())),
-        Window::Month => Measure::Quota(start_of(first_of_next_month(date(now)))),
+        Window::Day => Measure::Quota {
+            period: Period::Day,
+            ends: start_of(date(now).next_day()),
+        },
+        Window::Month => Measure::Quota {
+            period: Period::Month,
+            ends: start_of(first_of_next_month(date(now))),
+        },
     }
 }
 
@@ -49,7 +59,7 @@ mod tests {
 
     fn ends(window: Window, now: Timestamp) -> Timestamp {
         match measure(window, now) {
-            Measure::Quota(ends) => ends,
+            Measure::Quota { ends, .. } => ends,
             Measure::Rate(_) => panic!("a quota"),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use service_kit::{
     Service, Settings,
-    config::{Environment, Kind, SETTINGS, load, load_for},
+    config::{Environment, Kind, SETTINGS, Setting, Usage, load, load_for},
 };
 
 use crate::{AUTH, GATEWAY};
@@ -62,7 +62,8 @@ fn the_defaults_of_every_service_are_good() {
 
 #[test]
 fn every_name_is_taken_by_every_service_from_both_layers() {
-    for setting in SETTINGS {
+    let taken = |setting: &&Setting| setting.usage != Usage::Refused;
+    for setting in SETTINGS.iter().filter(taken) {
         let value = good_value(setting.kind);
         for service in [AUTH, GATEWAY] {
             let environment = environment(&[(&setting.env_name(), value)]);
@@ -73,6 +74,51 @@ fn every_name_is_taken_by_every_service_from_both_layers() {
     }
 }
 
+/// Secrets with a default look the same whatever they are.
+#[test]
+fn a_setting_is_marked_as_used_where_it_has_a_field_and_nowhere_else() {
+    let shown = |names: &[(&str, &str)]| format!("{:?}", loaded(&GATEWAY, "", names));
+    let before = shown(&[]);
+    for setting in SETTINGS {
+        let name = setting.env_name();
+        let changes = || shown(&[(&name, good_value(setting.kind))]) != before;
+        match setting.usage {
+            Usage::Refused => {}
+            Usage::Later => assert!(!changes(), "{name} has a field"),
+            Usage::Used if HIDDEN.contains(&setting.name) => {}
+            Usage::Used => assert!(changes(), "{name} has no field"),
+        }
+    }
+}
+
+const HIDDEN: [&str; 3] = ["redis.cache.url", "redis.streams.url", "database.url"];
+
+#[test]
+fn providers_of_a_file_are_taken() {
+    let file = "[ai]\nmodel = 'small'\n[[ai.providers]]\nname = 'a'\nurl = 'https://a.example.com/v1'\nmodel = 'm'\n\
+                api_key = 'k'\nprice_in = 0.5\nprice_out = 2\n[[ai.providers]]\nurl = 'http://127.0.0.1:1'";
+    loaded(&GATEWAY, file, &[]);
+}
+
+#[test]
+fn a_host_injects_how_both_redis_are_reached() {
+    let host = [
+        ("REDIS_PASSWORD", "s3cret"),
+        ("REDIS_DB", "2"),
+        ("REDIS_MAX_CONNECTIONS", "7"),
+        ("REDIS_SOCKET_TIMEOUT", "2.5"),
+        ("DEVMENTOR__REDIS__STREAMS__DB", "3"),
+    ];
+    let settings = loaded(&GATEWAY, "", &host);
+    for (redis, db) in [(settings.redis.cache, 2), (settings.redis.streams, 3)] {
+        let access = redis.access();
+        let password = access.password.expect("a password");
+        assert_eq!(password.expose_secret(), "s3cret");
+        assert_eq!((access.db, access.pool_size), (Some(db), 7));
+        assert_eq!(access.timeout, Duration::from_millis(2500));
+    }
+}
+
 fn good_value(kind: Kind) -> &'static str {
     match kind {
         Kind::Address => "0.0.0.0:9999",
@@ -80,6 +126,7 @@ fn good_value(kind: Kind) -> &'static str {
         Kind::Url(schemes) => match schemes[0] {
             "redis" => "redis://user:password@host:7000/1",
             "file" => "file:///var/mail",
+            "bolt" => "bolt+s://host:7687",
             _ => "http://host:1",
         },
         Kind::Number(_) => "4000",
@@ -88,6 +135,7 @@ fn good_value(kind: Kind) -> &'static str {
         Kind::Secret | Kind::Text => "text",
         Kind::Networks => "10.0.0.0/8, ::1",
         Kind::Origins => "https://app.example.com",
+        Kind::Sender => "Dev Mentor <no-reply@example.com>",
     }
 }
 

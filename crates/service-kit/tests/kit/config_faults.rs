@@ -2,7 +2,7 @@
 
 use service_kit::{
     Service,
-    config::{ConfigFault, Environment, Kind, SETTINGS, load},
+    config::{ConfigFault, Environment, Kind, SETTINGS, Setting, Usage, load},
 };
 
 use crate::{AUTH, GATEWAY, config::environment};
@@ -80,6 +80,18 @@ fn bad_values(kind: Kind) -> &'static [&'static str] {
             "127.0.0.1:8080 ",
         ],
         Kind::Networks => &["10.0.0.0/33", "host", "::1,,x"],
+        Kind::Sender => &[
+            "",
+            "nobody",
+            "@example.com",
+            "a@",
+            "a@b@c",
+            "a b@example.com",
+            "Name <a@example.com",
+            "Name a@example.com>",
+            "a@example.com, b@example.com",
+            "Name\nBcc: x@y <a@example.com>",
+        ],
         Kind::Origins => &[
             "app.example.com",
             "ftp://host",
@@ -120,6 +132,39 @@ fn bad_values(kind: Kind) -> &'static [&'static str] {
 }
 
 #[test]
+fn files_of_tls_are_refused_and_not_ignored() {
+    let refused = SETTINGS
+        .iter()
+        .filter(|setting| setting.usage == Usage::Refused);
+    let names: Vec<_> = refused.map(Setting::env_name).collect();
+    assert_eq!(names.len(), 11);
+    for name in &names {
+        let fault = fault("", &[(name, "/etc/tls/file.pem")]);
+        assert!(
+            fault.starts_with(name) && fault.contains("unset it"),
+            "{fault}"
+        );
+        // As compose files leave a name unset.
+        load(&AUTH, "", &environment(&[(name, "")])).expect("not set");
+    }
+}
+
+#[test]
+fn providers_that_cannot_be_used_are_refused() {
+    for bad in [
+        "ai.providers = 3",
+        "ai.providers = ['a']",
+        "[[ai.providers]]\nname = 'a'",
+        "[[ai.providers]]\nurl = 'ftp://h'",
+        "[[ai.providers]]\nurl = 'http://h'\nprice_in = -1",
+        "[[ai.providers]]\nurl = 'http://h'\nprise = 1",
+        "[[ai.providers]]\nurl = 'http://h'\napi_key = 3",
+    ] {
+        assert!(fault(bad, &[]).starts_with("ai.providers"), "{bad}");
+    }
+}
+
+#[test]
 fn zero_is_refused_where_nothing_would_work_with_it() {
     for setting in SETTINGS
         .iter()
@@ -138,6 +183,10 @@ fn stand_ins_are_checked_under_their_own_names() {
         ("REDIS_URL", "cache:6379"),
         ("DATABASE_URL", "mysql://h/d"),
         ("REDIS_STREAMS_URL", ""),
+        ("REDIS_DB", "first"),
+        ("REDIS_MAX_CONNECTIONS", "0"),
+        ("REDIS_SOCKET_TIMEOUT", "soon"),
+        ("REDIS_SOCKET_TIMEOUT", "-1"),
     ];
     for (name, value) in rows {
         assert!(fault("", &[(name, value)]).starts_with(&format!("{name} is not usable")));

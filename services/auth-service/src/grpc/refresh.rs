@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
-use service_kit::{Code, Problem};
+use service_kit::{Code, Problem, identity::is_slide_due};
 
 use super::{Accounts, origin::Origin};
 use crate::{
     copies::Copied,
     domain::{
-        lifetime::{expires_at, is_slide_due},
+        lifetime::expires_at,
         refresh::{Presented, RefreshToken},
         secret::random,
     },
@@ -73,7 +73,7 @@ impl Accounts {
 
     /// The session as a refresh leaves it, and whether it is slid.
     fn slid_by(&self, mut row: SessionRow, origin: &Origin, now: Timestamp) -> (bool, SessionRow) {
-        let slides = is_slide_due(row.last_seen, now) || !row.is_live();
+        let slides = is_slide_due(row.last_seen, row.expires_at, now) || !row.is_live();
         if slides {
             row.version += 1;
             row.last_seen = now;

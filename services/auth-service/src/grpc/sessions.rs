@@ -5,13 +5,16 @@ use redis_contracts::{
     event::{EventBody, Security},
 };
 use rpc::auth as api;
-use service_kit::Problem;
+use service_kit::{
+    Problem,
+    identity::{is_slide_due, is_use_noted},
+};
 use uuid::Uuid;
 
 use super::{Accounts, caller::Caller, session_message};
 use crate::{
     copies::Copied,
-    domain::lifetime::{expires_at, is_slide_due},
+    domain::lifetime::expires_at,
     store::{Happened, MachineRow, SessionRow, Who},
     tokens::session_ended,
 };
@@ -27,7 +30,7 @@ impl Accounts {
 
     async fn slide(&self, row: SessionRow) -> Result<SessionRow, Problem> {
         let now = Timestamp::now();
-        if !is_slide_due(row.last_seen, now) {
+        if !is_slide_due(row.last_seen, row.expires_at, now) {
             return Ok(row);
         }
         let ends = expires_at(self.session, row.created_at, now);
@@ -43,7 +46,7 @@ impl Accounts {
         let now = Timestamp::now();
         if row
             .last_used_at
-            .is_some_and(|last| !is_slide_due(last, now))
+            .is_some_and(|last| !is_use_noted(last, now))
         {
             return Ok(row);
         }

@@ -37,7 +37,7 @@ pub struct MachineRow {
     pub expires_on: String,
     /// The moment after which it is not good any more.
     pub expires_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// When it was last used, to a quarter of an hour.
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,

@@ -83,7 +83,7 @@ async fn nothing_that_people_do_is_answered_with_a_fault_of_ours() {
         auth.me(&reader.token).await.expect(how);
         auth.register("another").await.expect(how);
         let next = auth.refresh(&reader.refresh_token).await.expect(how);
-        auth.sql("UPDATE sessions SET last_seen = last_seen - 61000")
+        auth.sql("UPDATE sessions SET last_seen = last_seen - 901000")
             .await;
         auth.touch(&next.token).await.expect(how);
         auth.begin_totp(&next.token).await.expect(how);

@@ -46,7 +46,7 @@ async fn a_refresh_and_a_logout_at_once_leave_the_session_ended() {
     for _ in 0..5 {
         let reader = auth.sign_in(&email_of("reader")).await;
         // Due to be slid, so that both write the hot copy.
-        auth.sql("UPDATE sessions SET last_seen = last_seen - 61000 WHERE ended_at IS NULL")
+        auth.sql("UPDATE sessions SET last_seen = last_seen - 901000 WHERE ended_at IS NULL")
             .await;
         let refreshes = join_all((0..4).map(|_| auth.refresh(&reader.refresh_token)));
         let (refreshed, ended) = tokio::join!(refreshes, auth.logout(&reader.token));

@@ -65,19 +65,25 @@ async fn a_session_in_use_is_slid_and_ends_in_the_end() {
     ])
     .await;
     let reader = auth.person("reader").await;
-    auth.sql("UPDATE sessions SET last_seen = last_seen - 61000, expires_at = expires_at - 61000")
+    auth.sql(
+        "UPDATE sessions SET last_seen = last_seen - 890000, expires_at = expires_at - 890000",
+    )
+    .await;
+    let early = auth.touch(&reader.token).await.expect("live");
+    assert_eq!(early.version, 1, "a quarter of its idle time is not gone");
+    auth.sql("UPDATE sessions SET last_seen = last_seen - 11000, expires_at = expires_at - 11000")
         .await;
     let before = auth.check(&reader.token).await.expect("live");
     let slid = auth.touch(&reader.token).await.expect("live");
     let grown = seconds(slid.expires_at.as_ref()) - seconds(before.expires_at.as_ref());
-    assert!(grown >= 60, "{grown}");
+    assert!((901..960).contains(&grown), "{grown}");
     assert_eq!(slid.version, before.version + 1);
     let held = auth.held(reader.session_id).await.expect("a hot copy");
     assert_eq!(held.version, slid.version);
     assert_eq!(auth.touch(&reader.token).await.expect("not due"), slid);
 
     auth.sql(
-        "UPDATE sessions SET last_seen = last_seen - 61000, created_at = created_at - 7000000",
+        "UPDATE sessions SET last_seen = last_seen - 901000, created_at = created_at - 7000000",
     )
     .await;
     let last = auth.touch(&reader.token).await.expect("live");

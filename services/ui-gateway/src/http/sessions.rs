@@ -24,6 +24,7 @@ const TOLD_AT_ONCE: usize = 16;
 pub(super) struct Session {
     id: String,
     created_at: Timestamp,
+    /// To a quarter of the idle time.
     last_seen_at: Timestamp,
     expires_at: Timestamp,
     agent: Option<String>,

@@ -87,3 +87,19 @@ async fn many_different_ones_at_once_lock() {
     assert_eq!(locked.iter().filter(|locked| **locked).count(), 1);
     assert!(limits.locked_ms(&lock).await > 0);
 }
+
+#[tokio::test]
+async fn a_failure_whose_answer_was_lost_is_answered_the_same_and_counts_once() {
+    let limits = Limits::new().await;
+    let lock = lock(Timestamp::default());
+    for (hash, locks) in [("aa", false), ("bb", false), ("cc", true)] {
+        let call = record_failure(&lock, hash, 3, REMEMBERED);
+        for _ in 0..3 {
+            let locked: bool = limits.reached.pool.invoke(&call).await.expect("a reply");
+            assert_eq!(locked, locks, "{hash}");
+        }
+    }
+    assert!(limits.locked_ms(&lock).await > 0);
+    // Another call with the same password, even at the same moment, made no lock.
+    assert!(!limits.fail(&lock, "cc").await);
+}

@@ -142,7 +142,7 @@ impl<C: Clock + Clone> Local<C> {
             let subject = self.subject(limit);
             match limit.measure {
                 Measure::Rate(window) => self.rates.give_back(limit, window, subject),
-                Measure::Quota(ends) => self.quotas.give_back(ends, subject),
+                Measure::Quota { ends, .. } => self.quotas.give_back(ends, subject),
             }
         }
     }
@@ -170,7 +170,7 @@ impl<C: Clock + Clone> Local<C> {
     fn note_alone(&mut self, limit: &Limit, now: Timestamp) {
         let until = match limit.measure {
             Measure::Rate(window) => now.plus_seconds(whole_seconds(window)),
-            Measure::Quota(ends) => ends,
+            Measure::Quota { ends, .. } => ends,
         };
         self.alone_until.insert(limit.policy, until);
     }
@@ -179,7 +179,7 @@ impl<C: Clock + Clone> Local<C> {
         let subject = self.subject(limit);
         match limit.measure {
             Measure::Rate(window) => self.rates.look(limit, window, subject, cost),
-            Measure::Quota(ends) => self.quotas.look(limit.allows, ends, subject, cost, now),
+            Measure::Quota { ends, .. } => self.quotas.look(limit.allows, ends, subject, cost, now),
         }
     }
 
@@ -187,7 +187,7 @@ impl<C: Clock + Clone> Local<C> {
         let subject = self.subject(limit);
         match limit.measure {
             Measure::Rate(window) => self.rates.take(limit, window, subject, cost),
-            Measure::Quota(ends) => self.quotas.take(limit.allows, ends, subject, cost, now),
+            Measure::Quota { ends, .. } => self.quotas.take(limit.allows, ends, subject, cost, now),
         }
     }
 

@@ -1,6 +1,9 @@
 use governor::clock::FakeRelativeClock;
 use proptest::prelude::*;
-use redis_contracts::limits::{API, AUTH_ADDRESS, MAIL_DAY};
+use redis_contracts::{
+    limits::{API, AUTH_ADDRESS, MAIL_DAY},
+    script::Period,
+};
 use test_kit::Bucket;
 
 use super::*;
@@ -29,7 +32,10 @@ fn rate(allows: u64) -> Limit {
 fn daily(allows: u64, ends: Timestamp) -> Limit {
     Limit {
         policy: "daily",
-        measure: Measure::Quota(ends),
+        measure: Measure::Quota {
+            period: Period::Day,
+            ends,
+        },
         ..rate(allows)
     }
 }
