@@ -7,6 +7,7 @@
 //! is held in the process and told about by Redis ([`Tracking`]).
 
 mod backoff;
+mod bulk;
 mod client;
 mod describe;
 mod error;
@@ -15,6 +16,7 @@ mod link;
 mod metrics;
 mod pool;
 mod push;
+mod server;
 mod settings;
 mod streams;
 mod tracking;
@@ -22,7 +24,7 @@ mod waiting;
 
 pub use backoff::Backoff;
 pub use describe::{GroupReport, StreamReport};
-pub use error::AccessError;
+pub use error::{AccessError, Trouble};
 pub use groups::{Claimed, GroupReader, RawEntry};
 pub use link::{LinkState, LinkWatch};
 pub use pool::{CachePool, Pool, StreamsPool};

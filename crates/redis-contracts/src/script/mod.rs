@@ -18,7 +18,7 @@ pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
 pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
-pub use worker::{dead_letter, tidy_stream};
+pub use worker::{dead_letter, hold, tidy_stream};
 
 use crate::{RedisInstance, Timestamp};
 
@@ -64,6 +64,8 @@ scripts! {
     LEARN = "learn";
     /// Moves an entry to the dead letters.
     DEAD_LETTER = "dead_letter";
+    /// Lengthens a consumer's hold on entries.
+    HOLD = "hold";
     /// Trims a stream to what is young or not yet acknowledged.
     TIDY_STREAM = "tidy_stream";
 }

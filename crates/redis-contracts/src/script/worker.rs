@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{DEAD_LETTER, Invocation, TIDY_STREAM, millis, oldest_kept, text};
-use crate::{Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Streams};
+use super::{DEAD_LETTER, HOLD, Invocation, TIDY_STREAM, millis, oldest_kept, text};
+use crate::{Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Position, Streams};
 
 /// Moves an entry to the dead letters of its stream; see `dead_letter.lua`. Reply: 1 or 0.
 pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
@@ -24,6 +24,19 @@ pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
             text(letter.failed_at),
             text(DEAD_LETTERS.newest().unwrap_or_default()),
         ],
+    )
+}
+
+/// Lengthens a consumer's hold on entries; see `hold.lua`. Reply: the IDs that it still holds.
+pub fn hold(of: Consumed, consumer: &str, entries: &[Position]) -> Invocation<Streams> {
+    let ids = entries.iter().map(text);
+    Invocation::new(
+        &HOLD,
+        vec![of.stream.key(()).name().to_owned()],
+        [text(of.group), text(consumer)]
+            .into_iter()
+            .chain(ids)
+            .collect(),
     )
 }
 
