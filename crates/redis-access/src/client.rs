@@ -1,6 +1,6 @@
 //! Opening connections, with the bounds the settings give.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use redis::{
     AsyncConnectionConfig, Client,
@@ -8,15 +8,16 @@ use redis::{
 };
 use redis_contracts::Instance;
 
-use crate::{AccessError, InvalidRedisUrl, RedisSettings};
+use crate::{AccessError, InvalidRedisUrl, RedisSettings, link::Link};
 
 /// Commands in flight on one connection before a further one has to wait.
 const IN_FLIGHT: usize = 1024;
 
 #[derive(Clone)]
 pub(crate) struct Connector {
-    pub instance: Instance,
+    instance: Instance,
     client: Client,
+    link: Arc<Link>,
     settings: RedisSettings,
 }
 
@@ -24,6 +25,7 @@ impl Connector {
     pub(crate) fn new(
         instance: Instance,
         settings: &RedisSettings,
+        link: Arc<Link>,
     ) -> Result<Self, InvalidRedisUrl> {
         let info = settings.connection_info()?;
         let client = Client::open(info).map_err(|_| {
@@ -33,6 +35,7 @@ impl Connector {
         Ok(Self {
             instance,
             client,
+            link,
             settings: settings.clone(),
         })
     }
@@ -70,9 +73,12 @@ impl Connector {
         &self,
         config: AsyncConnectionConfig,
     ) -> Result<MultiplexedConnection, AccessError> {
-        self.client
+        let opened = self
+            .client
             .get_multiplexed_async_connection_with_config(&config)
             .await
-            .map_err(|error| AccessError::from_redis(self.instance, &error))
+            .map_err(|error| AccessError::not_opened(self.instance, &error));
+        self.link.opened(opened.as_ref().err());
+        opened
     }
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
 use redis_contracts::{DecodeError, Instance, Key, Position, Streams, event::Event};
 
-use crate::{AccessError, StreamsPool, link::Link};
+use crate::{
+    AccessError, StreamsPool,
+    link::{Link, Standing},
+};
 
 /// Names and values.
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
@@ -33,6 +36,7 @@ pub struct Claimed {
 pub struct GroupReader {
     connection: MultiplexedConnection,
     link: std::sync::Arc<Link>,
+    standing: Standing,
     stream: String,
     group: String,
     consumer: String,
@@ -47,10 +51,13 @@ impl StreamsPool {
         consumer: &str,
         longest_block: Duration,
     ) -> Result<GroupReader, AccessError> {
+        let link = self.shared_link();
+        let standing = link.standing()?;
         let connection = self.connector().connect_blocking(longest_block).await?;
         Ok(GroupReader {
             connection,
-            link: self.shared_link(),
+            link,
+            standing,
             stream: stream.name().to_owned(),
             group: group.to_owned(),
             consumer: consumer.to_owned(),
@@ -135,22 +142,31 @@ impl GroupReader {
         })
     }
 
-    /// How often an entry was delivered so far (XPENDING); 0 when it is settled.
-    pub async fn deliveries(&mut self, position: Position) -> Result<u64, AccessError> {
-        let id = position.to_string();
-        let mut command = redis::cmd("XPENDING");
-        command
-            .arg(&self.stream)
-            .arg(&self.group)
-            .arg(&id)
-            .arg(&id)
-            .arg(1);
-        let pending: Vec<(String, String, u64, u64)> = self.ask(&command).await?;
-        Ok(pending.first().map_or(0, |(.., deliveries)| *deliveries))
+    /// How often entries were delivered so far, in one round trip (XPENDING of each); 0 for one that is
+    /// settled.
+    pub async fn deliveries(&mut self, entries: &[RawEntry]) -> Result<Vec<u64>, AccessError> {
+        let mut each = redis::pipe();
+        for entry in entries {
+            let id = entry.position.to_string();
+            each.cmd("XPENDING").arg(&self.stream).arg(&self.group);
+            each.arg(&id).arg(&id).arg(1);
+        }
+        self.standing.check()?;
+        let answer = each.query_async(&mut self.connection).await;
+        let pending: Vec<Vec<(String, String, u64, u64)>> = self.read(answer)?;
+        let deliveries = pending
+            .iter()
+            .map(|found| found.first().map_or(0, |of| of.3));
+        Ok(deliveries.collect())
     }
 
     async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, AccessError> {
+        self.standing.check()?;
         let answer = command.query_async(&mut self.connection).await;
+        self.read(answer)
+    }
+
+    fn read<T>(&self, answer: redis::RedisResult<T>) -> Result<T, AccessError> {
         answer.map_err(|error| {
             let error = AccessError::from_redis(Instance::Streams, &error);
             if error.is_unavailable() {

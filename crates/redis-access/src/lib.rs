@@ -7,6 +7,7 @@
 //! is held in the process and told about by Redis ([`Tracking`]).
 
 mod backoff;
+mod bulk;
 mod client;
 mod describe;
 mod error;
@@ -16,6 +17,7 @@ mod memory;
 mod metrics;
 mod pool;
 mod push;
+mod server;
 mod settings;
 mod streams;
 mod tracking;
@@ -23,7 +25,7 @@ mod waiting;
 
 pub use backoff::Backoff;
 pub use describe::{GroupReport, StreamReport};
-pub use error::AccessError;
+pub use error::{AccessError, Trouble};
 pub use groups::{Claimed, GroupReader, RawEntry};
 pub use link::{LinkState, LinkWatch};
 pub use memory::Memory;

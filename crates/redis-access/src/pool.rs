@@ -12,7 +12,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool_redis::{Manager, PoolConfig, Runtime, Timeouts};
 use futures_util::{FutureExt, future::Shared};
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
 use redis_contracts::{
@@ -22,8 +21,13 @@ use redis_contracts::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AccessError, Backoff, InvalidRedisUrl, LinkWatch, RedisSettings, client::Connector, link::Link,
-    metrics::Metrics, waiting::Waiting,
+    AccessError, Backoff, InvalidRedisUrl, LinkWatch, RedisSettings,
+    bulk::Bulk,
+    client::Connector,
+    error::Trouble,
+    link::{Link, Standing},
+    metrics::Metrics,
+    waiting::Waiting,
 };
 
 /// The way to the cache Redis.
@@ -55,21 +59,26 @@ struct Inner {
     link: Arc<Link>,
     metrics: Metrics,
     slots: [Slot; THREAD_SLOTS],
-    bulk: deadpool_redis::Pool,
+    bulk: Bulk,
 }
 
 /// One thread's connection. Its driver runs on the thread that opened it, so that a command and its
 /// answer cross no thread.
 #[derive(Default)]
 struct Slot {
-    connection: RwLock<Option<Arc<MultiplexedConnection>>>,
+    connection: RwLock<Option<Arc<Held>>>,
     opening: Mutex<Option<Opening>>,
+}
+
+/// A connection, and the link it was opened beside.
+struct Held {
+    connection: MultiplexedConnection,
+    standing: Standing,
 }
 
 /// A connection on its way, for all who wait for it. It stays when they give up, and the next one carries it
 /// on: else callers in a hurry would begin anew for ever where opening takes longer than they wait.
-type Opening =
-    Shared<Pin<Box<dyn Future<Output = Result<Arc<MultiplexedConnection>, AccessError>> + Send>>>;
+type Opening = Shared<Pin<Box<dyn Future<Output = Result<Arc<Held>, AccessError>> + Send>>>;
 
 thread_local! {
     static THREAD: Cell<Option<usize>> = const { Cell::new(None) };
@@ -89,28 +98,15 @@ fn thread_slot() -> usize {
 impl<I: RedisInstance> Pool<I> {
     /// A pool; nothing is connected until [`Pool::keep_link`] runs.
     pub fn new(settings: &RedisSettings) -> Result<Self, InvalidRedisUrl> {
-        let connector = Connector::new(I::INSTANCE, settings)?;
-        let manager = Manager::new_with_config(settings.connection_info()?, connector.config())
-            .map_err(|_| InvalidRedisUrl::tls())?;
-        let timeouts = Timeouts {
-            wait: Some(settings.timeout),
-            create: Some(settings.connect_timeout),
-            recycle: Some(settings.timeout),
-        };
-        let bulk = deadpool_redis::Pool::builder(manager)
-            .config(PoolConfig {
-                max_size: settings.pool_size,
-                timeouts,
-                ..PoolConfig::default()
-            })
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|_| InvalidRedisUrl::tls())?;
+        let metrics = Metrics::of(I::INSTANCE);
+        let link = Arc::new(Link::new(I::INSTANCE, metrics.clone()));
+        let connector = Connector::new(I::INSTANCE, settings, Arc::clone(&link))?;
+        let bulk = Bulk::new(I::INSTANCE, settings, &connector, Arc::clone(&link))?;
         let inner = Inner {
             connector,
             settings: settings.clone(),
-            link: Arc::new(Link::new()),
-            metrics: Metrics::of(I::INSTANCE),
+            link,
+            metrics,
             slots: Default::default(),
             bulk,
         };
@@ -125,17 +121,25 @@ impl<I: RedisInstance> Pool<I> {
         let Inner {
             connector,
             settings,
-            metrics,
             link,
             ..
         } = &*self.inner;
-        link.keep(connector, settings.health_check, metrics, &stop)
-            .await;
+        link.keep(connector, settings.health_check, &stop).await;
     }
 
     /// Whether the instance is reached, as a value that wakes when it changes.
     pub fn link(&self) -> LinkWatch {
         self.inner.link.watch()
+    }
+
+    /// What keeps callers from being served: the instance is away, or no connection to it can be opened.
+    pub fn fault(&self) -> Option<String> {
+        self.inner.link.fault()
+    }
+
+    /// Why the instance takes no writes, while it serves reads.
+    pub fn refusal(&self) -> Option<&'static str> {
+        self.inner.link.refusal()
     }
 
     /// Asks for a check of the link now: an answer that was not waited for any longer may mean that the
@@ -211,9 +215,9 @@ impl<I: RedisInstance> Pool<I> {
     async fn attempt<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, AccessError> {
         let inner = &*self.inner;
         let slot = &inner.slots[thread_slot()];
-        let connection = self.connection(slot).await?;
+        let held = self.connection(slot).await?;
         let began = Instant::now();
-        let answer = command.query_async(&mut connection.as_ref().clone()).await;
+        let answer = command.query_async(&mut held.connection.clone()).await;
         inner
             .metrics
             .command_seconds
@@ -221,73 +225,84 @@ impl<I: RedisInstance> Pool<I> {
         answer.map_err(|error| {
             inner.metrics.errors.inc();
             let error = AccessError::from_redis(I::INSTANCE, &error);
-            if error.is_unavailable() {
-                slot.forget(&connection);
-                inner.link.suspect();
+            match error.trouble() {
+                Some(Trouble::Lost | Trouble::Silent) => {
+                    slot.forget(&held);
+                    inner.link.suspect();
+                }
+                Some(Trouble::NotYet) => inner.link.suspect(),
+                // The connection is well, and what only reads goes on over it.
+                Some(Trouble::Refusing) if inner.link.refusal().is_none() => inner.link.suspect(),
+                Some(Trouble::Refusing) | None => {}
             }
             error
         })
     }
 
-    async fn connection(&self, slot: &Slot) -> Result<Arc<MultiplexedConnection>, AccessError> {
-        self.inner.link.require_up(I::INSTANCE)?;
+    async fn connection(&self, slot: &Slot) -> Result<Arc<Held>, AccessError> {
+        let made = self.inner.link.require_up()?;
         if let Some(open) = slot.open() {
-            return Ok(open);
+            match open.standing.is_of(made) {
+                true => return Ok(open),
+                false => slot.forget(&open),
+            }
         }
+        self.inner.link.require_opening()?;
         // One that was begun before may have failed before this caller came: it is worth another.
         if let Some(begun) = slot.opening()
             && let Ok(opened) = self.wait_for(slot, begun).await
         {
             return Ok(opened);
         }
-        self.wait_for(slot, self.begin_opening(slot)).await
+        self.inner.link.require_opening()?;
+        self.wait_for(slot, self.begin_opening(slot)?).await
     }
 
-    async fn wait_for(
-        &self,
-        slot: &Slot,
-        opening: Opening,
-    ) -> Result<Arc<MultiplexedConnection>, AccessError> {
+    async fn wait_for(&self, slot: &Slot, opening: Opening) -> Result<Arc<Held>, AccessError> {
         let opened = opening.clone().await;
         if slot.finish(&opening, opened.as_ref().ok()) && opened.is_err() {
             self.inner.metrics.errors.inc();
-            self.inner.link.suspect();
         }
         opened
     }
 
     /// Begins to open a connection, unless another caller just did.
-    fn begin_opening(&self, slot: &Slot) -> Opening {
+    fn begin_opening(&self, slot: &Slot) -> Result<Opening, AccessError> {
+        let standing = self.inner.link.standing()?;
         let connector = self.inner.connector.clone();
         let begin = || -> Opening {
-            let opening = async move { connector.connect().await.map(Arc::new) };
+            let opening = async move {
+                let connection = connector.connect().await?;
+                Ok(Arc::new(Held {
+                    connection,
+                    standing,
+                }))
+            };
             opening.boxed().shared()
         };
-        slot.lock_opening().get_or_insert_with(begin).clone()
+        Ok(slot.lock_opening().get_or_insert_with(begin).clone())
     }
 
     /// A connection of its own for bulk work, waited for no longer than the timeout.
     pub(crate) async fn bulk(&self) -> Result<deadpool_redis::Connection, AccessError> {
         let inner = &*self.inner;
-        inner.link.require_up(I::INSTANCE)?;
+        inner.link.require_up()?;
         let began = Instant::now();
-        let lent = inner.bulk.get().await;
+        let lent = inner.bulk.lend().await;
         inner
             .metrics
             .pool_wait_seconds
             .observe(began.elapsed().as_secs_f64());
-        lent.map_err(|error| {
+        lent.inspect_err(|_| {
             inner.metrics.errors.inc();
             inner.link.suspect();
-            AccessError::away(I::INSTANCE, error)
         })
     }
 
     /// Brings the pool's gauges up to date; called when metrics are read.
     pub fn observe(&self) {
-        let status = self.inner.bulk.status();
-        let in_use = status.size.saturating_sub(status.available);
-        self.inner.metrics.pool_size.set(status.size as f64);
+        let (size, in_use) = self.inner.bulk.size();
+        self.inner.metrics.pool_size.set(size as f64);
         self.inner.metrics.pool_in_use.set(in_use as f64);
     }
 
@@ -306,7 +321,7 @@ impl Slot {
     }
 
     /// Takes up what an opening led to; `false` when another of its callers has done so.
-    fn finish(&self, ended: &Opening, opened: Option<&Arc<MultiplexedConnection>>) -> bool {
+    fn finish(&self, ended: &Opening, opened: Option<&Arc<Held>>) -> bool {
         let mut opening = self.lock_opening();
         let is_first = opening
             .as_ref()
@@ -324,18 +339,18 @@ impl Slot {
         self.opening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self) -> Option<Arc<MultiplexedConnection>> {
+    fn open(&self) -> Option<Arc<Held>> {
         self.connection.read().ok()?.clone()
     }
 
-    fn remember(&self, opened: &Arc<MultiplexedConnection>) {
+    fn remember(&self, opened: &Arc<Held>) {
         if let Ok(mut held) = self.connection.write() {
             *held = Some(Arc::clone(opened));
         }
     }
 
     /// Drops a connection that failed, unless another has taken its place.
-    fn forget(&self, failed: &Arc<MultiplexedConnection>) {
+    fn forget(&self, failed: &Arc<Held>) {
         if let Ok(mut held) = self.connection.write()
             && held.as_ref().is_some_and(|held| Arc::ptr_eq(held, failed))
         {

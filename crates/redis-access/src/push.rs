@@ -12,7 +12,10 @@ use redis::{PushInfo, PushKind, aio::MultiplexedConnection, from_redis_value};
 use redis_contracts::{Channel, Instance, Streams};
 use tokio::sync::mpsc;
 
-use crate::{AccessError, Pool, link::Link};
+use crate::{
+    AccessError, Pool,
+    link::{Link, Standing},
+};
 
 /// A wire silent for this long is asked whether it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -35,6 +38,7 @@ pub struct PushConnection {
     bytes: Arc<AtomicUsize>,
     overflown: Arc<AtomicBool>,
     link: Arc<Link>,
+    standing: Standing,
 }
 
 impl Pool<Streams> {
@@ -74,13 +78,16 @@ impl Pool<Streams> {
                 Ok(())
             }
         };
+        let link = self.shared_link();
+        let standing = link.standing()?;
         let connection = self.connector().connect_pushing(on_push).await?;
         Ok(PushConnection {
             connection,
             waiting,
             bytes,
             overflown,
-            link: self.shared_link(),
+            link,
+            standing,
         })
     }
 }
@@ -115,6 +122,8 @@ impl PushConnection {
     }
 
     async fn check(&mut self) -> Result<(), PushLost> {
+        let is_current = self.standing.check();
+        is_current.map_err(|stale| PushLost(stale.to_string()))?;
         let ping = redis::cmd("PING");
         let answer = tokio::time::timeout(HEARTBEAT, ping.exec_async(&mut self.connection)).await;
         let lost = match answer {

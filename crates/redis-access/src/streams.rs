@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use redis::FromRedisValue;
 use redis_contracts::{
     DecodeError, EVENT_FIELD, FieldsValue, Instance, Key, Position, Streams, event::Event,
 };
@@ -77,17 +76,11 @@ impl StreamsPool {
 
     async fn bulk_entries(&self, command: &redis::Cmd) -> Result<Vec<Entry>, AccessError> {
         let mut connection = self.bulk().await?;
-        let raw: Raw = query(command, &mut connection).await?;
+        let answer = command.query_async(&mut connection).await;
+        let raw: Raw =
+            answer.map_err(|error| AccessError::from_redis(Instance::Streams, &error))?;
         raw.into_iter().map(entry).collect()
     }
-}
-
-async fn query<T: FromRedisValue>(
-    command: &redis::Cmd,
-    connection: &mut deadpool_redis::Connection,
-) -> Result<T, AccessError> {
-    let answer = command.query_async(connection).await;
-    answer.map_err(|error| AccessError::from_redis(Instance::Streams, &error))
 }
 
 fn entry((id, fields): (String, Vec<(String, String)>)) -> Result<Entry, AccessError> {

@@ -11,15 +11,17 @@
 //! [`Handler`], whose [`Outcome`] says what became of each. A handler whose effect is in the same Redis
 //! settles the entry in the script of the effect: that is exactly once. A batch that fails or panics is
 //! tried entry by entry, and an entry that fails [`Timing::most_attempts`] times is a dead letter. While
-//! Redis is away nothing is given up: the batch waits.
+//! Redis is away nothing is given up: the batch waits, and its consumer keeps hold of it.
 
 mod decode;
+mod fault;
 mod handler;
 mod metrics;
 mod timing;
 mod watch;
 mod worker;
 
+pub use fault::Fault;
 pub use handler::{Delivery, Handler, Outcome, Settled};
 pub use timing::{Timing, TimingFault};
 pub use watch::{Totals, watch};

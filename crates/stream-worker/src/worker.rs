@@ -1,6 +1,6 @@
 //! The loop of one consumer of one group.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
 use redis_access::{
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Delivery, Handler, Outcome, Settled, Timing, TimingFault,
+    Delivery, Fault, Handler, Outcome, Settled, Timing, TimingFault,
     decode::{decode, kept},
     metrics::{End, Metrics},
 };
@@ -24,6 +24,7 @@ pub struct Worker<H> {
     timing: Timing,
     consumer: String,
     metrics: Metrics,
+    fault: Fault,
 }
 
 /// A name for the consumers of this process that no other process has.
@@ -35,6 +36,7 @@ pub fn consumer_name(process: &str) -> String {
 }
 
 /// An entry on its way through a batch.
+#[derive(Clone)]
 struct Item {
     raw: RawEntry,
     attempt: u64,
@@ -65,7 +67,13 @@ impl<H: Handler> Worker<H> {
             handler,
             timing,
             consumer,
+            fault: Fault::default(),
         })
+    }
+
+    /// Why nothing can be read, for as long as it is not for Redis being away.
+    pub fn fault(&self) -> Fault {
+        self.fault.clone()
     }
 
     /// Works until `stop`, then finishes what it has read.
@@ -78,7 +86,7 @@ impl<H: Handler> Worker<H> {
             if is_up && let Err(error) = self.consume(&stop, &mut backoff, &mut count).await {
                 // It may have been too much to send in time.
                 count = (count / 2).max(1);
-                tracing::debug!(stream.name = self.stream(), error = %error, "reading was interrupted");
+                self.note(&error);
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -110,11 +118,19 @@ impl<H: Handler> Worker<H> {
         reader.create_group().await?;
         backoff.reset();
         let mut claims = Claims::default();
-        let mut read = Vec::new();
+        let (mut read, mut read_at) = (Vec::new(), Instant::now());
         loop {
-            // Also while new entries keep coming: what a dead worker held has waited longer.
-            if claims.is_due() {
-                read.extend(self.claim(&mut reader, &mut claims, *count).await?);
+            let is_fresh = read.is_empty() || read_at.elapsed() < deadline;
+            // Also while new entries keep coming: what a dead worker held has waited longer. Not what this
+            // one has read and not begun, and not while what waits for Redis would be called left behind.
+            if claims.is_due() && is_fresh && !stop.is_cancelled() && self.is_up() {
+                match self.claim(&mut reader, &mut claims, *count).await {
+                    Ok(claimed) => read.extend(claimed),
+                    // Reading fails as well, once what was read is settled.
+                    Err(error) => {
+                        tracing::debug!(stream.name = self.stream(), error = %error, "nothing is taken over");
+                    }
+                }
             }
             if stop.is_cancelled() && read.is_empty() {
                 return Ok(());
@@ -127,12 +143,14 @@ impl<H: Handler> Worker<H> {
                         false => reader.next(*count, block).await,
                     }
                 },
-                self.settle(std::mem::take(&mut read), stop),
+                self.settle(std::mem::take(&mut read), is_fresh, stop),
             );
             match next {
                 Ok(entries) => {
+                    self.fault.set(None);
                     *count = (*count * 2).min(batch);
                     read = entries.into_iter().map(Item::first).collect();
+                    read_at = Instant::now();
                 }
                 Err(error) if error.is_no_group() => {
                     tracing::warn!(stream.name = self.stream(), "the group is gone; made anew");
@@ -162,31 +180,76 @@ impl<H: Handler> Worker<H> {
             answer => answer?,
         };
         claims.move_to(claimed.cursor, self.timing.claim_every);
-        let mut items = Vec::with_capacity(claimed.entries.len());
-        for raw in claimed.entries {
-            let attempt = reader.deliveries(raw.position).await?.max(1);
-            items.push(Item { raw, attempt });
+        if claimed.entries.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(items)
+        let deliveries = reader.deliveries(&claimed.entries).await?;
+        let items = claimed.entries.into_iter().zip(deliveries);
+        Ok(items
+            .map(|(raw, deliveries)| Item {
+                raw,
+                attempt: deliveries.max(1),
+            })
+            .collect())
     }
 
     /// Works on a batch until each of its entries is settled or left for later. While Redis is away it
-    /// waits; a stop leaves what it cannot settle to others.
-    async fn settle(&self, batch: Vec<Item>, stop: &CancellationToken) {
-        if batch.is_empty() {
-            return;
-        }
-        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
-        while let Err(error) = self.work_on(&batch).await {
-            if error.is_no_group() {
+    /// waits, and keeps others from taking over what is not left behind; a stop leaves to them what it
+    /// cannot settle.
+    async fn settle(&self, mut batch: Vec<Item>, mut is_fresh: bool, stop: &CancellationToken) {
+        let longest = self.timing.deadline.min(Duration::from_secs(1));
+        let mut backoff = Backoff::new(Duration::from_millis(20), longest);
+        while !batch.is_empty() {
+            let held = match is_fresh {
+                true => Ok(()),
+                false => self.hold(&mut batch).await,
+            };
+            let worked = match held {
+                Ok(()) => self.work_on(&batch).await,
+                away => away,
+            };
+            match worked {
+                Ok(()) => return,
                 // The group made anew delivers them again.
-                return;
+                Err(error) if error.is_no_group() => return,
+                Err(error) => self.note(&error),
             }
-            tracing::debug!(stream.name = self.stream(), error = %error, "a batch waits");
+            is_fresh = false;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(backoff.next_wait()) => {}
             }
+        }
+    }
+
+    /// Leaves of a batch what this consumer still holds, and holds it for another while: what was settled
+    /// is done, and what another has taken over is worked on there.
+    async fn hold(&self, batch: &mut Vec<Item>) -> Result<(), AccessError> {
+        let positions: Vec<_> = batch.iter().map(|item| item.raw.position).collect();
+        let holding = script::hold(self.of, &self.consumer, &positions);
+        let held: Vec<String> = self.streams.invoke(&holding).await?;
+        let held: HashSet<Position> = held.iter().filter_map(|id| id.parse().ok()).collect();
+        batch.retain(|item| held.contains(&item.raw.position));
+        Ok(())
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(&*self.streams.link().borrow(), LinkState::Up(_))
+    }
+
+    /// An outage says itself what it is; anything else is for an operator to mend.
+    fn note(&self, error: &AccessError) {
+        let stream = self.stream();
+        if error.is_unavailable() {
+            tracing::debug!(stream.name = stream, error = %error, "waiting for Redis");
+            return;
+        }
+        let reason = match error.is_wrong_type() {
+            true => "the key of this name is no stream; delete or rename it".to_owned(),
+            false => error.to_string(),
+        };
+        if self.fault.set(Some(reason.clone())) {
+            tracing::warn!(stream.name = stream, reason, "nothing can be consumed");
         }
     }
 
@@ -263,6 +326,12 @@ impl<H: Handler> Worker<H> {
         deliveries: &[Delivery],
     ) -> Result<(), AccessError> {
         for (item, delivery) in items.iter().zip(deliveries) {
+            // With many of them it can take long until it is this one's turn.
+            let mut alone = vec![(*item).clone()];
+            self.hold(&mut alone).await?;
+            if alone.is_empty() {
+                continue;
+            }
             let outcomes = match self.attempt(std::slice::from_ref(delivery)).await {
                 Ok(outcomes) => outcomes,
                 Err(Failed::Access(error)) => return Err(error),

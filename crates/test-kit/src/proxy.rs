@@ -24,6 +24,15 @@ struct Wire {
     mode: Mode,
     /// Connections end when this changes.
     cuts: u64,
+    /// What becomes of new connections, whatever those that are open do.
+    new: New,
+}
+
+#[derive(Clone, Copy)]
+enum New {
+    LedTo(SocketAddr),
+    Refused,
+    Held,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -48,8 +57,9 @@ impl Proxy {
         let wire = watch::Sender::new(Wire {
             mode: Mode::Passing,
             cuts: 0,
+            new: New::LedTo(target),
         });
-        let accepting = tokio::spawn(accept(listener, target, wire.subscribe()));
+        let accepting = tokio::spawn(accept(listener, wire.subscribe()));
         Self {
             addr,
             wire,
@@ -88,6 +98,21 @@ impl Proxy {
         self.set(Mode::Passing, false);
     }
 
+    /// Leads connections that are made from now on to this target; those that are open stay as they are.
+    pub fn lead_new_to(&self, target: SocketAddr) {
+        self.wire.send_modify(|wire| wire.new = New::LedTo(target));
+    }
+
+    /// Closes connections that are made from now on at once; those that are open stay as they are.
+    pub fn refuse_new(&self) {
+        self.wire.send_modify(|wire| wire.new = New::Refused);
+    }
+
+    /// Accepts connections from now on and never says anything; those that are open stay as they are.
+    pub fn hold_new(&self) {
+        self.wire.send_modify(|wire| wire.new = New::Held);
+    }
+
     fn set(&self, mode: Mode, cut: bool) {
         self.wire.send_modify(|wire| {
             wire.mode = mode;
@@ -102,14 +127,21 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, wire: watch::Receiver<Wire>) {
+async fn accept(listener: TcpListener, wire: watch::Receiver<Wire>) {
     let mut connections = JoinSet::new();
+    let mut held = Vec::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let now = *wire.borrow();
                 if let (Ok((inbound, _)), true) = (accepted, now.mode != Mode::Cut) {
-                    connections.spawn(carry(inbound, target, wire.clone(), now.cuts));
+                    match now.new {
+                        New::LedTo(target) => {
+                            connections.spawn(carry(inbound, target, wire.clone(), now.cuts));
+                        }
+                        New::Held => held.push(inbound),
+                        New::Refused => {}
+                    }
                 }
             }
             Some(_) = connections.join_next() => {}

@@ -118,8 +118,8 @@ impl Inner {
         held.clone().filter(|wire| wire.is_alive())
     }
 
-    fn connected(&self, wire: Wire) {
-        *self.wire.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(wire));
+    fn connected(&self, wire: Arc<Wire>) {
+        *self.wire.write().unwrap_or_else(PoisonError::into_inner) = Some(wire);
         // What changed before this connection began to track was told to nobody.
         self.teller.tell_all();
     }

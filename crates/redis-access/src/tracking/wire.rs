@@ -13,7 +13,7 @@ use redis_contracts::Instance;
 use tokio::{sync::Notify, time::timeout};
 
 use super::{BEAT_EVERY, Inner, SILENT_FOR};
-use crate::{AccessError, Backoff, LinkState, metrics::CLIENT_CACHE_INVALIDATIONS};
+use crate::{AccessError, Backoff, LinkState, link::Standing, metrics::CLIENT_CACHE_INVALIDATIONS};
 
 /// What is held because of the connection, and has to go when it says so.
 pub(super) trait Forget: Send + Sync {
@@ -69,6 +69,7 @@ impl Pulse {
 /// A tracked connection.
 pub(super) struct Wire {
     connection: MultiplexedConnection,
+    standing: Standing,
     pub(super) pulse: Arc<Pulse>,
 }
 
@@ -115,16 +116,18 @@ pub(super) async fn keep(tracking: &Arc<Inner>) {
 async fn hold(tracking: &Arc<Inner>, backoff: &mut Backoff) -> AccessError {
     let pulse = Arc::new(Pulse::new());
     let wire = match connect(tracking, &pulse).await {
-        Ok(wire) => wire,
+        Ok(wire) => Arc::new(wire),
         Err(error) => return error,
     };
     let mut asked = wire.connection.clone();
     asked.set_response_timeout(SILENT_FOR);
-    tracking.connected(wire);
+    tracking.connected(Arc::clone(&wire));
     backoff.reset();
     let lost = tokio::select! {
         () = pulse.loss.notified() => lost("connection closed"),
         lost = ask(tracking, &pulse, &mut asked) => lost,
+        // This connection may be well, and lead to a server that is no longer the one to ask.
+        () = wire.standing.until_lost() => lost("the link was lost"),
     };
     tracking.hang_up();
     tracking.forget_all();
@@ -155,6 +158,7 @@ async fn connect(tracking: &Arc<Inner>, pulse: &Arc<Pulse>) -> Result<Wire, Acce
         }
     };
     let connector = tracking.pool.connector();
+    let standing = tracking.pool.shared_link().standing()?;
     let mut connection = connector.connect_pushing(on_push).await?;
     let sent = Instant::now();
     let mut command = redis::cmd("CLIENT");
@@ -164,6 +168,7 @@ async fn connect(tracking: &Arc<Inner>, pulse: &Arc<Pulse>) -> Result<Wire, Acce
     pulse.answered(sent);
     Ok(Wire {
         connection,
+        standing,
         pulse: Arc::clone(pulse),
     })
 }

@@ -1,11 +1,13 @@
 //! Against real Redis servers, over wires that are cut and frozen.
 
 mod append;
+mod failover;
 mod limits;
 mod link;
 mod memory;
 mod opening;
 mod push;
+mod refusing;
 mod retries;
 mod sessions;
 mod streams;
@@ -16,7 +18,7 @@ use std::time::Duration;
 
 use redis_access::{LinkState, Pool, RedisSettings};
 use redis_contracts::RedisInstance;
-use test_kit::{PATIENCE, eventually};
+use test_kit::{PATIENCE, RedisServer, eventually};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A pool whose link is kept while this lives.
@@ -37,6 +39,14 @@ fn settings(url: &str) -> RedisSettings {
         keepalive: Duration::from_secs(30),
         health_check: Duration::from_secs(30),
     }
+}
+
+/// What an operator says to a server, and its answer.
+async fn tell(server: &RedisServer, words: &[&str]) -> String {
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    let answer = command.query_async(&mut server.connect().await).await;
+    answer.expect("an answer")
 }
 
 impl<I: RedisInstance> Reached<I> {

@@ -20,7 +20,7 @@ pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
 pub use share::{Counted, count_share};
 pub use sign_in::{Limit, Lock, Measure, Period, admit, give_back, record_failure};
-pub use worker::{dead_letter, repair_stream, tidy_stream};
+pub use worker::{dead_letter, hold, repair_stream, tidy_stream};
 
 use crate::{RedisInstance, StreamFamily, Timeline};
 
@@ -84,6 +84,8 @@ scripts! {
     LEARN = "learn" after "prelude";
     /// Moves an entry to the dead letters.
     DEAD_LETTER = "dead_letter";
+    /// Lengthens a consumer's hold on entries.
+    HOLD = "hold";
     /// Trims a stream to what is young or not yet acknowledged.
     TIDY_STREAM = "tidy_stream" after "prelude";
     /// Takes out of a stream what its producer has not appended.

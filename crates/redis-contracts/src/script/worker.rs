@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DEAD_LETTER, Invocation, REPAIR_STREAM, TIDY_STREAM, max_age, millis, text};
+use super::{DEAD_LETTER, HOLD, Invocation, REPAIR_STREAM, TIDY_STREAM, max_age, millis, text};
 use crate::{
     Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Position, STREAM_BYTES, StreamFamily,
     Streams, Timestamp,
@@ -28,6 +28,19 @@ pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
             text(DEAD_LETTERS.newest().unwrap_or_default()),
             text(STREAM_BYTES),
         ],
+    )
+}
+
+/// Lengthens a consumer's hold on entries; see `hold.lua`. Reply: the IDs that it still holds.
+pub fn hold(of: Consumed, consumer: &str, entries: &[Position]) -> Invocation<Streams> {
+    let ids = entries.iter().map(text);
+    Invocation::new(
+        &HOLD,
+        vec![of.stream.key(()).name().to_owned()],
+        [text(of.group), text(consumer)]
+            .into_iter()
+            .chain(ids)
+            .collect(),
     )
 }
 

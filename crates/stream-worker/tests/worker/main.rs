@@ -129,6 +129,12 @@ fn settings_of(url: &str) -> RedisSettings {
 /// Appends an event; its id.
 async fn append(connection: &mut MultiplexedConnection) -> Uuid {
     let id = Uuid::now_v7();
+    append_text(connection, &event(id)).await;
+    id
+}
+
+/// An event, as JSON.
+fn event(id: Uuid) -> String {
     let event = Event {
         id,
         source: "/test".to_owned(),
@@ -144,8 +150,7 @@ async fn append(connection: &mut MultiplexedConnection) -> Uuid {
             suggestion: None,
         }),
     };
-    append_text(connection, &event.encode().expect("JSON")).await;
-    id
+    event.encode().expect("JSON")
 }
 
 async fn append_text(connection: &mut MultiplexedConnection, event: &str) -> Position {
