@@ -77,6 +77,8 @@ const LIMITS: Limits = Limits {
     api_per_minute: 600,
     sockets_per_person: 50,
     connections_per_address: 256,
+    stream_bytes_per_day: 0,
+    import_bytes_per_day: 0,
 };
 
 const LOCKOUT: Lockout = Lockout {

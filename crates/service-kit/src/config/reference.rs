@@ -226,6 +226,8 @@ settings! {
     "limits.api_per_minute": Number(1), Is("600"), "API requests a person may make";
     "limits.sockets_per_person": Number(0), Is("50"), "WebSockets a person may have open at a gateway; 0: any number";
     "limits.connections_per_address": Number(0), Is("256"), "connections an address may have open at a gateway while nobody is signed in on them, and a person; 0: any number";
+    "limits.stream_bytes_per_day": Number(0), Is("67108864"), "bytes that a person's own calls may add to streams in a UTC day; 0: any number";
+    "limits.import_bytes_per_day": Number(0), Is("268435456"), "bytes of archives that a person may import in a UTC day; 0: any number";
     "lockout.failures": Number(1), Is("5"), "wrong passwords before an account locks";
     "lockout.seconds": Number(1), Is("900"), "how long it stays locked";
     "auth.registration": Choice(&["open", "verified", "closed"]), Is("open"), "who may make an account";

@@ -196,6 +196,10 @@ pub struct Limits {
     /// Connections of an address on which nobody is signed in, and of a person, at one gateway; 0: any
     /// number.
     pub connections_per_address: u64,
+    /// Bytes that a person's own calls may add to streams in a UTC day; 0: any number.
+    pub stream_bytes_per_day: u64,
+    /// Bytes of archives that a person may import in a UTC day; 0: any number.
+    pub import_bytes_per_day: u64,
 }
 
 /// `lockout.*`

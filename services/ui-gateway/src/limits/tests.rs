@@ -25,6 +25,8 @@ fn limits(api_per_minute: u64) -> (ApiLimits, mpsc::Receiver<Ask>) {
         api_per_minute,
         sockets_per_person: 50,
         connections_per_address: 256,
+        stream_bytes_per_day: 0,
+        import_bytes_per_day: 0,
     };
     let lockout = Lockout {
         failures: 5,
