@@ -5,7 +5,9 @@ use crate::{
     DEAD_LETTERS, Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LEARNED_EVENTS,
     LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
     USER_TIMELINE,
-    keys::{LOCKED, LOGIN_FAILURES, OUTBOX, RATE_LIMIT, SESSION, SIGNING_KEYS, SYSTEM_HEALTH},
+    keys::{
+        LOCKED, LOGIN_FAILURES, OUTBOX, RATE_LIMIT, SESSION, SHARE, SIGNING_KEYS, SYSTEM_HEALTH,
+    },
 };
 
 /// Every declared name with its instance and value type. What is not here is not in Redis.
@@ -15,6 +17,7 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
     vec![
         SESSION.entry(),
         RATE_LIMIT.entry(),
+        SHARE.entry(),
         LOGIN_FAILURES.entry(),
         LOCKED.entry(),
         SIGNING_KEYS.entry(),

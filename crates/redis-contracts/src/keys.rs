@@ -123,6 +123,22 @@ pub const RATE_LIMIT: KeyFamily<Cache, LimitState, (&'static str, String)> = Key
 #[derive(Debug)]
 pub enum LimitState {}
 
+/// `share:{share}:{user}`: how much a person has added in this UTC day; see `count_share.lua`.
+pub const SHARE: KeyFamily<Cache, ShareState, (&'static str, String)> = KeyFamily::new(
+    Declaration {
+        pattern: "share:{share}:{user}",
+        kind: Kind::Hash,
+        lifetime: Lifetime::Window,
+        partition: Partition::User,
+        producer: "project-service and ai-gateway",
+        holds: "bytes that a person added in this UTC day, one field for each process that counts them",
+    },
+);
+
+/// The value of [`SHARE`]; only scripts read it.
+#[derive(Debug)]
+pub enum ShareState {}
+
 /// `login_failures:{sha256 email}:{origin}`: distinct wrong passwords of late; see `record_failure.lua`.
 pub const LOGIN_FAILURES: KeyFamily<Cache, Failures, (String, String)> = KeyFamily::new(
     Declaration {

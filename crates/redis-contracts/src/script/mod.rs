@@ -6,6 +6,7 @@ mod mentor;
 mod projects;
 mod security;
 mod session;
+mod share;
 mod sign_in;
 mod worker;
 
@@ -17,6 +18,7 @@ pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, re
 pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
+pub use share::{Counted, count_share};
 pub use sign_in::{Limit, Lock, Measure, admit, give_back, record_failure};
 pub use worker::{dead_letter, tidy_stream};
 
@@ -52,6 +54,8 @@ scripts! {
     ADMIT = "admit";
     /// Gives back what was taken from limits.
     GIVE_BACK = "give_back";
+    /// Counts what a person has added in a day, as each process knows it.
+    COUNT_SHARE = "count_share";
     /// Counts a wrong password, and locks after too many.
     RECORD_FAILURE = "record_failure";
     /// Records a reply of the mentor and its events at once.

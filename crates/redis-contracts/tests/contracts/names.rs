@@ -8,7 +8,7 @@ use redis_contracts::{
     LEARNED_EVENTS, LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE,
     PROJECTS, REPLY, USER_TIMELINE, catalog,
     keys::{
-        LOCKED, LOGIN_FAILURES, OUTBOX, OUTBOX_PRODUCER_PROJECTS, RATE_LIMIT, SESSION,
+        LOCKED, LOGIN_FAILURES, OUTBOX, OUTBOX_PRODUCER_PROJECTS, RATE_LIMIT, SESSION, SHARE,
         SIGNING_KEYS, SYSTEM_HEALTH,
     },
     reference_markdown,
@@ -34,6 +34,12 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
             "rate_limit:{policy}:{subject}",
             name(RATE_LIMIT.key(("api", "u-1".to_owned())).name()),
             "string, TTL of its window",
+        ),
+        (
+            Cache,
+            "share:{share}:{user}",
+            name(SHARE.key(("stream_bytes", "u-1".to_owned())).name()),
+            "hash, TTL of its window",
         ),
         (
             Cache,

@@ -4,6 +4,7 @@
 //! While Redis is away, or slower than [`FINDING_OUT`], the process decides by itself, on from what
 //! it has seen so far: no caller ever gets an error from here, and none waits longer than that.
 
+mod day_share;
 mod local;
 mod metrics;
 mod silence;
@@ -30,6 +31,7 @@ use local::Local;
 use silence::Silence;
 use verdict::Decision;
 
+pub use day_share::{DayShare, Share, TOLD_EVERY};
 pub use local::quota;
 pub use metrics::decisions;
 pub use subject::{address_subject, network_origin, wide_network};

@@ -16,7 +16,7 @@ use crate::{Code, Problem};
 pub enum By {
     /// Redis, for all processes.
     Redis,
-    /// This process, while Redis was away.
+    /// This process, by what it knows.
     Local,
 }
 
@@ -149,7 +149,7 @@ pub(super) fn whole_seconds(duration: Duration) -> u64 {
 }
 
 /// A time for people, rounded up.
-fn words(duration: Duration) -> String {
+pub(super) fn words(duration: Duration) -> String {
     let seconds = whole_seconds(duration).max(1);
     let (count, unit) = match seconds {
         ..=119 => (seconds, "second"),
