@@ -1,6 +1,9 @@
 //! The project events on their way to the streams Redis.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use redis_contracts::{
     PROJECTS, Position, Streams,
@@ -8,14 +11,25 @@ use redis_contracts::{
 };
 use service_kit::{Problem, relay::Outbox};
 
-use crate::store::{EventLog, Floor, StoredEvent};
+use crate::store::{Actor, EventLog, Settle, StoredEvent, Writer};
 
 /// The stored events of all projects.
 pub struct ProjectEvents {
-    /// Where they are read.
-    pub log: EventLog,
-    /// What the writer's positions grow above.
-    pub floor: Arc<Floor>,
+    log: EventLog,
+    writer: Writer,
+    /// Since the start; see [`Settle`].
+    is_settled: AtomicBool,
+}
+
+impl ProjectEvents {
+    /// They are read here; the writer gives them their positions.
+    pub const fn new(log: EventLog, writer: Writer) -> Self {
+        Self {
+            log,
+            writer,
+            is_settled: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Outbox for ProjectEvents {
@@ -33,8 +47,8 @@ impl Outbox for ProjectEvents {
         self.log.newest_position().await
     }
 
-    async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
-        self.log.position_before(newest).await
+    async fn position_before(&self, newest: i64, bytes: i64) -> Result<Position, Problem> {
+        self.log.position_before(newest, bytes).await
     }
 
     fn position(event: &StoredEvent) -> Position {
@@ -45,8 +59,12 @@ impl Outbox for ProjectEvents {
         PROJECTS.max_age().unwrap_or_default()
     }
 
-    async fn raise_floor(&self, held: Position) -> Result<(), Problem> {
-        self.floor.raise(held);
+    async fn settle(&self, held: Position, newest: Position) -> Result<(), Problem> {
+        if held <= newest && self.is_settled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.writer.write(Actor::process(), Settle { held }).await?;
+        self.is_settled.store(true, Ordering::Relaxed);
         Ok(())
     }
 
