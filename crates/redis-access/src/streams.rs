@@ -39,6 +39,12 @@ impl StreamsPool {
             })
     }
 
+    /// TIME: Unix milliseconds by the clock of Redis.
+    pub async fn time_ms(&self) -> Result<i64, AccessError> {
+        let (seconds, microseconds): (i64, i64) = self.run(&redis::cmd("TIME")).await?;
+        Ok(seconds * 1000 + microseconds / 1000)
+    }
+
     /// XRANGE from `first`, inclusive, up to `count` entries, over a connection for bulk work.
     pub async fn entries_from(
         &self,

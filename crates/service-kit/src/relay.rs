@@ -6,23 +6,24 @@
 //! seconds for what nobody woke it for: a commit of another process, or of a caller who hung up before
 //! the answer.
 
+mod committed;
+mod position_clock;
+
 use std::{
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, LazyLock, atomic::Ordering},
     time::Duration,
 };
 
 use prometheus::{IntGauge, register_int_gauge};
 use redis_access::{AccessError, Backoff, LinkState, StreamsPool};
 use redis_contracts::{
-    Position, Streams, Timestamp,
-    script::{Hearing, Invocation},
+    Position, STREAM_BYTES, StreamFamily, Streams, Timestamp,
+    script::{self, Hearing, Invocation},
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use self::{committed::Committed, position_clock::PositionClock};
 use crate::{Context, Problem, Stage, health::Need};
 
 /// Events of one append at most.
@@ -32,9 +33,12 @@ const BATCH_EVENTS: i64 = 128;
 /// that an import does not fill its queue at once.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// Events that a stream is filled with that Redis has lost: the newest, so that what happens now is soon
-/// live again. SQL has the others.
+/// Events that a stream is filled with that Redis has lost: the newest, no more than it keeps, so that what
+/// happens now is soon live again. SQL has the others.
 const REFILLED: i64 = 50_000;
+
+/// How long a relay leaves the stream to another one that was faster.
+const LEFT_TO_ANOTHER: Duration = Duration::from_millis(50);
 
 /// What nobody woke the relay for is found within this.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -53,42 +57,28 @@ pub trait Outbox: Send + Sync + 'static {
     fn count_after(&self, after: Position) -> impl Future<Output = Result<i64, Problem>> + Send;
     /// The newest position.
     fn newest_position(&self) -> impl Future<Output = Result<Position, Problem>> + Send;
-    /// Later positions grow above `held`: the stream is ahead of a database that was set back.
-    fn raise_floor(&self, held: Position) -> impl Future<Output = Result<(), Problem>> + Send;
-    /// The position before the newest so many events; that before the first when there are fewer.
+    /// The stream holds this position, and `newest` is stored: later positions grow above both, and what was
+    /// recorded since the start before anybody knew lies above `held`.
+    fn settle(
+        &self,
+        held: Position,
+        newest: Position,
+    ) -> impl Future<Output = Result<(), Problem>> + Send;
+    /// The position before the newest events that are so many, and have so many bytes, at most; that before
+    /// the first when that is all of them.
     fn position_before(
         &self,
         newest: i64,
+        bytes: i64,
     ) -> impl Future<Output = Result<Position, Problem>> + Send;
     /// The position of an event.
     fn position(event: &Self::Event) -> Position;
-    /// How long the stream keeps an event.
-    fn max_age() -> Duration;
+    /// The stream.
+    fn stream() -> &'static StreamFamily<()>;
     /// Bytes of an event.
     fn bytes(event: &Self::Event) -> usize;
     /// The call of the append script; its reply is `(appended, position held)`.
     fn append(after: Position, events: Vec<Self::Event>, hearing: Hearing) -> Invocation<Streams>;
-}
-
-/// What the relay needs to know of commits.
-#[derive(Default)]
-pub struct Committed {
-    wake: Notify,
-    pending: AtomicI64,
-}
-
-impl Committed {
-    /// So many events were committed.
-    pub fn add(&self, events: usize) {
-        self.pending.fetch_add(events as i64, Ordering::Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// Events stored and not yet confirmed by the streams Redis, as far as this process knows: what
-    /// waited before it began is counted once Redis says what it holds.
-    pub fn pending(&self) -> u64 {
-        self.pending.load(Ordering::Relaxed).max(0).unsigned_abs()
-    }
 }
 
 /// Starts a relay; its task is in the context's supervisor, its state in health and metrics.
@@ -139,15 +129,29 @@ struct Relay<O> {
 }
 
 /// Where the relay is.
-#[derive(Clone, Copy)]
+#[derive(Default)]
 struct Progress {
+    /// Unknown after each loss of the link.
+    place: Option<Place>,
+    /// What is appended before this position is history that was published before. It outlasts the link: what
+    /// is left of a refill is history still.
+    live_from: Position,
+}
+
+/// A place in the stream, and in SQL.
+#[derive(Clone, Copy)]
+struct Place {
     /// The position that the stream holds.
     held: Position,
     /// The position that comes before what is appended next; another where an empty stream is not filled
     /// from the beginning.
     after: Position,
-    /// What is appended before this position is history that was published before.
-    live_from: Position,
+}
+
+impl Place {
+    const fn at(held: Position) -> Self {
+        Self { held, after: held }
+    }
 }
 
 /// Why the relay has to wait.
@@ -156,6 +160,8 @@ enum Wait {
     Commit,
     /// Redis is away.
     Link,
+    /// Another relay appends.
+    Another,
     /// It will be tried again.
     Retry(String),
 }
@@ -165,8 +171,7 @@ impl<O: Outbox> Relay<O> {
     async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut link = self.streams.link();
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(3));
-        // Unknown after each loss of the link.
-        let mut progress = None;
+        let mut progress = Progress::default();
         loop {
             let wait = match &*link.borrow_and_update() {
                 LinkState::Up(_) => None,
@@ -174,22 +179,26 @@ impl<O: Outbox> Relay<O> {
             };
             let wait = match wait {
                 Some(wait) => wait,
-                None => self.drain(&mut progress).await,
+                None => {
+                    self.ask_witness().await;
+                    self.drain(&mut progress).await
+                }
             };
             if stop.is_cancelled() {
                 return Ok(());
             }
             let reason = match &wait {
                 Wait::Retry(reason) => Some(reason.clone()),
-                Wait::Commit | Wait::Link => None,
+                Wait::Commit | Wait::Link | Wait::Another => None,
             };
             self.tell(reason);
             let idle = matches!(wait, Wait::Commit);
             tokio::select! {
                 () = stop.cancelled() => {}
-                Ok(()) = link.changed() => progress = None,
+                Ok(()) = link.changed() => progress.place = None,
                 () = self.committed.wake.notified(), if idle => backoff.reset(),
                 () = tokio::time::sleep(LOOK_EVERY), if idle => {}
+                () = tokio::time::sleep(LEFT_TO_ANOTHER), if matches!(wait, Wait::Another) => {}
                 () = tokio::time::sleep(backoff.next_wait()), if matches!(wait, Wait::Retry(_)) => {}
             }
         }
@@ -207,14 +216,20 @@ impl<O: Outbox> Relay<O> {
     }
 
     /// Appends until all is confirmed or something is in the way.
-    async fn drain(&self, progress: &mut Option<Progress>) -> Wait {
+    async fn drain(&self, progress: &mut Progress) -> Wait {
         loop {
             match self.step(progress).await {
-                Ok(true) => {}
-                Ok(false) => return Wait::Commit,
+                Ok(Step::Further) => {}
+                Ok(Step::Done) => return Wait::Commit,
+                Ok(Step::Overtaken) => return Wait::Another,
                 Err(Fault::Redis(AccessError::Unavailable { .. })) => {
-                    *progress = None;
+                    progress.place = None;
                     return Wait::Retry("the streams Redis did not answer".to_owned());
+                }
+                Err(Fault::Redis(error)) if error.is_foreign() || error.is_wrong_type() => {
+                    if let Err(error) = self.take_out_foreign(progress).await {
+                        return Wait::Retry(error.to_string());
+                    }
                 }
                 Err(Fault::Redis(error)) => return Wait::Retry(error.to_string()),
                 Err(Fault::Sql(problem)) => return Wait::Retry(problem.to_string()),
@@ -222,11 +237,11 @@ impl<O: Outbox> Relay<O> {
         }
     }
 
-    /// One append; `false` when nothing is left.
-    async fn step(&self, progress: &mut Option<Progress>) -> Result<bool, Fault> {
-        let Some(at) = *progress else {
-            *progress = Some(self.ask_held().await?);
-            return Ok(true);
+    /// One append.
+    async fn step(&self, progress: &mut Progress) -> Result<Step, Fault> {
+        let Some(at) = progress.place else {
+            self.ask_held(progress).await?;
+            return Ok(Step::Further);
         };
         let batch = self.outbox.events_after(at.after, BATCH_EVENTS).await?;
         let pending = &self.committed.pending;
@@ -234,83 +249,96 @@ impl<O: Outbox> Relay<O> {
             // Other relays may have taken some, and this one those of others. A commit that is counted
             // only now wakes it, and is set right the same way.
             pending.store(0, Ordering::Relaxed);
-            return Ok(false);
+            return Ok(Step::Done);
         }
         let batch = fitting::<O>(batch);
         let count = batch.len() as i64;
         // The last event of history is published: whoever missed some of it reads on from there.
         let is_history = batch
             .last()
-            .is_some_and(|event| O::position(event) < at.live_from);
+            .is_some_and(|event| O::position(event) < progress.live_from);
         let hearing = if is_history {
             Hearing::Quiet
         } else {
             Hearing::Live
         };
-        match self.append(at.held, batch, hearing).await? {
-            (true, held) => {
-                pending.fetch_sub(count, Ordering::Relaxed);
-                *progress = Some(Progress {
-                    held,
-                    after: held,
-                    ..at
-                });
-            }
-            (false, held) => {
-                self.tell_elsewhere(at.held, held);
-                *progress = Some(self.go_on_from(held).await?);
-            }
+        let (appended, held) = self.append(at.held, batch, hearing).await?;
+        if appended {
+            pending.fetch_sub(count, Ordering::Relaxed);
+            progress.place = Some(Place::at(held));
+            return Ok(Step::Further);
         }
-        Ok(true)
+        if self.shared && held > at.held {
+            // It goes on, and need not be raced at each batch.
+            tracing::debug!(expected = %at.held, %held, "another relay was faster");
+            progress.place = Some(Place::at(held));
+            return Ok(Step::Overtaken);
+        }
+        tracing::warn!(expected = %at.held, %held, "the stream is elsewhere; going on from there");
+        self.go_on_from(held, progress).await?;
+        Ok(Step::Further)
     }
 
-    /// Where there are other relays, one of them was faster; else Redis lost something.
-    fn tell_elsewhere(&self, expected: Position, held: Position) {
-        if self.shared {
-            tracing::debug!(%expected, %held, "another relay was faster");
-        } else {
-            tracing::warn!(%expected, %held, "the stream is elsewhere; going on from there");
-        }
+    /// What somebody else has put in the way becomes dead letters.
+    async fn take_out_foreign(&self, progress: &mut Progress) -> Result<(), AccessError> {
+        // Not known where the key is no stream at all; then nothing of a stream is in the way.
+        let own = progress
+            .place
+            .take()
+            .map_or(Position::new(u64::MAX, 0), |at| at.held);
+        let stream = O::stream();
+        let call = script::repair_stream(stream, Some(own));
+        let (taken, _all): (u64, bool) = self.streams.invoke(&call).await?;
+        let stream = stream.key(());
+        tracing::warn!(stream.name = stream.name(), taken, after = %own,
+            "what this service has not appended was in the way; entries are dead letters now");
+        Ok(())
     }
 
     /// What the stream holds, as it says itself.
-    async fn ask_held(&self) -> Result<Progress, Fault> {
+    async fn ask_held(&self, progress: &mut Progress) -> Result<(), Fault> {
         let call = self.append(Position::START, Vec::new(), Hearing::Quiet);
         let (_, held) = call.await?;
-        self.go_on_from(held).await
+        self.go_on_from(held, progress).await
     }
 
-    async fn go_on_from(&self, held: Position) -> Result<Progress, Fault> {
+    async fn go_on_from(&self, held: Position, progress: &mut Progress) -> Result<(), Fault> {
         let newest = self.outbox.newest_position().await?;
         if held > newest {
             tracing::warn!(held = %held, newest = %newest, "the stream is ahead of the database");
-            self.outbox.raise_floor(held).await?;
         }
-        let progress = match held {
-            Position::START => Progress {
-                held,
-                after: self.refill_after().await?,
-                live_from: newest,
-            },
-            held => Progress {
-                held,
-                after: held,
-                live_from: held,
-            },
-        };
-        if let Ok(count) = self.outbox.count_after(progress.after).await {
+        self.outbox.settle(held, newest).await?;
+        let mut place = Place::at(held);
+        if held == Position::START {
+            place.after = self.refill_after().await?;
+            progress.live_from = newest;
+        }
+        if let Ok(count) = self.outbox.count_after(place.after).await {
             self.committed.pending.store(count, Ordering::Relaxed);
         }
-        Ok(progress)
+        progress.place = Some(place);
+        Ok(())
     }
 
     /// Where a stream that is empty begins: what is older would only be trimmed.
     async fn refill_after(&self) -> Result<Position, Fault> {
-        let max_age_ms = i64::try_from(O::max_age().as_millis()).unwrap_or(i64::MAX);
+        let max_age = O::stream().max_age().unwrap_or_default();
+        let max_age_ms = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
         let oldest_ms = Timestamp::now().unix_ms().saturating_sub(max_age_ms);
         let oldest = Position::new(oldest_ms.max(0).unsigned_abs(), 0);
-        let before = self.outbox.position_before(REFILLED).await?;
+        let bytes = STREAM_BYTES.cast_signed();
+        let before = self.outbox.position_before(REFILLED, bytes).await?;
         Ok(before.max(oldest))
+    }
+
+    /// Shows the clock of Redis to one that is doubted.
+    async fn ask_witness(&self) {
+        let clock = self.committed.clock();
+        if clock.is_doubted()
+            && let Ok(unix_ms) = self.streams.time_ms().await
+        {
+            clock.witness(unix_ms);
+        }
     }
 
     async fn append(
@@ -326,6 +354,16 @@ impl<O: Outbox> Relay<O> {
             .map_err(|_| Problem::internal("the stream holds no position"))?;
         Ok((appended == 1, position))
     }
+}
+
+/// How a step ended.
+enum Step {
+    /// There may be more.
+    Further,
+    /// Nothing is left.
+    Done,
+    /// Another relay was faster.
+    Overtaken,
 }
 
 enum Fault {

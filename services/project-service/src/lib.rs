@@ -13,15 +13,20 @@ use redis_access::{CachePool, StreamsPool};
 use rpc::project::project_service_server::ProjectServiceServer;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard, relay,
-    sqlite::Sqlite, streams_memory,
+    Context, Service, Stage, grpc as kit_grpc,
+    health::Need,
+    identity::Guard,
+    limits::{DayShare, Share},
+    relay,
+    sqlite::Sqlite,
+    streams_memory,
 };
 use tokio::sync::Notify;
 
 use crate::{
     grpc::Projects,
     outbox::ProjectEvents,
-    store::{EventLog, Floor, MIGRATIONS, Store, Writer, write_until},
+    store::{EventLog, MIGRATIONS, Store, Writer},
 };
 
 /// What it is called and where it listens.
@@ -45,29 +50,21 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     context.keep(&streams, Need::Required);
     context.tell_health(&cache);
 
-    let (writer, waiting) = Writer::new();
-    let committed = Arc::clone(writer.committed());
+    let shares = DayShare::start(&mut context, Share::Stream, &cache);
+    let (writer, writing) = Writer::new(sqlite.write.clone(), shares);
     // The writer outlives the listeners, so that calls being answered still get their commit.
     let stop = context.supervisor.stop_of(Stage::Sockets);
-    let floor = Arc::<Floor>::default();
-    let writing = write_until(
-        sqlite.write.clone(),
-        waiting,
-        Arc::clone(&committed),
-        Arc::clone(&floor),
-        stop,
-    );
-    context.supervisor.spawn(Stage::Sockets, "writer", writing);
-    let events = ProjectEvents {
-        log: EventLog::new(sqlite.own.clone()),
-        floor,
-    };
+    let supervisor = &mut context.supervisor;
+    supervisor.spawn(Stage::Sockets, "writer", writing.run(stop));
+    let committed = Arc::clone(writer.committed());
+    let events = ProjectEvents::new(EventLog::new(sqlite.own.clone()), writer.clone());
     streams_memory::start(&mut context, streams.clone());
     relay::start(&mut context, events, streams, committed, false);
     let deleted = start_sweepers(&mut context, &writer);
 
+    let imported = DayShare::start(&mut context, Share::Import, &cache);
     let guard = Guard::start(&mut context, cache)?;
-    let projects = Projects::new(guard, store, writer, sqlite, deleted);
+    let projects = Projects::new(guard, store, writer, sqlite, imported, deleted);
     let routes = kit_grpc::routes(ProjectServiceServer::new(projects)).await?;
     let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50052).into());
     let listener = context.bind(addr)?;

@@ -1,21 +1,32 @@
 //! The project events on their way to the streams Redis.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_contracts::{
-    PROJECTS, Position, Streams,
+    PROJECTS, Position, StreamFamily, Streams,
     script::{Append, Hearing, Invocation, append_project_events},
 };
 use service_kit::{Problem, relay::Outbox};
 
-use crate::store::{EventLog, Floor, StoredEvent};
+use crate::store::{Actor, EventLog, Settle, StoredEvent, Writer};
 
 /// The stored events of all projects.
 pub struct ProjectEvents {
-    /// Where they are read.
-    pub log: EventLog,
-    /// What the writer's positions grow above.
-    pub floor: Arc<Floor>,
+    log: EventLog,
+    writer: Writer,
+    /// Since the start; see [`Settle`].
+    is_settled: AtomicBool,
+}
+
+impl ProjectEvents {
+    /// They are read here; the writer gives them their positions.
+    pub const fn new(log: EventLog, writer: Writer) -> Self {
+        Self {
+            log,
+            writer,
+            is_settled: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Outbox for ProjectEvents {
@@ -33,20 +44,24 @@ impl Outbox for ProjectEvents {
         self.log.newest_position().await
     }
 
-    async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
-        self.log.position_before(newest).await
+    async fn position_before(&self, newest: i64, bytes: i64) -> Result<Position, Problem> {
+        self.log.position_before(newest, bytes).await
     }
 
     fn position(event: &StoredEvent) -> Position {
         event.position
     }
 
-    fn max_age() -> Duration {
-        PROJECTS.max_age().unwrap_or_default()
+    fn stream() -> &'static StreamFamily<()> {
+        &PROJECTS
     }
 
-    async fn raise_floor(&self, held: Position) -> Result<(), Problem> {
-        self.floor.raise(held);
+    async fn settle(&self, held: Position, newest: Position) -> Result<(), Problem> {
+        if held <= newest && self.is_settled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.writer.write(Actor::process(), Settle { held }).await?;
+        self.is_settled.store(true, Ordering::Relaxed);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod account;
 mod admin_accounts;
 mod admin_streams;
 mod bad_input;
+mod broken_log;
 mod browser;
 mod change;
 mod chaos;

@@ -1,5 +1,5 @@
 -- Takes out of a stream what stands in the way of its producer: entries above an ID that the producer has not
--- appended, and the ID that Redis remembers of them. They become dead letters.
+-- appended, and the ID that Redis remembers of them. They become dead letters. What is no stream at all goes.
 --
 -- KEYS[1]  the stream
 -- KEYS[2]  dlq:{stream}
@@ -14,6 +14,10 @@
 local TAKEN_AT_ONCE = 1000
 
 if redis.call('EXISTS', KEYS[1]) == 0 then
+  return {0, 1}
+end
+if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
+  redis.call('UNLINK', KEYS[1])
   return {0, 1}
 end
 redis.call('XLEN', KEYS[2])

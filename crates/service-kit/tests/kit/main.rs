@@ -2,9 +2,11 @@
 
 mod config;
 mod config_faults;
+mod day_share;
 mod grpc;
 mod identity;
 mod limits;
+mod relay;
 mod sql;
 
 use service_kit::Service;

@@ -137,8 +137,11 @@ impl Change {
         .await
         .map_err(sql_problem)?;
         let mut last = Position::from_packed(held);
-        for event in std::mem::take(&mut self.events) {
-            last = last.next_packable(self.now.unix_ms().unsigned_abs());
+        let now_ms = self.committed.clock().now_ms();
+        for mut event in std::mem::take(&mut self.events) {
+            last = last.next_packable(now_ms);
+            // Events are found by their time among positions, so it is never after its position.
+            event.time = event.time.min(moment_of(last));
             insert_event(&mut self.transaction, last, &event).await?;
         }
         sqlx::query("UPDATE event_head SET position = $1 WHERE only_row = 1")
@@ -148,6 +151,10 @@ impl Change {
             .map(drop)
             .map_err(sql_problem)
     }
+}
+
+fn moment_of(position: Position) -> Timestamp {
+    Timestamp::from_unix_ms(i64::try_from(position.unix_ms).unwrap_or(i64::MAX))
 }
 
 async fn insert_event(

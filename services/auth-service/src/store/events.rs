@@ -1,9 +1,7 @@
 //! What happened to accounts: what people see, and what the relay takes to the streams Redis.
 
-use std::time::Duration;
-
 use redis_contracts::{
-    AUTH_EVENTS, Position, Streams, Timestamp,
+    AUTH_EVENTS, Position, StreamFamily, Streams, Timestamp,
     event::Event,
     script::{Hearing, Invocation, SecurityAppend, append_security_events},
 };
@@ -164,11 +162,16 @@ impl Outbox for SecurityEvents {
             .map_err(sql_problem)
     }
 
-    async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
+    async fn position_before(&self, newest: i64, bytes: i64) -> Result<Position, Problem> {
         let before = sqlx::query_scalar(
-            "SELECT position FROM events ORDER BY position DESC LIMIT 1 OFFSET $1",
+            "SELECT position FROM
+                (SELECT position, row_number() OVER newer AS number, sum(octet_length(event)) OVER newer AS bytes
+                 FROM (SELECT position, event FROM events ORDER BY position DESC LIMIT $1 + 1) AS latest
+                 WINDOW newer AS (ORDER BY position DESC ROWS UNBOUNDED PRECEDING)) AS summed
+             WHERE number > $1 OR bytes > $2 ORDER BY position DESC LIMIT 1",
         )
         .bind(newest)
+        .bind(bytes)
         .fetch_optional(&self.read)
         .await
         .map_err(sql_problem)?;
@@ -179,11 +182,14 @@ impl Outbox for SecurityEvents {
         event.position
     }
 
-    fn max_age() -> Duration {
-        AUTH_EVENTS.max_age().unwrap_or_default()
+    fn stream() -> &'static StreamFamily<()> {
+        &AUTH_EVENTS
     }
 
-    async fn raise_floor(&self, held: Position) -> Result<(), Problem> {
+    async fn settle(&self, held: Position, newest: Position) -> Result<(), Problem> {
+        if held <= newest {
+            return Ok(());
+        }
         sqlx::query("UPDATE event_head SET position = $1 WHERE position < $1")
             .bind(held.packed())
             .execute(&self.write)

@@ -20,6 +20,7 @@ use rpc::{
 use service_kit::{
     Problem, RequestContext,
     identity::{Caller, Guard},
+    limits::DayShare,
     sqlite::Sqlite,
 };
 use tokio::sync::Notify;
@@ -77,6 +78,7 @@ impl Projects {
         store: Store,
         writer: Writer,
         sqlite: Sqlite,
+        imported: DayShare,
         deleted: Arc<Notify>,
     ) -> Self {
         Self {
@@ -84,7 +86,7 @@ impl Projects {
             store,
             writer,
             sqlite,
-            imports: Arc::new(Imports::new()),
+            imports: Arc::new(Imports::new(imported)),
             deleted,
         }
     }

@@ -84,6 +84,14 @@ fn stored(row: &SqliteRow) -> StoredEvent {
     }
 }
 
+/// The newest event that is too many, or one too many bytes. How long a text is stands at its head, so that
+/// none is read.
+const BEFORE_NEWEST: &str = "SELECT position FROM
+    (SELECT position, row_number() OVER newer AS number, sum(octet_length(event)) OVER newer AS bytes
+     FROM (SELECT position, event FROM events ORDER BY position DESC LIMIT ?1 + 1)
+     WINDOW newer AS (ORDER BY position DESC ROWS UNBOUNDED PRECEDING))
+    WHERE number > ?1 OR bytes > ?2 ORDER BY position DESC LIMIT 1";
+
 /// The history of all projects, for whom it is published by. Cheap to clone.
 #[derive(Clone)]
 pub struct EventLog {
@@ -120,15 +128,15 @@ impl EventLog {
             .map_err(sql_problem)
     }
 
-    /// The position before the newest so many events; that before the first when there are fewer.
-    pub async fn position_before(&self, newest: i64) -> Result<Position, Problem> {
-        let before: Option<i64> = sqlx::query_scalar(
-            "SELECT position FROM events ORDER BY position DESC LIMIT 1 OFFSET ?",
-        )
-        .bind(newest)
-        .fetch_optional(&self.read)
-        .await
-        .map_err(sql_problem)?;
+    /// The position before the newest events that are so many, and have so many bytes, at most;
+    /// [`Position::START`] when that is all of them.
+    pub async fn position_before(&self, newest: i64, bytes: i64) -> Result<Position, Problem> {
+        let before: Option<i64> = sqlx::query_scalar(BEFORE_NEWEST)
+            .bind(newest)
+            .bind(bytes)
+            .fetch_optional(&self.read)
+            .await
+            .map_err(sql_problem)?;
         Ok(before.map_or(Position::START, Position::from_packed))
     }
 
@@ -189,5 +197,43 @@ impl Store {
             known: after == Position::START || row.get("known"),
             behind: u32::try_from(behind).unwrap_or(u32::MAX),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::empty_database;
+
+    #[tokio::test]
+    async fn the_newest_are_bounded_by_their_number_and_by_their_bytes() {
+        let mut sql = empty_database().await;
+        for position in 1..=5 {
+            // Two bytes each character.
+            sqlx::query("INSERT INTO events VALUES (?, x'01', 'type', 0, ?)")
+                .bind(position)
+                .bind("\u{e9}".repeat(50))
+                .execute(&mut sql)
+                .await
+                .expect("an event");
+        }
+        for (newest, bytes, before) in [
+            (10, 1000, None),
+            (5, 500, None),
+            (2, 1000, Some(3)),
+            (10, 499, Some(1)),
+            (10, 250, Some(3)),
+            (4, 250, Some(3)),
+            (10, 99, Some(5)),
+            (0, 1000, Some(5)),
+        ] {
+            let found: Option<i64> = sqlx::query_scalar(BEFORE_NEWEST)
+                .bind(newest)
+                .bind(bytes)
+                .fetch_optional(&mut sql)
+                .await
+                .expect("a position");
+            assert_eq!(found, before, "{newest} {bytes}");
+        }
     }
 }

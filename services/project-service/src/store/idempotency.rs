@@ -41,6 +41,7 @@ where
     M::Output: Serialize + DeserializeOwned,
 {
     type Output = Answer<M::Output>;
+    const IS_COUNTED: bool = M::IS_COUNTED;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Self::Output, Problem> {
         let Some(key) = self.key else {

@@ -27,6 +27,7 @@ pub struct ImportBatch {
 
 impl Mutation for ImportBatch {
     type Output = Imported;
+    const IS_COUNTED: bool = false;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Imported, Problem> {
         let project = projects::own(change.sql, change.actor.user_id, self.project_id).await?;

@@ -5,6 +5,7 @@
 mod changes;
 mod comments;
 mod events;
+mod fence;
 mod idempotency;
 mod imports;
 mod projects;
@@ -20,6 +21,7 @@ use self::search::{SEARCHERS, Searches};
 pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
 pub use events::{EventLog, StoredEvent};
+pub use fence::Settle;
 pub use idempotency::{Answer, Idempotency, Idempotent};
 pub use imports::ImportBatch;
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
@@ -31,7 +33,7 @@ use service_kit::{
 use sqlx::SqlitePool;
 pub use sweep::{ForgetAnswers, Left, SweepProjects};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
-pub use writer::{Actor, Change, Floor, Mutation, Writer, write_until};
+pub use writer::{Actor, Change, Mutation, Writer};
 
 /// The schema, in the order it grew.
 pub const MIGRATIONS: &[Migration] = &[
@@ -46,6 +48,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         name: "0003_short_positions",
         sql: include_str!("../../migrations/0003_short_positions.sql"),
+    },
+    Migration {
+        name: "0004_fence",
+        sql: include_str!("../../migrations/0004_fence.sql"),
     },
 ];
 

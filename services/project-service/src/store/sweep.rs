@@ -71,6 +71,7 @@ pub struct SweepProjects;
 
 impl Mutation for SweepProjects {
     type Output = Left;
+    const IS_COUNTED: bool = false;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
         let mut turn = Turn::begin();
@@ -90,6 +91,7 @@ pub struct ForgetAnswers;
 
 impl Mutation for ForgetAnswers {
     type Output = Left;
+    const IS_COUNTED: bool = false;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
         let old = change.now.unix_ms() - KEPT_MS;

@@ -3,26 +3,19 @@
 //!
 //! A change runs to its end even when its caller has gone: whoever asks again finds it done.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use redis_contracts::{
     Position, Timestamp,
     event::{Event, EventBody},
 };
-use service_kit::{Problem, RequestContext, relay::Committed};
+use service_kit::{Problem, RequestContext, limits::DayShare, relay::Committed};
 use sqlx::{Acquire, SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{events, sql_problem};
+use super::{events, fence, sql_problem};
 
 /// Changes that may wait; a further one is told to come again.
 const WAITING: usize = 1024;
@@ -56,6 +49,8 @@ impl Actor {
 pub trait Mutation: Send + 'static {
     /// What it answers.
     type Output: Send + 'static;
+    /// Whether its events count for the day's share of who makes it.
+    const IS_COUNTED: bool = true;
     /// Makes the change. On `Err` nothing of it stays.
     fn apply(
         self,
@@ -72,7 +67,17 @@ pub struct Change<'c> {
     /// The moment of the change.
     pub now: Timestamp,
     last: &'c mut Position,
-    recorded: usize,
+    /// Positions are taken from this moment, or from the last.
+    position_ms: u64,
+    recorded: Recorded,
+}
+
+/// What a change has recorded.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recorded {
+    events: usize,
+    /// Of their JSON.
+    bytes: usize,
 }
 
 impl Change<'_> {
@@ -94,11 +99,16 @@ impl Change<'_> {
             project_id: Some(project_id),
             body,
         };
-        *self.last = self.last.next_packable(self.now.unix_ms().unsigned_abs());
+        *self.last = self.last.next_packable(self.position_ms);
         let encoded = event.encode().map_err(Problem::internal)?;
-        events::insert(self.sql, *self.last, project_id, &event, encoded).await?;
-        self.recorded += 1;
-        Ok(())
+        self.recorded.events += 1;
+        self.recorded.bytes += encoded.len();
+        events::insert(self.sql, *self.last, project_id, &event, encoded).await
+    }
+
+    /// Positions that are given from now on grow above this one.
+    pub(super) fn grow_above(&mut self, position: Position) {
+        *self.last = position.max(*self.last);
     }
 }
 
@@ -107,25 +117,26 @@ impl Change<'_> {
 pub struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
     committed: Arc<Committed>,
-}
-
-/// No position may be given at or below this one, packed.
-#[derive(Default)]
-pub struct Floor(AtomicI64);
-
-impl Floor {
-    /// Later positions grow above `held`.
-    pub fn raise(&self, held: Position) {
-        self.0.fetch_max(held.packed(), Ordering::Relaxed);
-    }
+    shares: DayShare,
 }
 
 impl Writer {
-    /// A writer, and the queue for [`write_until`].
-    pub fn new() -> (Self, mpsc::Receiver<Box<dyn Job>>) {
+    /// A writer, and what makes its changes. `shares` are of what people add to streams.
+    pub fn new(pool: SqlitePool, shares: DayShare) -> (Self, Writing) {
         let (jobs, waiting) = mpsc::channel(WAITING);
-        let committed = Arc::default();
-        (Self { jobs, committed }, waiting)
+        let committed = Arc::<Committed>::default();
+        let writing = Writing {
+            pool,
+            waiting,
+            committed: Arc::clone(&committed),
+            shares: shares.clone(),
+        };
+        let writer = Self {
+            jobs,
+            committed,
+            shares,
+        };
+        (writer, writing)
     }
 
     /// What the relay needs to know of commits.
@@ -133,17 +144,21 @@ impl Writer {
         &self.committed
     }
 
-    /// Makes a change and answers once it is committed.
+    /// Makes a change and answers once it is committed. Who has had their share of the day makes none.
     pub async fn write<M: Mutation>(
         &self,
         actor: Actor,
         mutation: M,
     ) -> Result<M::Output, Problem> {
+        if M::IS_COUNTED {
+            self.shares.admit(actor.user_id)?;
+        }
         let (answer, answered) = oneshot::channel();
         let job = Waiting {
             mutation: Some(mutation),
             actor,
             outcome: None,
+            bytes: 0,
             answer,
         };
         self.jobs.try_send(Box::new(job)).map_err(|_| {
@@ -164,13 +179,15 @@ pub trait Job: Send {
     #[doc(hidden)]
     fn run<'a>(&'a mut self, change: &'a mut Change<'_>) -> Step<'a>;
     #[doc(hidden)]
-    fn answer(self: Box<Self>, committed: Result<(), Problem>);
+    fn answer(self: Box<Self>, committed: Result<(), Problem>, shares: &DayShare);
 }
 
 struct Waiting<M: Mutation> {
     mutation: Option<M>,
     actor: Actor,
     outcome: Option<Result<M::Output, Problem>>,
+    /// Of events that count.
+    bytes: usize,
     answer: oneshot::Sender<Result<M::Output, Problem>>,
 }
 
@@ -186,12 +203,18 @@ impl<M: Mutation> Job for Waiting<M> {
             };
             let outcome = mutation.apply(change).await;
             let kept = outcome.as_ref().map(drop).map_err(drop);
+            if M::IS_COUNTED && kept.is_ok() {
+                self.bytes = change.recorded.bytes;
+            }
             self.outcome = Some(outcome);
             kept
         })
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), Problem>) {
+    fn answer(self: Box<Self>, committed: Result<(), Problem>, shares: &DayShare) {
+        if committed.is_ok() {
+            shares.spend(self.actor.user_id, self.bytes as u64);
+        }
         let answer = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) | (Err(_), Some(outcome @ Err(_))) => outcome,
             (Err(problem), _) => Err(problem),
@@ -202,61 +225,66 @@ impl<M: Mutation> Job for Waiting<M> {
     }
 }
 
-/// Makes changes until `stop`, then those that are still waiting.
-pub async fn write_until(
+/// Makes changes, one batch after the other.
+pub struct Writing {
     pool: SqlitePool,
-    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    waiting: mpsc::Receiver<Box<dyn Job>>,
     committed: Arc<Committed>,
-    floor: Arc<Floor>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut last = events::newest(&pool).await?;
-    let mut jobs = Vec::with_capacity(TOGETHER);
-    loop {
-        tokio::select! {
-            biased;
-            count = waiting.recv_many(&mut jobs, TOGETHER) => if count == 0 { return Ok(()) },
-            () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
-        }
-        last = last.max(Position::from_packed(floor.0.load(Ordering::Relaxed)));
-        let outcome = commit_together(&pool, &mut jobs, &mut last).await;
-        if let Ok(recorded) = outcome
-            && recorded > 0
-        {
-            committed.add(recorded);
-        }
-        let outcome = outcome.map(drop).map_err(sql_problem);
-        for job in jobs.drain(..) {
-            job.answer(outcome.clone());
-        }
-    }
+    shares: DayShare,
 }
 
-/// One transaction for all jobs; each has a savepoint, so that one that fails takes none with it.
-async fn commit_together(
-    pool: &SqlitePool,
-    jobs: &mut [Box<dyn Job>],
-    last: &mut Position,
-) -> Result<usize, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    let mut recorded = 0;
-    for job in jobs {
-        let actor = job.actor();
-        let mut savepoint = transaction.begin().await?;
-        let mut change = Change {
-            sql: &mut savepoint,
-            actor: &actor,
-            now: Timestamp::now(),
-            last,
-            recorded: 0,
-        };
-        if job.run(&mut change).await.is_ok() {
-            recorded += change.recorded;
-            savepoint.commit().await?;
-        } else {
-            savepoint.rollback().await?;
+impl Writing {
+    /// Makes changes until `stop`, then those that are still waiting.
+    pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut last = fence::begin(&self.pool).await?;
+        let mut jobs = Vec::with_capacity(TOGETHER);
+        loop {
+            let waiting = &mut self.waiting;
+            tokio::select! {
+                biased;
+                count = waiting.recv_many(&mut jobs, TOGETHER) => if count == 0 { return Ok(()) },
+                () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
+            }
+            let outcome = self.commit_together(&mut jobs, &mut last).await;
+            if let Ok(recorded) = outcome
+                && recorded > 0
+            {
+                self.committed.add(recorded);
+            }
+            let outcome = outcome.map(drop).map_err(sql_problem);
+            for job in jobs.drain(..) {
+                job.answer(outcome.clone(), &self.shares);
+            }
         }
     }
-    transaction.commit().await?;
-    Ok(recorded)
+
+    /// One transaction for all jobs; each has a savepoint, so that one that fails takes none with it.
+    async fn commit_together(
+        &self,
+        jobs: &mut [Box<dyn Job>],
+        last: &mut Position,
+    ) -> Result<usize, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let mut recorded = 0;
+        for job in jobs {
+            let actor = job.actor();
+            let mut savepoint = transaction.begin().await?;
+            let mut change = Change {
+                sql: &mut savepoint,
+                actor: &actor,
+                now: Timestamp::now(),
+                last,
+                position_ms: self.committed.clock().now_ms(),
+                recorded: Recorded::default(),
+            };
+            if job.run(&mut change).await.is_ok() {
+                recorded += change.recorded.events;
+                savepoint.commit().await?;
+            } else {
+                savepoint.rollback().await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(recorded)
+    }
 }

@@ -2,10 +2,13 @@
 
 mod beside;
 mod changes;
+mod day_share;
 mod deleting;
 mod imports;
+mod refill;
 mod review;
 mod searching;
+mod set_back;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Lost answers and lost data.
 
 use redis_contracts::{
-    FEEDBACK, LEARNING_GROUP, PROJECT_TIMELINE, PROJECTS,
+    FEEDBACK, LEARNING_GROUP, PROJECT_TIMELINE, PROJECTS, Position,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
     script::repair_stream,
 };
@@ -167,6 +167,20 @@ async fn what_an_operator_appended_is_taken_out_and_the_log_goes_on() {
     assert_eq!(letters.len(), 3);
     assert_eq!(letters[2].1.source_id, at(5).to_string());
     assert_eq!(letters[2].1.event, "{\"by\":\"hand\"}");
+}
+
+#[tokio::test]
+async fn what_is_no_stream_goes_and_a_stream_that_is_one_stays() {
+    let log = Log::new().await;
+    let stream = PROJECTS.key(());
+    let repair = repair_stream(&PROJECTS, Some(Position::new(u64::MAX, 0)));
+    let pool = &log.reached.pool;
+    log.run(&["SET", stream.name(), "by mistake"]).await;
+    pool.invoke::<(u64, bool)>(&repair).await.expect("repaired");
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let repaired: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
+    assert_eq!(repaired, (0, true));
+    assert_eq!(log.positions().await[0], [at(1)]);
 }
 
 #[tokio::test]

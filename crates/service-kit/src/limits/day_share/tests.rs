@@ -42,9 +42,9 @@ struct Model {
     let_in: u64,
     /// Let in at each process since it last told.
     fresh: [u64; PROCESSES],
-    /// The most that each ever let in between two times.
+    /// The most that each, since it started, let in between two times.
     burst: [u64; PROCESSES],
-    /// What restarts and losses took with them.
+    /// What restarts and losses took with them, and what processes that have ended let in as each does.
     lost: u64,
 }
 
@@ -63,6 +63,7 @@ impl Model {
             Step::Tell(at) => self.tell(at),
             Step::Restart(at) => {
                 self.lost += std::mem::take(&mut self.fresh[at]);
+                self.lost += std::mem::take(&mut self.burst[at]);
                 self.ledgers[at] = Ledger::default();
             }
             Step::Empty => {

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{Stream, stream};
 use redis_contracts::keys::Scope;
 use rpc::project::{self as api, import_archive_request::Part};
-use service_kit::{Code, Problem, RequestContext, identity::Caller};
+use service_kit::{Code, Problem, RequestContext, identity::Caller, limits::DayShare};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, timeout, timeout_at},
@@ -47,13 +47,16 @@ const WAITING: usize = 16;
 pub(super) struct Imports {
     uploads: Uploads,
     turns: Arc<Semaphore>,
+    /// Of archives.
+    shares: DayShare,
 }
 
 impl Imports {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(shares: DayShare) -> Self {
         Self {
             uploads: Uploads::default(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            shares,
         }
     }
 }
@@ -88,6 +91,7 @@ impl Projects {
         };
         let project_id = id(&project_id, "project")?;
         let person = caller.user().id;
+        self.imports.shares.admit(person)?;
         self.store.project(person, project_id).await?;
         let upload = self.imports.uploads.begin(person).await?;
         let (progress, answers) = mpsc::channel(WAITING);
@@ -115,8 +119,11 @@ impl Import {
         pieces: Pieces,
         upload: Upload,
     ) -> Result<api::ImportArchiveResponse, Problem> {
-        let json = pieces.archive(&upload).await?;
-        let turns = Arc::clone(&self.projects.imports.turns);
+        let (person, imports) = (self.caller.user().id, &self.projects.imports);
+        let fits = |bytes: usize| imports.shares.admit_more(person, bytes as u64);
+        let json = pieces.archive(&upload, fits).await?;
+        let bytes = json.len() as u64;
+        let turns = Arc::clone(&imports.turns);
         let turn = timeout(TURN_WITHIN, turns.acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         let places = Arc::new(Places {
@@ -125,6 +132,8 @@ impl Import {
         });
         let archive = checked(json, Arc::clone(&places)).await?;
         self.look_again().await?;
+        // An archive that is refused adds nothing; one that is written counts whole, also a second time.
+        imports.shares.spend(person, bytes);
         write(self, archive, places).await
     }
 

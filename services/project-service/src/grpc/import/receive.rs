@@ -33,11 +33,15 @@ impl Pieces {
         Ok(message.and_then(|message| message.part))
     }
 
-    /// The whole archive.
+    /// The whole archive; `fits` refuses one that has so many bytes.
     ///
     /// It is kept in memory, not in a file: the bytes that are checked and written from are those that
     /// arrived, so an import costs its archive once and little beside it, and [`Upload`] bounds them all.
-    pub(super) async fn archive(mut self, upload: &Upload) -> Result<Vec<u8>, Problem> {
+    pub(super) async fn archive(
+        mut self,
+        upload: &Upload,
+        fits: impl Fn(usize) -> Result<(), Problem>,
+    ) -> Result<Vec<u8>, Problem> {
         let mut json = Vec::new();
         while let Some(part) = self.next_unless_overtaken(upload).await? {
             let Part::Chunk(chunk) = part else {
@@ -50,6 +54,7 @@ impl Pieces {
                 let detail = format!("An archive has at most {} MiB.", LARGEST >> 20);
                 return Err(Problem::new(Code::TooLarge, detail));
             }
+            fits(json.len() + chunk.len())?;
             upload.take(chunk.len()).await?;
             json.extend_from_slice(&chunk);
             // An empty piece is silence.

@@ -72,7 +72,7 @@ async fn end(
 }
 
 /// A whole import.
-async fn import(
+pub(crate) async fn import(
     platform: &Platform,
     person: &Person,
     project: &Value,
@@ -83,7 +83,7 @@ async fn import(
 }
 
 /// An archive of so many issues.
-fn archive(issues: usize) -> Vec<u8> {
+pub(crate) fn archive(issues: usize) -> Vec<u8> {
     let issue = |number: usize| {
         json!({
             "id": format!("I{number}"), "number": number, "title": "An issue", "state": "OPEN",
