@@ -29,6 +29,10 @@ use crate::{Context, Problem, Stage, health::Need};
 /// Events of one append at most.
 const BATCH_EVENTS: i64 = 128;
 
+/// Events of one append at most while history is filled in: nobody waits for one of them, and each append is
+/// an fsync of Redis.
+const HISTORY_BATCH_EVENTS: i64 = 512;
+
 /// Bytes of one append at most, but always one event: a quarter of what may wait for a socket, so
 /// that an import does not fill its queue at once.
 const BATCH_BYTES: usize = 256 << 10;
@@ -243,7 +247,12 @@ impl<O: Outbox> Relay<O> {
             self.ask_held(progress).await?;
             return Ok(Step::Further);
         };
-        let batch = self.outbox.events_after(at.after, BATCH_EVENTS).await?;
+        let most = if at.after < progress.live_from {
+            HISTORY_BATCH_EVENTS
+        } else {
+            BATCH_EVENTS
+        };
+        let batch = self.outbox.events_after(at.after, most).await?;
         let pending = &self.committed.pending;
         if batch.is_empty() {
             // Other relays may have taken some, and this one those of others. A commit that is counted

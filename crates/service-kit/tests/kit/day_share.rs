@@ -84,10 +84,11 @@ impl Process {
         self.shares.admit(person).is_ok()
     }
 
-    /// Waits until it refuses a person.
+    /// Waits until it refuses a person, who adds a little whenever it does not.
     async fn refuses(&self, person: Uuid) {
         eventually("refused", PATIENCE, async || {
             if self.admits(person) {
+                self.shares.spend(person, 1);
                 Err("it admits")
             } else {
                 Ok(())

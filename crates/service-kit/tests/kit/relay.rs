@@ -25,9 +25,12 @@ use uuid::Uuid;
 
 use crate::GATEWAY;
 
+/// Events of a batch of history.
+const BATCH: usize = 512;
+
 /// Batches that a refill has.
 const BATCHES: usize = 8;
-const EVENTS: usize = 128 * BATCHES;
+const EVENTS: usize = BATCH * BATCHES;
 
 /// Events in memory; the wire is cut while this one of their batches is read.
 struct Stored {
@@ -194,5 +197,5 @@ async fn a_refill_that_lost_its_link_in_the_middle_goes_on_quietly() {
         }
     }
     // The last batch of history, so that whoever missed some reads on from there, and what is new.
-    assert!(published <= 128 + 1, "{published}");
+    assert!(published <= BATCH + 1, "{published}");
 }
