@@ -6,7 +6,7 @@ mod grpc;
 
 use redis_access::{CachePool, StreamsPool};
 use rpc::ai::ai_service_server::AiServiceServer;
-use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard};
+use service_kit::{Context, Service, grpc as kit_grpc, health::Need, identity::Guard};
 
 use crate::grpc::Mentor;
 
@@ -30,12 +30,8 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
 
     let projects = rpc::connect(&settings.upstream.project, Some(rpc::DEADLINE))?;
     let guard = Guard::start(&mut context, cache)?;
-    let stop = context.supervisor.stop_of(Stage::Listeners);
     let mentor = Mentor::new(guard, streams, projects);
     let routes = kit_grpc::routes(AiServiceServer::new(mentor)).await?;
-    let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50054).into());
-    let listener = context.bind(addr)?;
-    let serving = kit_grpc::serve(listener, routes, stop);
-    context.supervisor.spawn(Stage::Listeners, "grpc", serving);
+    context.serve_grpc(routes)?;
     Ok(context)
 }

@@ -193,7 +193,7 @@ settings! {
     "grpc.addr": Address, GrpcPort, "where gRPC is served";
     "ops.addr": Address, OpsPort, "where health and metrics are served";
     "public_url": Url(HTTP), Is("http://127.0.0.1:8080"), "the web app's address: links in mail, Secure cookies, Origin check";
-    "redis.cache.url": Url(REDIS), Is("redis://127.0.0.1:6379"), "Redis for sessions and caches";
+    "redis.cache.url": Url(REDIS), Is("redis://127.0.0.1:6379"), "Redis for sessions and caches; learning-consumer runs alone where it is not set";
     "redis.cache.password": Secret, Unset, "password, when it is not in the URL; unset: `devmentor up` makes one for the Redis it starts";
     "redis.cache.db": Number(0), Is("0"), "database number";
     "redis.cache.pool_size": Number(1), Is("16"), "connections for bulk work (at most 1024 are opened)";
@@ -201,7 +201,7 @@ settings! {
     "redis.cache.connect_timeout_ms": Number(1), Is("1000"), "longest wait for a connection";
     "redis.cache.retries": Number(0), Is("2"), "how often a safe command is sent again";
     "redis.cache.keepalive_seconds": Number(1), Is("30"), "TCP keepalive";
-    "redis.cache.health_check_seconds": Number(1), Is("30"), "how often an idle link is checked";
+    "redis.cache.health_check_seconds": Number(1), Is("5"), "how often an idle link is checked";
     "redis.streams.url": Url(REDIS), Is("redis://127.0.0.1:6380"), "Redis for streams and Pub/Sub";
     "redis.streams.password": Secret, Unset, "password, when it is not in the URL; unset: `devmentor up` makes one for the Redis it starts";
     "redis.streams.db": Number(0), Is("0"), "database number";
@@ -210,7 +210,7 @@ settings! {
     "redis.streams.connect_timeout_ms": Number(1), Is("1000"), "longest wait for a connection";
     "redis.streams.retries": Number(0), Is("2"), "how often a safe command is sent again";
     "redis.streams.keepalive_seconds": Number(1), Is("30"), "TCP keepalive";
-    "redis.streams.health_check_seconds": Number(1), Is("30"), "how often an idle link is checked";
+    "redis.streams.health_check_seconds": Number(1), Is("5"), "how often an idle link is checked";
     "database.url": Url(&["sqlite", "postgres", "postgresql"]), Database, "the service's SQL database";
     "upstream.auth": Url(HTTP), Is("http://127.0.0.1:50051"), "auth-service's gRPC address";
     "upstream.project": Url(HTTP), Is("http://127.0.0.1:50052"), "project-service's gRPC address";
