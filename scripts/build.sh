@@ -8,3 +8,5 @@ need_rust
 scripts/web.sh
 say "building (the first time takes some minutes)"
 cargo build --release --workspace --bins || fail "The build failed." "See what the compiler says above."
+# Executables read beside them which revision they are.
+revision >"${CARGO_TARGET_DIR:-target}/release/revision"

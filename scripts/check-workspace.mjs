@@ -16,7 +16,7 @@ const MAY_USE = {
   "stream-worker": ["redis-contracts", "redis-access"],
   "service-kit": ["redis-contracts", "redis-access", "rpc"],
   "test-kit": [],
-  "devmentor-cli": ["service-kit"],
+  "devmentor-cli": ["redis-contracts", "redis-access", "service-kit"],
 };
 const SERVICE = ["redis-contracts", "redis-access", "rpc", "service-kit", "stream-worker"];
 const NOT_IN_CONTRACTS = ["tokio", "redis", "actix-web", "tonic", "sqlx"];

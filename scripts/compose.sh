@@ -22,9 +22,6 @@ compose() {
     esac
 }
 
-# What is built: a commit, marked where the files differ from it. Empty outside a git repository.
-revision() { git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || true; }
-
 # The revisions of the containers that are there.
 running_revisions() {
     local engine=${COMPOSE[0]%-compose}

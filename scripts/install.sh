@@ -150,3 +150,6 @@ need_chromium() {
     fi
     fail "Chromium is needed for the browser tests." "apt-get install chromium, or set CHROMIUM to its path."
 }
+
+# What is built: a commit, marked where the files differ from it. Empty outside a git repository.
+revision() { git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || true; }

@@ -48,6 +48,17 @@ pub(crate) struct Global {
         value_name = "TOKEN"
     )]
     pub(crate) token: Option<String>,
+    /// status, streams and dlq ask the streams Redis itself, as where a worker runs alone [without URL: the one of DEVMENTOR__REDIS__STREAMS__URL or --data-dir]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) redis: Option<String>,
     /// Where the platform keeps its files
     #[arg(long, global = true, default_value = ".devmentor", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
@@ -73,7 +84,9 @@ Examples:
   devmentor up --only redis-cache,redis-streams,auth-service --no-build")]
     Up(UpOptions),
     /// Shows services, Redis and databases; exit 1 unless all are ok
-    #[command(after_help = "Examples:\n  devmentor status\n  devmentor status --json")]
+    #[command(
+        after_help = "Examples:\n  devmentor status\n  devmentor status --json\n  devmentor status --redis=redis://streams.internal:6380"
+    )]
     Status,
     /// Tells whether the platform, or one part of it, is ok; exit 1 unless it is
     #[command(
@@ -97,7 +110,7 @@ Examples:
     },
     /// Shows streams and their consumer groups; exit 1 when a group is a minute behind or nobody reads it
     #[command(
-        after_help = "Examples:\n  devmentor streams\n  devmentor streams --watch\n  devmentor streams --json"
+        after_help = "Examples:\n  devmentor streams\n  devmentor streams --watch\n  devmentor streams --json\n  devmentor streams --redis"
     )]
     Streams {
         /// Looks again every two seconds, until Ctrl-C
@@ -195,7 +208,8 @@ pub(crate) enum DlqCommand {
     #[command(after_help = "\
 Examples:
   devmentor dlq list
-  devmentor dlq list user:feedback --limit 1000")]
+  devmentor dlq list user:feedback --limit 1000
+  devmentor dlq list --redis")]
     List {
         /// The stream they were in
         stream: Option<String>,

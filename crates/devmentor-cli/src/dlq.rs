@@ -1,13 +1,14 @@
 //! `devmentor dlq`: what no consumer could take, and why.
 
+use std::process::ExitCode;
+
 use anyhow::Context;
 use serde_json::{Value, json};
 
 use crate::{
-    api::Api,
     arguments::DlqCommand,
     output::{self, Usage},
-    streams,
+    source::Source,
 };
 
 /// What is said of a letter beside its event.
@@ -22,32 +23,37 @@ const FIELDS: [&str; 7] = [
 ];
 
 /// Runs one of its commands.
-pub(crate) async fn run(api: &Api, command: DlqCommand, as_json: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    source: &Source,
+    command: DlqCommand,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
     match command {
-        DlqCommand::List { stream, limit } => list(api, stream, limit as usize, as_json).await,
-        DlqCommand::Show { stream, id } => show(api, &stream, &id, as_json).await,
+        DlqCommand::List { stream, limit } => list(source, stream, limit as usize, as_json).await?,
+        DlqCommand::Show { stream, id } => show(source, &stream, &id, as_json).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The newest of each stream.
 async fn list(
-    api: &Api,
+    source: &Source,
     stream: Option<String>,
     limit: usize,
     as_json: bool,
 ) -> anyhow::Result<()> {
     let streams = match stream {
         Some(stream) => vec![stream],
-        None => streams_with_letters(api).await?,
+        None => streams_with_letters(source).await?,
     };
     let mut letters = Vec::new();
     for stream in &streams {
         let mut newest = Vec::<Value>::new();
-        api.pages(&path(stream), |page| {
+        let all = source.letters(stream, |page| {
             newest.extend(page);
             newest.len() > limit
-        })
-        .await?;
+        });
+        all.await?;
         if newest.len() > limit {
             newest.truncate(limit);
             output::tell(&format!(
@@ -64,8 +70,8 @@ async fn list(
     Ok(())
 }
 
-async fn streams_with_letters(api: &Api) -> anyhow::Result<Vec<String>> {
-    let report = streams::Report::read(api).await?;
+async fn streams_with_letters(source: &Source) -> anyhow::Result<Vec<String>> {
+    let report = source.report().await?;
     let with_letters = report
         .streams
         .into_iter()
@@ -87,13 +93,13 @@ fn table(letters: &[Value]) -> String {
     )
 }
 
-async fn show(api: &Api, stream: &str, id: &str, as_json: bool) -> anyhow::Result<()> {
+async fn show(source: &Source, stream: &str, id: &str, as_json: bool) -> anyhow::Result<()> {
     let mut found = None;
-    api.pages::<Value>(&path(stream), |page| {
+    let all = source.letters(stream, |page| {
         found = page.into_iter().find(|letter| letter["id"] == id);
         found.is_some()
-    })
-    .await?;
+    });
+    all.await?;
     let unknown =
         || format!("{stream} has no dead letter {id}; `devmentor dlq list {stream}` shows them");
     let letter = found.with_context(|| Usage(unknown()))?;
@@ -114,10 +120,6 @@ fn text(value: &Value) -> String {
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned);
     text.replace(char::is_control, " ")
-}
-
-fn path(stream: &str) -> String {
-    format!("/api/admin/dlq/{stream}")
 }
 
 #[cfg(test)]

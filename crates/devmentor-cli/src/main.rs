@@ -6,6 +6,7 @@ mod api;
 mod arguments;
 mod auth;
 mod config_check;
+mod direct;
 mod dlq;
 mod generated;
 mod import;
@@ -13,6 +14,7 @@ mod manifest;
 mod output;
 mod redis;
 mod smoke;
+mod source;
 mod status;
 mod streams;
 mod up;
@@ -26,6 +28,7 @@ use crate::{
     api::Api,
     arguments::{Arguments, Command, ConfigCommand, Global},
     output::Usage,
+    source::Source,
 };
 
 /// One thread: a child of `up` dies with the thread that started it, which has to be this one.
@@ -45,18 +48,27 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
     let api = || Api::new(global);
     match command {
         Command::Up(options) => up::run(global, &options).await,
-        Command::Status => status::table(&api()?, global.json).await,
+        Command::Status => {
+            let source = Source::new(global)?;
+            source.serve(status::table(&source, global.json)).await
+        }
         Command::Health { service } => {
             status::health(&api()?, service.as_deref(), global.json).await
         }
         Command::Import { file, project } => {
             import::run(&api()?, &file, &project, global.json).await
         }
-        Command::Streams { watch: true } => streams::watch(&api()?).await,
-        Command::Streams { watch: false } => streams::list(&api()?, global.json).await,
+        Command::Streams { watch: true } => {
+            let source = Source::new(global)?;
+            source.serve(streams::watch(&source)).await
+        }
+        Command::Streams { watch: false } => {
+            let source = Source::new(global)?;
+            source.serve(streams::list(&source, global.json)).await
+        }
         Command::Dlq { command } => {
-            dlq::run(&api()?, command, global.json).await?;
-            Ok(ExitCode::SUCCESS)
+            let source = Source::new(global)?;
+            source.serve(dlq::run(&source, command, global.json)).await
         }
         Command::Redis(options) => redis::run(global, &options),
         Command::Smoke => smoke::run(&api()?, global.json).await,

@@ -35,7 +35,8 @@ pub(crate) struct RedisEntry {
     pub(crate) port: u16,
     /// Lines of its configuration.
     pub(crate) settings: BTreeMap<String, String>,
-    provides: BTreeMap<String, String>,
+    /// Settings told to every service.
+    pub(crate) provides: BTreeMap<String, String>,
 }
 
 /// Which of the two.

@@ -1,4 +1,5 @@
-//! `devmentor status` and `devmentor health`: what `GET /api/health` tells.
+//! `devmentor status` and `devmentor health`: what `GET /api/health` tells, or the Redis of a worker that runs
+//! alone.
 
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     api::Api,
     output::{self, Usage},
+    source::Source,
 };
 
 const OK: &str = "ok";
@@ -20,8 +22,11 @@ struct Part {
 }
 
 /// A table of all parts; exit 1 unless all is ok.
-pub(crate) async fn table(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
-    let health = read(api).await?;
+pub(crate) async fn table(source: &Source, as_json: bool) -> anyhow::Result<ExitCode> {
+    let health = match source {
+        Source::Platform(api) => read(api).await?,
+        Source::Redis(direct) => direct.health().await?,
+    };
     let overall = status_of(&health);
     if as_json {
         output::document(&health);
@@ -35,6 +40,9 @@ pub(crate) async fn table(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> 
             "\nDevMentor {} is {overall}.",
             health["version"].as_str().unwrap_or("?")
         ));
+        let faults = health["faults"].as_array().into_iter().flatten();
+        let faults = faults.filter_map(Value::as_str);
+        faults.for_each(output::tell);
     }
     Ok(exit_code(&overall))
 }

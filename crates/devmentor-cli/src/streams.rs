@@ -2,10 +2,9 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::Api, output};
+use crate::{output, source::Source};
 
 /// Entries that wait longer than this are not being consumed.
 const LATE_SECONDS: f64 = 60.0;
@@ -53,8 +52,8 @@ struct Group {
 }
 
 /// All streams and their groups; exit 1 when one of those is late or has no consumer.
-pub(crate) async fn list(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
-    let report = Report::read(api).await?;
+pub(crate) async fn list(source: &Source, as_json: bool) -> anyhow::Result<ExitCode> {
+    let report = source.report().await?;
     if as_json {
         output::document(&serde_json::to_value(&report)?);
     } else {
@@ -68,8 +67,8 @@ pub(crate) async fn list(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// The same again and again, also while the platform or its Redis is away in between.
-pub(crate) async fn watch(api: &Api) -> anyhow::Result<ExitCode> {
-    let mut seen = Ok(Report::read(api).await?);
+pub(crate) async fn watch(source: &Source) -> anyhow::Result<ExitCode> {
+    let mut seen = Ok(source.report().await?);
     loop {
         let shown = seen.map_or_else(
             |error| format!("{error:#}"),
@@ -77,23 +76,18 @@ pub(crate) async fn watch(api: &Api) -> anyhow::Result<ExitCode> {
         );
         output::page(&shown);
         tokio::time::sleep(LOOK_EVERY).await;
-        seen = Report::read(api).await;
+        seen = source.report().await;
     }
 }
 
 impl Report {
-    /// As it is now.
-    pub(crate) async fn read(api: &Api) -> anyhow::Result<Self> {
-        let request = api.request(Method::GET, "/api/admin/streams").await?;
-        api.fetch(request).await
-    }
-
     fn table(&self) -> String {
         let rows: Vec<_> = self.streams.iter().flat_map(Stream::rows).collect();
         output::table(HEAD, &rows)
     }
 
-    fn faults(&self) -> Vec<String> {
+    /// Groups that are late or have no consumer.
+    pub(crate) fn faults(&self) -> Vec<String> {
         let groups = self
             .streams
             .iter()

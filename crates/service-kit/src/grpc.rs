@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use rpc::{
     CALL_WINDOW, CALLS_PER_CONNECTION, DEADLINE, SERVER_WINDOW,
     metadata::{REQUEST_ID, TRACEPARENT},
@@ -125,6 +125,7 @@ where
         let context =
             RequestContext::from_headers(text(headers, REQUEST_ID), text(headers, TRACEPARENT));
         let method = request.uri().path().to_owned();
+        let request_id = HeaderValue::from_str(&context.request_id);
         let span = tracing::info_span!(
             "grpc",
             grpc.method = method,
@@ -137,9 +138,12 @@ where
         let answer = self.inner.call(request);
         Box::pin(
             async move {
-                let answer = within(deadline, answer).await;
-                if let Ok(response) = &answer {
+                let mut answer = within(deadline, answer).await.map(readable);
+                if let Ok(response) = &mut answer {
                     count(&method, response.headers(), began.elapsed());
+                    if let Ok(id) = request_id {
+                        response.headers_mut().insert(REQUEST_ID, id);
+                    }
                 }
                 answer
             }
@@ -165,6 +169,22 @@ async fn within<E>(
         );
         Ok(Status::from(problem).into_http())
     })
+}
+
+/// What cannot be decoded is the caller's fault, which tonic calls one of ours.
+fn readable(response: Response<Body>) -> Response<Body> {
+    const UNDECODABLE: &str = "failed to decode Protobuf message";
+    let is_undecodable = Status::from_header_map(response.headers()).is_some_and(|status| {
+        status.code() == tonic::Code::Internal && status.message().starts_with(UNDECODABLE)
+    });
+    if !is_undecodable {
+        return response;
+    }
+    let problem = Problem::new(
+        Code::Malformed,
+        "The message is not of the type that the method takes.",
+    );
+    Status::from(problem).into_http()
 }
 
 /// Counts an answered call; paths that no service has would make labels without bound.

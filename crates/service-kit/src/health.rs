@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use redis_access::{CachePool, LinkState, LinkWatch};
+use redis_access::{CachePool, Pool};
 use redis_contracts::{
-    Timestamp,
+    RedisInstance, Timestamp,
     keys::{HealthRecord, SYSTEM_HEALTH},
 };
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub enum Need {
 type Probe = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 struct Component {
-    name: &'static str,
+    name: String,
     need: Need,
     probe: Probe,
 }
@@ -59,25 +59,29 @@ impl Health {
     /// Adds a component. The probe answers from what is known, without waiting.
     pub fn add(
         &self,
-        name: &'static str,
+        name: impl Into<String>,
         need: Need,
         probe: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) {
         if let Ok(mut components) = self.components.write() {
             components.push(Component {
-                name,
+                name: name.into(),
                 need,
                 probe: Box::new(probe),
             });
         }
     }
 
-    /// Adds a Redis link.
-    pub fn add_link(&self, name: &'static str, need: Need, link: LinkWatch) {
-        self.add(name, need, move || match &*link.borrow() {
-            LinkState::Up(_) => Ok(()),
-            LinkState::Connecting => Err("not connected yet".to_owned()),
-            LinkState::Down(reason) => Err(reason.clone()),
+    /// Adds a Redis: what serves requests can be opened. One that takes no writes still serves reads, so
+    /// that it is no reason to send callers away.
+    pub fn add_redis<I: RedisInstance>(&self, name: &'static str, need: Need, pool: &Pool<I>) {
+        let (reached, written) = (pool.clone(), pool.clone());
+        self.add(name, need, move || reached.fault().map_or(Ok(()), Err));
+        self.add(name, Need::Useful, move || {
+            match (written.fault(), written.refusal()) {
+                (None, Some(reason)) => Err(reason.to_owned()),
+                _ => Ok(()),
+            }
         });
     }
 
@@ -96,7 +100,7 @@ impl Health {
             for component in components.iter() {
                 if let Err(reason) = (component.probe)() {
                     report.ready &= component.need != Need::Required;
-                    report.degraded.insert(component.name.to_owned(), reason);
+                    report.degraded.insert(component.name.clone(), reason);
                 }
             }
         }

@@ -16,6 +16,7 @@ pub mod problem;
 pub mod process;
 pub mod relay;
 pub mod request;
+pub mod revision;
 pub mod sql;
 pub mod sqlite;
 pub mod streams_memory;

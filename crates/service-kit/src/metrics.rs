@@ -38,12 +38,16 @@ pub(crate) fn count_grpc(method: &str, code: &str, took: Duration) {
 }
 
 /// Sets `devmentor_build_info`.
-pub(crate) fn tell_build(version: &str) {
+pub(crate) fn tell_build(version: &str, revision: &str) {
     static BUILD: LazyLock<prometheus::IntGaugeVec> = LazyLock::new(|| {
-        register_int_gauge_vec!("devmentor_build_info", "The build that runs.", &["version"])
-            .expect("a metric is registered once")
+        register_int_gauge_vec!(
+            "devmentor_build_info",
+            "The build that runs: its version and its revision in git.",
+            &["version", "revision"]
+        )
+        .expect("a metric is registered once")
     });
-    BUILD.with_label_values(&[version]).set(1);
+    BUILD.with_label_values(&[version, revision]).set(1);
 }
 
 /// All metrics of this process as text.

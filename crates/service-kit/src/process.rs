@@ -18,11 +18,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::{self, Settings},
+    grpc,
     health::{self, Health},
     metrics,
     ops::{self, Observe, Routes},
     private_file,
     probe::{self, Question},
+    revision,
     supervisor::{Stage, Supervisor},
     telemetry,
 };
@@ -62,9 +64,17 @@ pub struct Context {
     pub health: Health,
     /// Its tasks.
     pub supervisor: Supervisor,
+    listeners: Listeners,
     told_in: Option<CachePool>,
     observe: Vec<Observe>,
     routes: Routes,
+}
+
+/// What was bound before anything else was begun.
+#[derive(Default)]
+struct Listeners {
+    ops: Option<TcpListener>,
+    grpc: Option<TcpListener>,
 }
 
 #[derive(Parser)]
@@ -104,7 +114,11 @@ where
         Err(error) => error.exit(),
     };
     if arguments.version {
-        say(&format!("{} {}", service.name, service.version));
+        let revision = revision::running();
+        say(&format!(
+            "{} {} ({revision})",
+            service.name, service.version
+        ));
         return ExitCode::SUCCESS;
     }
     let environment = config::process_environment();
@@ -120,7 +134,7 @@ where
     }
     private_file::only_private();
     telemetry::start(settings.log.format);
-    metrics::tell_build(service.version);
+    metrics::tell_build(service.version, &revision::running());
     raise_open_files();
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -150,7 +164,9 @@ where
 {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let context = build(Context::new(service, settings)).await?;
+    let mut context = Context::new(service, settings);
+    context.listen()?;
+    let context = build(context).await?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -169,10 +185,22 @@ impl Context {
             settings,
             health: Health::default(),
             supervisor: Supervisor::new(grace),
+            listeners: Listeners::default(),
             told_in: None,
             observe: Vec::new(),
             routes: Arc::new(|_| {}),
         }
+    }
+
+    /// Binds its ports: a process that cannot be reached begins nothing that others would have to finish.
+    fn listen(&mut self) -> anyhow::Result<()> {
+        self.listeners.ops = Some(self.bind(self.settings.ops.addr)?);
+        if self.service.grpc_port.is_some()
+            && let Some(addr) = self.settings.grpc.addr
+        {
+            self.listeners.grpc = Some(self.bind(addr)?);
+        }
+        Ok(())
     }
 
     /// Binds an address; the error names it.
@@ -203,7 +231,7 @@ impl Context {
             redis_contracts::Instance::Cache => "redis-cache",
             redis_contracts::Instance::Streams => "redis-streams",
         };
-        self.health.add_link(name, need, pool.link());
+        self.health.add_redis(name, need, pool);
         let stop = self.supervisor.stop_of(Stage::Links);
         let kept = pool.clone();
         self.supervisor.spawn(Stage::Links, name, async move {
@@ -219,9 +247,20 @@ impl Context {
         self.told_in = Some(cache.clone());
     }
 
+    /// Serves gRPC on the port that was bound for it.
+    pub fn serve_grpc(&mut self, routes: tonic::service::Routes) -> anyhow::Result<()> {
+        let listener = self.listeners.grpc.take();
+        let listener = listener.context("no port is bound for gRPC")?;
+        let stop = self.supervisor.stop_of(Stage::Listeners);
+        let serving = grpc::serve(listener, routes, stop);
+        self.supervisor.spawn(Stage::Listeners, "grpc", serving);
+        Ok(())
+    }
+
     /// Serves health and metrics, and runs until `stop` or until a task ends.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let listener = self.bind(self.settings.ops.addr)?;
+        let listener = self.listeners.ops.take();
+        let listener = listener.context("no port is bound for health")?;
         self.health.serve();
         if let Some(cache) = self.told_in {
             let stop = self.supervisor.stop_of(Stage::Workers);

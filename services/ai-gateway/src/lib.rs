@@ -7,7 +7,7 @@ mod grpc;
 use redis_access::{CachePool, StreamsPool};
 use rpc::ai::ai_service_server::AiServiceServer;
 use service_kit::{
-    Context, Service, Stage, grpc as kit_grpc,
+    Context, Service, grpc as kit_grpc,
     health::Need,
     identity::Guard,
     limits::{DayShare, Share},
@@ -36,12 +36,8 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let projects = rpc::connect(&settings.upstream.project, Some(rpc::DEADLINE))?;
     let share = DayShare::start(&mut context, Share::Stream, &cache);
     let guard = Guard::start(&mut context, cache)?;
-    let stop = context.supervisor.stop_of(Stage::Listeners);
     let mentor = Mentor::new(guard, streams, projects, share);
     let routes = kit_grpc::routes(AiServiceServer::new(mentor)).await?;
-    let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50054).into());
-    let listener = context.bind(addr)?;
-    let serving = kit_grpc::serve(listener, routes, stop);
-    context.supervisor.spawn(Stage::Listeners, "grpc", serving);
+    context.serve_grpc(routes)?;
     Ok(context)
 }

@@ -180,13 +180,5 @@ fn start_sweeper(context: &mut Context, store: &Store) {
 
 async fn serve(context: &mut Context, accounts: Accounts) -> anyhow::Result<()> {
     let routes = kit_grpc::routes(AuthServiceServer::new(accounts)).await?;
-    let addr = context.settings.grpc.addr;
-    let listener = context.bind(addr.unwrap_or(([127, 0, 0, 1], 50051).into()))?;
-    let stop = context.supervisor.stop_of(Stage::Listeners);
-    context.supervisor.spawn(
-        Stage::Listeners,
-        "grpc",
-        kit_grpc::serve(listener, routes, stop),
-    );
-    Ok(())
+    context.serve_grpc(routes)
 }

@@ -3,7 +3,7 @@
 use redis_access::StreamsPool;
 use redis_contracts::{PROFILE, ProfileRecord, keys::Scope};
 use rpc::learning::{self as api, learning_service_server::LearningService};
-use service_kit::{Problem, RequestContext, identity::Guard};
+use service_kit::{Code, Problem, RequestContext, identity::Guard};
 use stream_worker::Totals;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
@@ -11,14 +11,15 @@ use uuid::Uuid;
 
 /// The service.
 pub(crate) struct Learning {
-    guard: Guard,
+    /// None for a worker that runs alone.
+    guard: Option<Guard>,
     streams: StreamsPool,
     totals: watch::Receiver<Option<Totals>>,
 }
 
 impl Learning {
     pub(crate) fn new(
-        guard: Guard,
+        guard: Option<Guard>,
         streams: StreamsPool,
         totals: watch::Receiver<Option<Totals>>,
     ) -> Self {
@@ -27,6 +28,14 @@ impl Learning {
             streams,
             totals,
         }
+    }
+
+    fn guard(&self) -> Result<&Guard, Problem> {
+        let alone = || {
+            let what_to_do = "This worker runs alone and knows nobody; set redis.cache.url.";
+            Problem::new(Code::Unavailable, what_to_do)
+        };
+        self.guard.as_ref().ok_or_else(alone)
     }
 
     async fn profile(&self, user_id: Uuid) -> Result<ProfileRecord, Problem> {
@@ -43,7 +52,7 @@ impl LearningService for Learning {
     ) -> Result<Response<api::Profile>, Status> {
         let context = RequestContext::of(&request);
         let caller = self
-            .guard
+            .guard()?
             .check_metadata(request.metadata(), &context, Scope::Read)
             .await?;
         let user_id = caller.user().id;

@@ -25,23 +25,29 @@ pub const SERVICE: Service = Service {
 
 /// Assembles the service.
 pub async fn build(mut context: Context) -> anyhow::Result<Context> {
-    let cache = CachePool::new(&context.settings.redis.cache.access())?;
     let streams = StreamsPool::new(&context.settings.redis.streams.access())?;
     context.keep(&streams, Need::Required);
-    context.keep(&cache, Need::Useful);
-    context.tell_health(&cache);
+    let guard = start_guard(&mut context)?;
     start_workers(&mut context, &streams)?;
     let totals = start_watch(&mut context, &streams);
 
-    let guard = Guard::start(&mut context, cache)?;
     let learning = Learning::new(guard, streams, totals);
     let routes = kit_grpc::routes(LearningServiceServer::new(learning)).await?;
-    let addr = context.settings.grpc.addr;
-    let listener = context.bind(addr.unwrap_or(([127, 0, 0, 1], 50053).into()))?;
-    let stop = context.supervisor.stop_of(Stage::Listeners);
-    let serving = kit_grpc::serve(listener, routes, stop);
-    context.supervisor.spawn(Stage::Listeners, "grpc", serving);
+    context.serve_grpc(routes)?;
     Ok(context)
+}
+
+/// What checks who reads a profile. A worker that was given no cache Redis runs alone: it knows nobody, and
+/// misses nothing.
+fn start_guard(context: &mut Context) -> anyhow::Result<Option<Guard>> {
+    let settings = &context.settings.redis.cache;
+    if !settings.is_given() {
+        return Ok(None);
+    }
+    let cache = CachePool::new(&settings.access())?;
+    context.keep(&cache, Need::Useful);
+    context.tell_health(&cache);
+    Ok(Some(Guard::start(context, cache)?))
 }
 
 /// One worker per stream: a stream that is slow or stuck holds up no other.
@@ -56,6 +62,11 @@ fn start_workers(context: &mut Context, streams: &StreamsPool) -> anyhow::Result
             Timing::default(),
             learner,
         )?;
+        let fault = worker.fault();
+        let name = of.stream.key(()).name().to_owned();
+        context.health.add(name, Need::Useful, move || {
+            fault.reason().map_or(Ok(()), Err)
+        });
         let stop = context.supervisor.stop_of(Stage::Workers);
         context
             .supervisor

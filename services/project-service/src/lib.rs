@@ -66,14 +66,7 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let guard = Guard::start(&mut context, cache)?;
     let projects = Projects::new(guard, store, writer, sqlite, imported, deleted);
     let routes = kit_grpc::routes(ProjectServiceServer::new(projects)).await?;
-    let addr = settings.grpc.addr.unwrap_or(([127, 0, 0, 1], 50052).into());
-    let listener = context.bind(addr)?;
-    let stop = context.supervisor.stop_of(Stage::Listeners);
-    context.supervisor.spawn(
-        Stage::Listeners,
-        "grpc",
-        kit_grpc::serve(listener, routes, stop),
-    );
+    context.serve_grpc(routes)?;
     Ok(context)
 }
 

@@ -17,7 +17,7 @@ use service_kit::{
 
 use super::{announce::SignIn, data_dir::DataDir, ready::Probe, redis_process};
 use crate::{
-    manifest::{Manifest, ServiceEntry},
+    manifest::{Instance, Manifest, RedisEntry, ServiceEntry},
     output,
     redis::password::Password,
 };
@@ -56,8 +56,12 @@ impl Plan {
         selected: &BTreeSet<String>,
     ) -> anyhow::Result<Self> {
         let shared = shared_environment(manifest, data_dir);
-        let own = |entry| (entry, own_environment(entry, data_dir, &shared));
-        let mut services: Vec<_> = manifest.services.iter().map(own).collect();
+        let mut services = Vec::with_capacity(manifest.services.len());
+        for entry in &manifest.services {
+            let mut environment = own_environment(entry, data_dir, &shared);
+            forget_unneeded(&mut environment, entry, manifest, selected);
+            services.push((entry, environment));
+        }
         let (settings, longest_drain) = checked(&services, root)?;
         let mut processes = Vec::new();
         for entry in &manifest.redis {
@@ -160,6 +164,21 @@ fn own_environment(entry: &ServiceEntry, data_dir: &DataDir, shared: &Environmen
         };
     }
     environment
+}
+
+/// A worker that can do without the cache Redis runs alone where none is started.
+fn forget_unneeded(
+    environment: &mut Environment,
+    entry: &ServiceEntry,
+    manifest: &Manifest,
+    selected: &BTreeSet<String>,
+) {
+    let is_cache = |redis: &&RedisEntry| redis.instance == Instance::Cache;
+    for cache in manifest.redis.iter().filter(is_cache) {
+        if !selected.contains(&cache.name) && !entry.needs.contains(&cache.name) {
+            environment.retain(|name, _| !cache.provides.contains_key(name));
+        }
+    }
 }
 
 /// Settings that all share, as the last reads them, and the longest drain; every fault is named.

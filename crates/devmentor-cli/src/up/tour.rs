@@ -51,6 +51,7 @@ impl Tour {
         let own = Global {
             url: None,
             token: None,
+            redis: None,
             data_dir: data_dir.path().to_owned(),
             ..*global
         };

@@ -1,5 +1,6 @@
 //! The `devmentor` command from outside.
 
+mod lone;
 mod platform;
 mod private;
 mod redis;

@@ -259,6 +259,12 @@ fn assemble(service: &Service, values: &Values) -> Result<Settings, ConfigFault>
             .set_override(setting.name, typed(setting.kind, text))
             .map_err(|error| ConfigFault::bad(setting.name, error.to_string()))?;
     }
+    for redis in ["redis.cache", "redis.streams"] {
+        let is_given = values.contains_key(format!("{redis}.url").as_str());
+        builder = builder
+            .set_override(format!("{redis}.url_is_given"), is_given)
+            .map_err(|error| ConfigFault::bad(redis, error.to_string()))?;
+    }
     builder
         .build()
         .and_then(Config::try_deserialize)

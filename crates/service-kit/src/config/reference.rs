@@ -250,7 +250,7 @@ settings! {
     Refused "grpc.tls.ca_file": Text, Unset, "authorities that clients' certificates are asked for and checked with";
     Used "ops.addr": Address, OpsPort, "where health and metrics are served";
     Used "public_url": Url(HTTP), Is("http://127.0.0.1:8080"), "the web app's address: links in mail, Secure cookies, Origin check";
-    Used "redis.cache.url": Url(REDIS), Is("redis://127.0.0.1:6379"), "Redis for sessions and caches";
+    Used "redis.cache.url": Url(REDIS), Is("redis://127.0.0.1:6379"), "Redis for sessions and caches; learning-consumer runs alone where it is not set";
     Used "redis.cache.password": Secret, Unset, "password, when it is not in the URL; unset: `devmentor up` makes one for the Redis it starts";
     Used "redis.cache.db": Number(0), Is("0"), "database number";
     Used "redis.cache.pool_size": Number(1), Is("16"), "connections for bulk work (at most 1024 are opened)";
@@ -258,7 +258,7 @@ settings! {
     Used "redis.cache.connect_timeout_ms": Number(1), Is("1000"), "longest wait for a connection";
     Used "redis.cache.retries": Number(0), Is("2"), "how often a safe command is sent again";
     Used "redis.cache.keepalive_seconds": Number(1), Is("30"), "TCP keepalive";
-    Used "redis.cache.health_check_seconds": Number(1), Is("30"), "how often an idle link is checked";
+    Used "redis.cache.health_check_seconds": Number(1), Is("5"), "how often an idle link is checked";
     Refused "redis.cache.ca_file": Text, Unset, "authorities that Redis' certificate is checked with; unset: the public ones";
     Refused "redis.cache.cert_file": Text, Unset, "certificate shown to Redis";
     Refused "redis.cache.key_file": Text, Unset, "its private key";
@@ -270,7 +270,7 @@ settings! {
     Used "redis.streams.connect_timeout_ms": Number(1), Is("1000"), "longest wait for a connection";
     Used "redis.streams.retries": Number(0), Is("2"), "how often a safe command is sent again";
     Used "redis.streams.keepalive_seconds": Number(1), Is("30"), "TCP keepalive";
-    Used "redis.streams.health_check_seconds": Number(1), Is("30"), "how often an idle link is checked";
+    Used "redis.streams.health_check_seconds": Number(1), Is("5"), "how often an idle link is checked";
     Refused "redis.streams.ca_file": Text, Unset, "authorities that Redis' certificate is checked with; unset: the public ones";
     Refused "redis.streams.cert_file": Text, Unset, "certificate shown to Redis";
     Refused "redis.streams.key_file": Text, Unset, "its private key";

@@ -101,6 +101,9 @@ pub struct Redis {
 /// `redis.cache.*`, `redis.streams.*`
 #[derive(Clone, Debug, Deserialize)]
 pub struct RedisInstanceSettings {
+    /// Whether the URL was written anywhere.
+    #[serde(default)]
+    url_is_given: bool,
     url: SecretString,
     password: Option<SecretString>,
     db: i64,
@@ -116,6 +119,11 @@ pub struct RedisInstanceSettings {
 const LARGEST_POOL: usize = 1024;
 
 impl RedisInstanceSettings {
+    /// Whether the settings name it; else there is none for who can do without.
+    pub fn is_given(&self) -> bool {
+        self.url_is_given
+    }
+
     /// As `redis-access` takes them.
     pub fn access(&self) -> RedisSettings {
         RedisSettings {

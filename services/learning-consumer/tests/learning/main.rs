@@ -3,6 +3,7 @@
 mod alone;
 mod chaos;
 mod groups;
+mod lone;
 mod style;
 
 use std::collections::BTreeMap;
@@ -16,28 +17,38 @@ const FEEDBACK: &str = "user:feedback";
 const INTERACTIONS: &str = "user:interactions";
 const GROUP: &str = "learning-group";
 
-/// A worker that has one streams URL and nothing else: its cache Redis and auth-service are not there.
+/// A worker on one streams Redis; where it was given a cache Redis, that one and auth-service are not there.
 struct Worker {
     process: ServiceProcess,
     ops_port: u16,
+    grpc_port: u16,
 }
 
 impl Worker {
     async fn start(redis: &RedisServer) -> Self {
-        let ops_port = free_port();
-        let nowhere = free_port();
+        let nowhere = format!("redis://127.0.0.1:{}", free_port());
+        Self::start_with(redis, Some(("REDIS__CACHE__URL", nowhere))).await
+    }
+
+    async fn start_alone(redis: &RedisServer) -> Self {
+        Self::start_with(redis, None).await
+    }
+
+    async fn start_with(redis: &RedisServer, more: Option<(&str, String)>) -> Self {
+        let (ops_port, grpc_port) = (free_port(), free_port());
         let environment = [
             ("REDIS__STREAMS__URL", redis.url()),
-            ("REDIS__CACHE__URL", format!("redis://127.0.0.1:{nowhere}")),
             ("OPS__ADDR", format!("127.0.0.1:{ops_port}")),
-            ("GRPC__ADDR", format!("127.0.0.1:{}", free_port())),
+            ("GRPC__ADDR", format!("127.0.0.1:{grpc_port}")),
         ];
+        let environment = environment.into_iter().chain(more);
         let environment = environment
             .map(|(name, value)| (format!("DEVMENTOR__{name}"), value))
-            .to_vec();
+            .collect();
         let mut worker = Self {
             process: ServiceProcess::spawn("learning-consumer", environment),
             ops_port,
+            grpc_port,
         };
         worker.process.wait_ready(ops_port).await;
         worker
