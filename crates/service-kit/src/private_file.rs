@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
-use rustix::{fs::Mode, process::umask};
+use anyhow::{Context, anyhow, bail};
+use rustix::{
+    fs::Mode,
+    process::{geteuid, umask},
+};
 use uuid::Uuid;
 
 /// What is being written has this at the end of its name, after an id.
@@ -33,6 +36,23 @@ pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make {}", folder.display()))?;
     delete_cut_off(folder);
     Ok(())
+}
+
+/// Makes a folder where it is missing, and refuses one in which this process cannot make files: with the cause
+/// first, and then what to do.
+pub fn require_folder(folder: &Path) -> anyhow::Result<()> {
+    let made = make_folder(folder).and_then(|()| {
+        let partial = write_partial(&folder.join("trial"), b"")?;
+        Ok(fs::remove_file(partial)?)
+    });
+    made.map_err(|error| {
+        let user = geteuid().as_raw();
+        anyhow!(
+            "cannot write to {0}: {1}; it has to be a directory of the user that this process runs as: chown {user} {0}",
+            folder.display(),
+            error.root_cause()
+        )
+    })
 }
 
 /// Writes a file, whole or not at all; what is there is replaced.
@@ -150,6 +170,21 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
         let refused = read(&path).expect_err("refused").to_string();
         assert!(refused.contains("chmod 600"), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_refused_with_the_cause_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        require_folder(&folder.path().join("made/anew")).expect("made");
+        let left = fs::read_dir(folder.path().join("made/anew")).expect("a folder");
+        assert_eq!(left.count(), 0, "nothing is left of the trial");
+        let refused = require_folder(Path::new("/proc/1/task")).expect_err("refused");
+        let told = refused.to_string();
+        assert!(told.starts_with("cannot write to /proc/1/task: "), "{told}");
+        assert!(
+            told.contains("chown ") && told.ends_with("/proc/1/task"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -20,9 +20,9 @@ const HANDLE: &str = "admin";
 /// 18 random bytes are 24 characters.
 const PASSWORD_BYTES: usize = 18;
 
-/// Makes the admin when there is no account at all. The password is written to
+/// Makes the admin when there is no account at all. A password that was not given is written to
 /// `<data_dir>/admin-password` before the account exists, so that no crash leaves one that nobody
-/// can sign in to.
+/// can sign in to. One that was given is known, and need not be at rest.
 pub async fn first_admin(
     store: &Store,
     passwords: &Passwords,
@@ -38,11 +38,7 @@ pub async fn first_admin(
             .map_err(refused)
     };
     let (password, account) = match &bootstrap.admin_password {
-        Some(given) => {
-            let account = check(given)?;
-            private_file::write(&file, format!("{}\n", given.expose_secret()).as_bytes())?;
-            (given.clone(), account)
-        }
+        Some(given) => (given.clone(), check(given)?),
         None => {
             // Checked before a file is made: the address may be refused.
             let account = check(&SecretString::from(encode(&random::<PASSWORD_BYTES>()?)))?;
@@ -56,7 +52,10 @@ pub async fn first_admin(
         Ok(()) => {}
         Err(problem) if problem.code == Code::EmailTaken => {
             drop(change);
-            return another_was_faster(store, passwords, &admin.email, password, &file).await;
+            return match bootstrap.admin_password {
+                Some(_) => Ok(()),
+                None => another_was_faster(store, passwords, &admin.email, password, &file).await,
+            };
         }
         Err(problem) => return Err(problem.into()),
     }
@@ -65,7 +64,11 @@ pub async fn first_admin(
         Happened::to(admin.id, EventBody::AccountCreated),
     );
     change.commit().await?;
-    tracing::info!(user.id = %admin.id, "made the first admin; the password is in admin-password in the data directory");
+    let password_is = match bootstrap.admin_password {
+        Some(_) => "that of DEVMENTOR__BOOTSTRAP__ADMIN_PASSWORD",
+        None => "in admin-password in the data directory",
+    };
+    tracing::info!(user.id = %admin.id, "made the first admin; the password is {password_is}");
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Hot copies of sessions and machine tokens in the cache Redis, signed. SQL is changed first; what Redis
 //! did not hear of is repeated until it has.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
 
 use redis_access::{Backoff, CachePool, LinkState};
 use redis_contracts::{COPY_GOOD_FOR, Timestamp, script::put_session};
@@ -11,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    domain::secret::random,
     store::{Heard, MachineRow, SessionRow, Store},
     tokens::Tokens,
 };
@@ -28,8 +31,19 @@ const HEARD_TOGETHER: usize = 256;
 /// Redis; meanwhile auth-service is asked.
 const ATTEMPTS: usize = 4;
 
-/// Where other replicas may leave something unheard, one looks this often.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Copies of one person that are written before an answer. They have no more, but for sessions and tokens
+/// that ended; the rest follows behind it.
+const TOLD_AT_ONCE: i64 = 1000;
+
+/// Copies that are on their way to Redis at the same time.
+const ON_THE_WAY: usize = 32;
+
+/// Where other replicas may leave something unheard, one looks this often, and some more so that they do not
+/// all look at once. What was unheard at the look before as well is nobody's.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Replicas that see Redis come back wait for up to this, so that the first of them can tell for all.
+const SPREAD_MS: u16 = 500;
 
 /// A copy of what has ended outlives every access token of it by this, so that no late write can
 /// bring it back.
@@ -114,6 +128,11 @@ impl Copies {
         }
     }
 
+    /// What was changed is told behind the answer.
+    pub fn tell_later(&self) {
+        self.unheard.notify_one();
+    }
+
     /// Restores the copy of what did not change.
     pub async fn restore(&self, copied: Copied<'_>) {
         if let Err(problem) = self.put_as_it_is(copied).await {
@@ -169,6 +188,11 @@ impl Copies {
 fn left(is_live: bool, expires_at: Timestamp) -> Option<Duration> {
     let left_ms = expires_at.unix_ms() - Timestamp::now().unix_ms();
     is_live.then(|| Duration::from_millis(left_ms.max(1).unsigned_abs()))
+}
+
+fn up_to(most_ms: u16) -> Result<Duration, Problem> {
+    let ms = u16::from_le_bytes(random()?) % most_ms;
+    Ok(Duration::from_millis(ms.into()))
 }
 
 impl Copied<'_> {
@@ -268,6 +292,7 @@ impl Repeating {
         let mut link = copies.cache.link();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         let mut reached = None;
+        let mut left = HashSet::new();
         loop {
             let made = match &*link.borrow_and_update() {
                 LinkState::Up(made) => Some(*made),
@@ -275,10 +300,14 @@ impl Repeating {
             };
             let up = made.is_some();
             // Redis may have come back with older data, in which what has ended is live.
-            let mut failed = up && made != reached && copies.unhear_ended().await.is_err();
+            let turn = match up && made != reached {
+                true => copies.unhear_ended(shared).await,
+                false => Ok(true),
+            };
+            let mut failed = turn.is_err();
             if up && !failed {
                 reached = made;
-                failed = !copies.repeat_all().await;
+                failed = turn == Ok(true) && !copies.repeat_all().await;
             }
             if !failed {
                 backoff.reset();
@@ -287,7 +316,7 @@ impl Repeating {
                 () = stop.cancelled() => return Ok(()),
                 Ok(()) = link.changed() => {}
                 () = copies.unheard.notified(), if up && !failed => {}
-                () = tokio::time::sleep(LOOK_EVERY), if up && !failed && shared => {}
+                () = copies.until_something_is_left(&mut left), if up && !failed && shared => {}
                 () = tokio::time::sleep(backoff.next_wait()), if failed => {}
             }
         }
@@ -295,12 +324,42 @@ impl Repeating {
 }
 
 impl Copies {
-    /// All that ended while live copies of it may be good is to be told again.
-    async fn unhear_ended(&self) -> Result<(), Problem> {
+    /// All that ended while live copies of it may be good is to be told again; `false` when another replica
+    /// has seen to that since the link to Redis was made.
+    async fn unhear_ended(&self, shared: bool) -> Result<bool, Problem> {
+        let times = self.store.times_retold().await?;
+        if shared {
+            tokio::time::sleep(up_to(SPREAD_MS)?).await;
+        }
         let good_ms = i64::try_from(COPY_GOOD_FOR.as_millis()).unwrap_or(i64::MAX);
         let now_ms = Timestamp::now().unix_ms();
         let since = Timestamp::from_unix_ms(now_ms.saturating_sub(good_ms));
-        self.store.unhear_ended_since(since).await
+        self.store.unhear_ended_since(since, times).await
+    }
+
+    /// Returns when something is unheard that was so at the look before: what a replica tells right now is
+    /// mostly heard by then.
+    async fn until_something_is_left(&self, before: &mut HashSet<(Uuid, u64)>) {
+        loop {
+            let more = up_to(SPREAD_MS).unwrap_or_default();
+            tokio::time::sleep(LOOK_EVERY + more).await;
+            let Ok(unheard) = self.unheard_now().await else {
+                continue;
+            };
+            let is_left = unheard.iter().any(|copy| before.contains(copy));
+            *before = unheard;
+            if is_left {
+                return;
+            }
+        }
+    }
+
+    async fn unheard_now(&self) -> Result<HashSet<(Uuid, u64)>, Problem> {
+        let sessions = self.store.unheard_sessions(BATCH).await?;
+        let machines = self.store.unheard_machine_tokens(BATCH).await?;
+        let sessions = sessions.iter().map(|row| (row.id, row.version));
+        let machines = machines.iter().map(|row| (row.id, row.version));
+        Ok(sessions.chain(machines).collect())
     }
 
     /// `false` when something is left.
@@ -324,10 +383,13 @@ impl Copies {
 
     /// Whether all was told.
     async fn tell_person(&self, user_id: Uuid) -> Result<bool, Problem> {
-        let sessions = self.store.unheard_sessions_of(user_id).await?;
+        let sessions = self
+            .store
+            .unheard_sessions_of(user_id, TOLD_AT_ONCE)
+            .await?;
         let machines = self.store.unheard_machine_tokens_of(user_id).await?;
         let (_, all) = self.write_all(&sessions, &machines).await?;
-        Ok(all)
+        Ok(all && sessions.len() < usize::try_from(TOLD_AT_ONCE).unwrap_or(usize::MAX))
     }
 
     /// Writes copies, and tells SQL what Redis has heard: whether any, and whether all. One that Redis
@@ -343,16 +405,19 @@ impl Copies {
             .collect();
         let mut heard = Vec::with_capacity(copies.len());
         let mut away = None;
-        for copied in &copies {
-            match self.tell(*copied).await {
-                Ok(told) => heard.push(told),
-                Err(problem) if problem.code == Code::Unavailable => {
-                    away = Some(problem);
-                    break;
+        for some in copies.chunks(ON_THE_WAY) {
+            let told = join_all(some.iter().map(|copied| self.tell(*copied))).await;
+            for (copied, outcome) in some.iter().zip(told) {
+                match outcome {
+                    Ok(told) => heard.push(told),
+                    Err(problem) if problem.code == Code::Unavailable => away = Some(problem),
+                    Err(problem) => {
+                        tracing::warn!(session.id = %copied.id(), error = %problem, "a hot copy is refused");
+                    }
                 }
-                Err(problem) => {
-                    tracing::warn!(session.id = %copied.id(), error = %problem, "a hot copy is refused");
-                }
+            }
+            if away.is_some() {
+                break;
             }
         }
         if !heard.is_empty() {

@@ -21,7 +21,7 @@ use rpc::auth::auth_service_server::AuthServiceServer;
 use secrecy::ExposeSecret;
 use service_kit::{
     Context, Service, Settings, Stage, grpc as kit_grpc, health::Need,
-    identity::gateway_credential, limits::Limiter, relay, sql::Database,
+    identity::gateway_credential, limits::Limiter, private_file, relay, sql::Database,
 };
 use tokio::sync::Notify;
 
@@ -48,12 +48,9 @@ pub const SERVICE: Service = Service {
 /// Assembles the service.
 pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let settings = context.settings.clone();
+    private_file::require_folder(&settings.data_dir)?;
     let gateway = gateway_credential(&settings)?;
-    let mailer = Mailer::new(
-        settings.mail.url.as_ref(),
-        &settings.data_dir,
-        &settings.public_url,
-    )?;
+    let mailer = Mailer::new(&settings.mail, &settings.data_dir, &settings.public_url)?;
     let url = settings.database.url.expose_secret();
     let database = Database::open(url, SERVICE.name, store::MIGRATIONS).await?;
     database.watch(&mut context);

@@ -21,6 +21,7 @@ mod outlived;
 mod own_topic;
 mod readme;
 mod redis_away;
+mod redis_refusing;
 mod rest;
 mod sessions;
 mod since;

@@ -235,6 +235,7 @@ fn names_are_exact() {
         [
             "session:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "rate_limit:api:u-1",
+            "share:stream_bytes:u-1",
             "login_failures:00ff:n-1",
             "locked:00ff:n-1",
             "auth:keys",

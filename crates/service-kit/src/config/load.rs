@@ -229,8 +229,8 @@ fn in_ms(seconds: &str) -> String {
 
 /// An empty text is how compose files leave a name unset.
 fn is_left_unset(setting: &Setting, value: &str) -> bool {
-    let optional =
-        setting.default == Default::Unset && matches!(setting.kind, Kind::Text | Kind::Secret);
+    let optional = setting.default == Default::Unset
+        && matches!(setting.kind, Kind::Text | Kind::Secret | Kind::Sender);
     value.is_empty() && optional
 }
 

@@ -11,6 +11,6 @@ pub use fault::ConfigFault;
 pub use load::{Environment, load, load_for, process_environment};
 pub use reference::{Kind, SETTINGS, Setting, Usage, reference_markdown};
 pub use settings::{
-    Bootstrap, Jwt, Limits, Lockout, LogFormat, RedisInstanceSettings, Registration, Session,
+    Bootstrap, Jwt, Limits, Lockout, LogFormat, Mail, RedisInstanceSettings, Registration, Session,
     Settings, Upstream,
 };

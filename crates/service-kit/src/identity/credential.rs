@@ -1,6 +1,6 @@
 //! What the gateway shows to auth-service, so that the client addresses it reports count.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use rpc::metadata::GATEWAY_CREDENTIAL;
@@ -16,14 +16,16 @@ const RANDOM_BYTES: usize = 32;
 pub fn gateway_credential(settings: &Settings) -> anyhow::Result<SecretString> {
     match &settings.auth.gateway_credential {
         Some(given) => Ok(given.clone()),
-        None => generated(settings).context(
-            "set DEVMENTOR__AUTH__GATEWAY_CREDENTIAL, to the same for auth-service and ui-gateway, or let \
-             both write to one data_dir",
-        ),
+        None => generated(settings).map_err(|error| {
+            anyhow!(
+                "{error:#}; or set DEVMENTOR__AUTH__GATEWAY_CREDENTIAL, to the same for auth-service and ui-gateway"
+            )
+        }),
     }
 }
 
 fn generated(settings: &Settings) -> anyhow::Result<SecretString> {
+    private_file::require_folder(&settings.data_dir)?;
     let folder = settings.data_dir.join("keys");
     private_file::make_folder(&folder)?;
     let held = private_file::read_or_make(&folder.join("gateway-credential"), || {
@@ -75,7 +77,8 @@ mod tests {
         let refused = gateway_credential(&settings("/dev/null")).expect_err("no folder");
         let told = format!("{refused:#}");
         assert!(
-            told.contains("DEVMENTOR__AUTH__GATEWAY_CREDENTIAL") && told.contains("/dev/null/keys"),
+            told.starts_with("cannot write to /dev/null: ")
+                && told.contains("DEVMENTOR__AUTH__GATEWAY_CREDENTIAL"),
             "{told}"
         );
         let folder = tempfile::tempdir().expect("a folder");

@@ -131,7 +131,7 @@ fn good_value(kind: Kind) -> &'static str {
         },
         Kind::Number(_) => "4000",
         Kind::Flag => "false",
-        Kind::Choice(words) => words[0],
+        Kind::Choice(words) => words[words.len() - 1],
         Kind::Secret | Kind::Text => "text",
         Kind::Networks => "10.0.0.0/8, ::1",
         Kind::Origins => "https://app.example.com",

@@ -8,3 +8,4 @@ pub mod machine_token;
 pub mod password_strength;
 pub mod refresh;
 pub mod secret;
+pub mod steady_clock;

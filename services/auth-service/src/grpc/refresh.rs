@@ -33,12 +33,12 @@ impl Accounts {
         let token = RefreshToken::parse(&asked.refresh_token).ok_or_else(unknown)?;
         for _ in 0..ATTEMPTS {
             let found = self.store.family(&token).await?;
-            let (row, family) = found.ok_or_else(unknown)?;
+            let (row, family, looked_at) = found.ok_or_else(unknown)?;
             let now = Timestamp::now();
             if !self.may_go_on(&row, now) {
                 return Err(session_ended());
             }
-            let (successor, next, repeats) = match family.present(&token, random()?, now) {
+            let (successor, next, repeats) = match family.present(&token, random()?, looked_at) {
                 Presented::Rotated(successor, next) => (successor, next, false),
                 Presented::Beside(successor, next) => (successor, next, true),
                 Presented::Again(successor) if row.is_live() => {

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Open sessions of a person at most; the oldest end.
-const MOST_SESSIONS: i64 = 5000;
+const MOST_SESSIONS: i64 = 500;
 
 /// Seconds in which the second step has to be taken.
 const CHALLENGE_S: u32 = 300;
@@ -453,10 +453,13 @@ impl Accounts {
             expires_at: expires_at(self.session, change.now, change.now),
         };
         let row = change.create_session(new, &token).await?;
-        change.end_oldest(account.user.id, MOST_SESSIONS).await?;
+        let others_end = change.end_oldest(account.user.id, MOST_SESSIONS).await?;
         let who = origin.who(Some(row.id));
         change.record(&who, Happened::to(account.user.id, EventBody::SignedIn));
         change.commit().await?;
+        if others_end {
+            self.copies.tell_later();
+        }
         let copied = [Copied::Session(&row)];
         tokio::join!(
             telling.tell(&copied),

@@ -35,6 +35,13 @@ impl Sender {
         Ok(Self(Mailbox::new(Some(NAME.to_owned()), address)))
     }
 
+    /// An address, or `Name <address>`; without a name, the product's.
+    pub(super) fn named(from: &str) -> Option<Self> {
+        let mut mailbox: Mailbox = from.parse().ok()?;
+        mailbox.name.get_or_insert_with(|| NAME.to_owned());
+        Some(Self(mailbox))
+    }
+
     /// Says that no person wrote it, so that no machine answers it (RFC 3834).
     pub(super) fn message(
         &self,

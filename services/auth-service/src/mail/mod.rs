@@ -8,8 +8,8 @@ use std::{fmt, path::Path};
 
 use actix_web::http::Uri;
 use anyhow::Context;
-use secrecy::{ExposeSecret, SecretString};
-use service_kit::config::ConfigFault;
+use secrecy::ExposeSecret;
+use service_kit::config::{self, ConfigFault};
 use uuid::Uuid;
 
 use self::{files::Files, message::Sender, smtp::Smtp};
@@ -37,15 +37,14 @@ pub enum MailFault {
 
 impl Mailer {
     /// By the setting `mail.url`: `smtp://`, `smtps://` or `file://`; unset, files in
-    /// `<data_dir>/mail`. Nothing is connected to yet.
-    pub fn new(
-        url: Option<&SecretString>,
-        data_dir: &Path,
-        public_url: &str,
-    ) -> anyhow::Result<Self> {
+    /// `<data_dir>/mail`. From `mail.from`; unset, from the host of the web app. Nothing is connected to yet.
+    pub fn new(settings: &config::Mail, data_dir: &Path, public_url: &str) -> anyhow::Result<Self> {
         let public: Uri = public_url.parse().context("the public URL is none")?;
-        let sender = Sender::of(public.host().context("the public URL has no host")?)?;
-        let way = match url.map(ExposeSecret::expose_secret) {
+        let sender = match &settings.from {
+            Some(from) => Sender::named(from).ok_or_else(bad_sender)?,
+            None => Sender::of(public.host().context("the public URL has no host")?)?,
+        };
+        let way = match settings.url.as_ref().map(ExposeSecret::expose_secret) {
             None => Way::Files(Files::new(&data_dir.join("mail"))?),
             Some(url) => match url.strip_prefix("file://") {
                 Some(folder) => Way::Files(Files::new(Path::new(folder))?),
@@ -73,6 +72,13 @@ impl fmt::Display for MailFault {
 }
 
 impl std::error::Error for MailFault {}
+
+fn bad_sender() -> anyhow::Error {
+    anyhow::Error::new(ConfigFault::Bad {
+        name: "DEVMENTOR__MAIL__FROM".to_owned(),
+        expected: "expected an address that mail can come from, or Name <address>".to_owned(),
+    })
+}
 
 /// The URL is not repeated: it may hold a password.
 fn bad_url() -> anyhow::Error {

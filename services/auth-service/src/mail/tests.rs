@@ -19,9 +19,20 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
+fn settings(url: Option<&str>, from: Option<&str>) -> config::Mail {
+    config::Mail {
+        url: url.map(Into::into),
+        from: from.map(str::to_owned),
+    }
+}
+
 fn mailer(url: &str) -> Mailer {
-    let url = SecretString::from(url);
-    Mailer::new(Some(&url), Path::new("unused"), PUBLIC_URL).expect("a mailer")
+    Mailer::new(&settings(Some(url), None), Path::new("unused"), PUBLIC_URL).expect("a mailer")
+}
+
+/// Into a folder, of a web app at this address.
+fn unset(folder: &Path, public_url: &str) -> Mailer {
+    Mailer::new(&settings(None, None), folder, public_url).expect(public_url)
 }
 
 async fn send(mailer: &Mailer, to: &str) -> Result<(), MailFault> {
@@ -116,7 +127,7 @@ async fn a_silent_mail_server_costs_a_bounded_time() {
 #[tokio::test]
 async fn files_are_whole_private_and_in_order() {
     let folder = folder();
-    let unset = Mailer::new(None, folder.path(), "http://127.0.0.1:8080").expect("a mailer");
+    let unset = unset(folder.path(), "http://127.0.0.1:8080");
     for to in ["first@example.org", "second@example.org"] {
         send(&unset, to).await.expect("written");
     }
@@ -170,7 +181,7 @@ async fn every_web_app_can_send_and_every_account_can_be_written_to() {
         "http://ui_gateway:8080",
         "https://x.example",
     ] {
-        let mailer = Mailer::new(None, folder.path(), url).expect(url);
+        let mailer = unset(folder.path(), url);
         for to in [
             "a@localhost",
             "admin@devmentor.local",
@@ -184,10 +195,47 @@ async fn every_web_app_can_send_and_every_account_can_be_written_to() {
 }
 
 #[tokio::test]
+async fn mail_comes_from_whom_the_settings_name() {
+    for (from, shown, envelope) in [
+        (
+            "post@mail.example.org",
+            "DevMentor <post@mail.example.org>",
+            "post@mail.example.org",
+        ),
+        (
+            "Our Board <board@example.org>",
+            "\"Our Board\" <board@example.org>",
+            "board@example.org",
+        ),
+    ] {
+        let server = MailServer::start().await;
+        let settings = settings(Some(&server.url()), Some(from));
+        let mailer = Mailer::new(&settings, Path::new("unused"), PUBLIC_URL).expect(from);
+        send(&mailer, "reader@example.org").await.expect("sent");
+        let mail = server.mail_to("reader@example.org").await;
+        assert_eq!(
+            (mail.from.as_str(), header(&mail.data, "From")),
+            (envelope, shown)
+        );
+    }
+    let bad = settings(None, Some("a..b@example.org"));
+    let Err(refused) = Mailer::new(&bad, folder().path(), PUBLIC_URL) else {
+        panic!("not refused");
+    };
+    let fault = refused
+        .downcast::<ConfigFault>()
+        .expect("a fault of settings");
+    assert!(
+        fault.to_string().starts_with("DEVMENTOR__MAIL__FROM"),
+        "{fault}"
+    );
+}
+
+#[tokio::test]
 async fn good_urls_are_taken_and_bad_ones_are_a_fault_of_settings() {
     let made = |url: &str| {
-        let url = SecretString::from(url);
-        Mailer::new(Some(&url), Path::new("unused"), PUBLIC_URL)
+        let settings = settings(Some(url), None);
+        Mailer::new(&settings, Path::new("unused"), PUBLIC_URL)
     };
     for good in [
         "smtp://127.0.0.1:25",

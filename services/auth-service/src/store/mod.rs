@@ -26,6 +26,8 @@ use service_kit::{
     sqlite::Migration,
 };
 
+use crate::domain::steady_clock::SteadyClock;
+
 pub use change::{Change, Happened, Who};
 pub use events::EventFilter;
 pub use failures::FailedSignIn;
@@ -53,6 +55,10 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0003_guards",
         sql: include_str!("../../migrations/0003_guards.sql"),
     },
+    Migration {
+        name: "0004_turns",
+        sql: include_str!("../../migrations/0004_turns.sql"),
+    },
 ];
 
 /// Accounts, sessions and tokens. Cheap to clone.
@@ -61,6 +67,8 @@ pub struct Store {
     write: Pool,
     read: Pool,
     committed: Arc<Committed>,
+    /// Of the one process that a SQLite file serves; replicas go by the clock of their PostgreSQL.
+    own_clock: Option<Arc<SteadyClock>>,
 }
 
 impl Store {
@@ -70,6 +78,7 @@ impl Store {
             write: database.write.clone(),
             read: database.read.clone(),
             committed: Arc::default(),
+            own_clock: (!database.is_shared()).then(Arc::default),
         }
     }
 

@@ -138,15 +138,27 @@ fn session(row: &AnyRow) -> Result<SessionRow, Problem> {
 
 macro_rules! select_session {
     ($rest:literal) => {
+        select_session!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "SELECT s.id, s.created_at, s.expires_at, s.last_seen, s.authenticated_at, s.ended_at, s.agent, s.address, \
              s.version, s.refresh_sha256, s.refresh_made, ",
+            $more,
             user_columns!(),
             " FROM sessions s JOIN users u ON u.id = s.user_id ",
             $rest
         )
     };
 }
+
+const FAMILY: &str = select_session!("WHERE s.family_sha256 = $1");
+
+/// PostgreSQL knows what `now` is for all its replicas.
+const FAMILY_NOW: &str = select_session!(
+    "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now_ms, ",
+    "WHERE s.family_sha256 = $1"
+);
 
 impl Store {
     /// A session, whatever its state.
@@ -159,12 +171,17 @@ impl Store {
         row.as_ref().map(session).transpose()
     }
 
-    /// The session that a refresh token belongs to, and the state of its family.
+    /// The session that a refresh token belongs to, the state of its family, and the moment of looking, by
+    /// a clock that all have who look.
     pub async fn family(
         &self,
         token: &RefreshToken,
-    ) -> Result<Option<(SessionRow, Family)>, Problem> {
-        let row = sqlx::query(select_session!("WHERE s.family_sha256 = $1"))
+    ) -> Result<Option<(SessionRow, Family, Timestamp)>, Problem> {
+        let statement = match self.own_clock {
+            Some(_) => FAMILY,
+            None => FAMILY_NOW,
+        };
+        let row = sqlx::query(statement)
             .bind(token.family_sha256().to_vec())
             .fetch_optional(&self.read)
             .await
@@ -172,7 +189,11 @@ impl Store {
         row.map(|row| {
             let newest: Vec<u8> = row.get("refresh_sha256");
             let family = Family::stored(&newest, row.get("refresh_made"));
-            Ok((session(&row)?, family.map_err(Problem::internal)?))
+            let now = match &self.own_clock {
+                Some(clock) => clock.now(),
+                None => Timestamp::from_unix_ms(row.get("now_ms")),
+            };
+            Ok((session(&row)?, family.map_err(Problem::internal)?, now))
         })
         .transpose()
     }
@@ -227,13 +248,21 @@ impl Store {
         rows.iter().map(session).collect()
     }
 
-    /// Those of one person.
-    pub async fn unheard_sessions_of(&self, user_id: Uuid) -> Result<Vec<SessionRow>, Problem> {
-        let rows = sqlx::query(select_session!("WHERE s.user_id = $1 AND s.unheard = 1"))
-            .bind(id_bytes(user_id))
-            .fetch_all(&self.write)
-            .await
-            .map_err(sql_problem)?;
+    /// Those of one person, so many at most: what has ended first.
+    pub async fn unheard_sessions_of(
+        &self,
+        user_id: Uuid,
+        limit: i64,
+    ) -> Result<Vec<SessionRow>, Problem> {
+        let rows = sqlx::query(select_session!(
+            "WHERE s.user_id = $1 AND s.unheard = 1
+             ORDER BY CASE WHEN s.ended_at IS NULL THEN 1 ELSE 0 END, s.id DESC LIMIT $2"
+        ))
+        .bind(id_bytes(user_id))
+        .bind(limit)
+        .fetch_all(&self.write)
+        .await
+        .map_err(sql_problem)?;
         rows.iter().map(session).collect()
     }
 
@@ -375,20 +404,21 @@ impl Change {
         Ok(row.is_some())
     }
 
-    /// Ends the oldest sessions of a person beyond `most`. Redis has to hear of it.
-    pub async fn end_oldest(&mut self, user_id: Uuid, most: i64) -> Result<(), Problem> {
+    /// Ends the oldest open sessions of a person beyond `most`; where earlier versions left more, some of
+    /// them. Redis has to hear of it. Answers whether any ended.
+    pub async fn end_oldest(&mut self, user_id: Uuid, most: i64) -> Result<bool, Problem> {
         let now_ms = self.now.unix_ms();
         sqlx::query(
             "UPDATE sessions SET ended_at = $1, version = version + 1, unheard = 1
              WHERE id IN (SELECT id FROM sessions WHERE user_id = $2 AND ended_at IS NULL
-                ORDER BY id DESC LIMIT 1000 OFFSET $3)",
+                ORDER BY id DESC LIMIT 100 OFFSET $3)",
         )
         .bind(now_ms)
         .bind(id_bytes(user_id))
         .bind(most)
         .execute(self.sql())
         .await
-        .map(drop)
+        .map(|ended| ended.rows_affected() > 0)
         .map_err(sql_problem)
     }
 

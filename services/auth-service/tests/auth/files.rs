@@ -71,6 +71,26 @@ async fn the_first_admins_password_is_generated_and_private() {
 }
 
 #[tokio::test]
+async fn a_password_that_was_given_is_not_written_down() {
+    let auth = Auth::start().await;
+    auth.admin().await;
+    assert!(!auth.file("admin-password").exists());
+    let log = auth.process.log();
+    assert!(
+        log.contains("that of DEVMENTOR__BOOTSTRAP__ADMIN_PASSWORD"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_written_to_is_named_with_the_cause_first() {
+    let (_, log) = fate(Path::new("/proc/1/task"), &[]).await;
+    let last = log.lines().last().expect("a line");
+    assert!(last.contains("cannot write to /proc/1/task: "), "{last}");
+    assert!(last.contains("chown "), "{last}");
+}
+
+#[tokio::test]
 async fn an_unusable_first_admin_is_refused_by_name() {
     let data_dir = tempfile::tempdir().expect("a temporary directory");
     for (name, value) in [

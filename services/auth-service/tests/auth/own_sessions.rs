@@ -1,6 +1,12 @@
 //! People's sessions as they see them, and end them.
 
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
 use rpc::auth::{Client, EndOtherSessionsRequest};
+use sqlx::Connection;
 use uuid::Uuid;
 
 use super::{Auth, PASSWORD, Signed, address, answer, call, email_of, refused};
@@ -90,4 +96,86 @@ async fn an_admin_ends_all_sessions_of_a_person() {
     let nobody = Uuid::now_v7().to_string();
     assert_eq!(refused(auth.end_all_of(&admin, &nobody).await), "not_found");
     auth.sign_in(&email_of("reader")).await;
+}
+
+impl Auth {
+    /// Opens more sessions of somebody, older than the one they have; the ids of the oldest and the newest.
+    async fn open_many(&self, of: &Signed, range: Range<u32>) -> [Uuid; 2] {
+        let mut database = self.database().await;
+        let mut together = database.begin().await.expect("begun");
+        let id = |number: u32| Uuid::from_u128(number.into());
+        for number in range.clone() {
+            sqlx::query(
+                "INSERT INTO sessions (id, user_id, created_at, expires_at, last_seen, authenticated_at, agent, address,
+                    version, unheard, family_sha256, refresh_sha256)
+                 SELECT $1, user_id, created_at, expires_at, last_seen, authenticated_at, agent, address, 1, 0, $2, $2
+                 FROM sessions WHERE id = $3",
+            )
+            .bind(id(number).as_bytes().to_vec())
+            .bind(id(number).as_bytes().repeat(2))
+            .bind(of.session_id.as_bytes().to_vec())
+            .execute(&mut *together)
+            .await
+            .expect("a session");
+        }
+        together.commit().await.expect("committed");
+        database.close().await.expect("closed");
+        [id(range.start), id(range.end - 1)]
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_of_too_many_open_sessions_ends() {
+    let auth = Auth::start().await;
+    let reader = auth.person("reader").await;
+    let [oldest, newest] = auth.open_many(&reader, 1..500).await;
+    let open = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL";
+    assert_eq!(auth.number(open).await, 500);
+    let last = auth.sign_in(&email_of("reader")).await;
+    assert_eq!(auth.number(open).await, 500);
+    auth.until_held(oldest, |copy| copy.ended_at.is_some())
+        .await;
+    assert_eq!(auth.held(newest).await, None, "nobody asked for its copy");
+    for signed in [&reader, &last] {
+        auth.check(&signed.token).await.expect("live");
+    }
+    // Of many more, as earlier versions let them be, some end each time: nobody waits for all of them.
+    auth.open_many(&reader, 1000..2000).await;
+    auth.sign_in(&email_of("reader")).await;
+    assert_eq!(auth.number(open).await, 1400 + 1);
+    auth.until_all_heard().await;
+}
+
+#[tokio::test]
+async fn a_bystander_signs_in_while_thousands_of_sessions_are_renamed() {
+    let auth = Auth::start().await;
+    let (crowd, bystander) = (auth.person("crowd").await, auth.person("bystander").await);
+    let [oldest, newest] = auth.open_many(&crowd, 1..3001).await;
+    let renaming = async {
+        let renamed = auth.update(&crowd, None, Some("renamed")).await;
+        assert_eq!(renamed.expect("renamed").handle, "renamed");
+        auth.until_all_heard().await;
+    };
+    let mut slowest = Duration::ZERO;
+    let coming_and_going = async {
+        loop {
+            let began = Instant::now();
+            let signed = auth.sign_in(&email_of("bystander")).await;
+            auth.refresh(&signed.refresh_token)
+                .await
+                .expect("refreshed");
+            auth.check(&bystander.token).await.expect("live");
+            auth.logout(&signed.token).await.expect("signed out");
+            slowest = slowest.max(began.elapsed());
+        }
+    };
+    tokio::select! {
+        () = renaming => {}
+        () = coming_and_going => {}
+    }
+    for id in [oldest, newest, crowd.session_id] {
+        let copy = auth.held(id).await.expect("a hot copy");
+        assert_eq!(copy.user.handle, "renamed");
+    }
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }

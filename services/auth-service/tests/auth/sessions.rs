@@ -83,7 +83,7 @@ async fn a_session_in_use_is_slid_and_ends_in_the_end() {
     assert_eq!(auth.touch(&reader.token).await.expect("not due"), slid);
 
     auth.sql(
-        "UPDATE sessions SET last_seen = last_seen - 901000, created_at = created_at - 7000000",
+        "UPDATE sessions SET last_seen = last_seen - 901000, expires_at = expires_at - 901000, created_at = created_at - 7000000",
     )
     .await;
     let last = auth.touch(&reader.token).await.expect("live");

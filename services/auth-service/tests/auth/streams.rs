@@ -2,7 +2,7 @@
 //! it, whatever dies on the way.
 
 use redis::{AsyncCommands, streams::StreamRangeReply};
-use redis_contracts::{AUTH_EVENTS, EVENT_FIELD, Position};
+use redis_contracts::{AUTH_EVENTS, EVENT_FIELD, Position, Timestamp};
 use sqlx::{Connection, Row};
 use test_kit::{PATIENCE, RedisServer, eventually};
 
@@ -109,4 +109,58 @@ async fn a_stream_that_was_lost_is_filled_again() {
     assert_eq!(auth.until_told(&streams).await, before);
     auth.login(ADMIN_EMAIL, PASSWORD).await.expect("signed in");
     assert_eq!(auth.until_told(&streams).await.len(), before.len() + 1);
+}
+
+#[tokio::test]
+async fn events_are_a_day_in_the_stream_and_four_hundred_days_in_sql() {
+    let streams = RedisServer::streams().await;
+    let mut auth = Auth::with_streams(&streams).await;
+    auth.person("reader").await;
+    auth.until_told(&streams).await;
+    auth.process.kill();
+    let now_ms = Timestamp::now().unix_ms().unsigned_abs();
+    let aged = |hours: u64| Position::new(now_ms - hours * 3_600_000, 0);
+    let [gone, kept, yesterday, today] = [401 * 24, 399 * 24, 25, 23].map(aged);
+    let mut database = auth.database().await;
+    for position in [gone, kept, yesterday, today] {
+        sqlx::query(
+            "INSERT INTO events (position, type, time, user_id, event)
+             SELECT $1, type, time, user_id, event FROM events WHERE user_id IS NOT NULL ORDER BY position DESC LIMIT 1",
+        )
+        .bind(position.packed())
+        .execute(&mut database)
+        .await
+        .expect("an event");
+    }
+    database.close().await.expect("closed");
+    let mut redis = streams.connect().await;
+    let emptied = redis::cmd("FLUSHALL").exec_async(&mut redis).await;
+    emptied.expect("FLUSHALL");
+    auth.restart().await;
+    let newest = auth.recorded().await.pop().expect("an event");
+    let held = eventually("the stream is filled", PATIENCE, async || {
+        let told = told(&streams).await;
+        match told.last() == Some(&newest) {
+            true => Ok(told),
+            false => Err(told.len()),
+        }
+    })
+    .await;
+    assert_eq!(held[0].0, today.to_string(), "none older than a day");
+    eventually(
+        "SQL has what is younger than 400 days",
+        PATIENCE,
+        async || {
+            let oldest = auth.recorded().await.remove(0).0;
+            (oldest == kept.to_string()).then_some(()).ok_or(oldest)
+        },
+    )
+    .await;
+    let recorded = auth.recorded().await;
+    let positions = recorded.iter().map(|(position, _)| position.as_str());
+    assert!(
+        positions
+            .take(3)
+            .eq([kept, yesterday, today].map(|at| at.to_string()))
+    );
 }
