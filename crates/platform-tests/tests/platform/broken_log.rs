@@ -3,7 +3,7 @@
 use redis_contracts::PROJECTS;
 use test_kit::Platform;
 
-use crate::log::{all_published, heard, topic};
+use crate::log::{heard, topic};
 
 #[tokio::test]
 async fn a_log_that_an_operator_broke_goes_on_by_itself() {
@@ -34,6 +34,4 @@ async fn a_log_that_an_operator_broke_goes_on_by_itself() {
         assert_eq!(event["data"]["title"], format!("Task {number}"), "{slip:?}");
         bystander.get("/api/me").await.expect(200);
     }
-    let stored = all_published(&person, &project, &platform.streams).await;
-    assert_eq!(stored.len(), slips.len() + 1);
 }

@@ -4,8 +4,11 @@ use toml::{Table, Value};
 
 use super::{ConfigFault, Kind, reference::HTTP};
 
+/// Whether a value is of the kind that its key takes.
+type IsOfItsKind = fn(&Value) -> bool;
+
 /// What a provider may say of itself; prices are of a million tokens.
-const KEYS: [(&str, fn(&Value) -> bool); 6] = [
+const KEYS: [(&str, IsOfItsKind); 6] = [
     ("name", is_text),
     ("url", is_url),
     ("model", is_text),
@@ -33,14 +36,11 @@ fn check(provider: &Table) -> Result<(), ConfigFault> {
         let known = KEYS.iter().find(|(known, _)| known == key);
         let Some((_, is_good)) = known else {
             let names = KEYS.map(|(known, _)| known).join(", ");
-            return Err(ConfigFault::bad(
-                &name(),
-                format!("expected one of {names}"),
-            ));
+            return Err(ConfigFault::bad(name(), format!("expected one of {names}")));
         };
         if !is_good(value) {
             return Err(ConfigFault::bad(
-                &name(),
+                name(),
                 "expected text, for a url http:// or https://, for a price a number from 0",
             ));
         }
