@@ -55,7 +55,7 @@ fn the_defaults_of_every_service_are_good() {
         );
         assert_eq!(
             (redis.keepalive, redis.health_check),
-            (Duration::from_secs(30), Duration::from_secs(30))
+            (Duration::from_secs(30), Duration::from_secs(5))
         );
     }
 }

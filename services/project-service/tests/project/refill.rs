@@ -1,10 +1,10 @@
 //! A streams Redis that was emptied: what happens now is live again before history is back.
 //!
-//! `EVENTS=1000000` measures with so many; the time is in the output.
+//! `EVENTS=1000000` measures with so many: then it has to be live within 3 s.
 
 use std::time::{Duration, Instant};
 
-use redis_contracts::{Position, Timestamp};
+use redis_contracts::{PROJECTS, Position, Timestamp};
 use serde_json::json;
 use sqlx::SqliteConnection;
 use test_kit::{PATIENCE, eventually};
@@ -55,10 +55,10 @@ fn history(project: Uuid) -> String {
 
 #[tokio::test]
 async fn after_an_emptied_redis_a_new_event_is_soon_live_however_much_there_was() {
-    let events = std::env::var("EVENTS")
+    let measured = std::env::var("EVENTS")
         .ok()
         .and_then(|events| events.parse().ok());
-    let events: i64 = events.unwrap_or(EVENTS);
+    let events: i64 = measured.unwrap_or(EVENTS);
     let mut room = Room::open().await;
     room.platform.kill("project-service");
     add_history(&mut room.database().await, events).await;
@@ -90,5 +90,17 @@ async fn after_an_emptied_redis_a_new_event_is_soon_live_however_much_there_was(
         }
     }
     let took = began.elapsed();
-    assert!(took < LIVE_WITHIN, "{took:?} with {events} events");
+    let held: i64 = redis::cmd("XLEN")
+        .arg(PROJECTS.key(()).name())
+        .query_async(&mut redis)
+        .await
+        .expect("XLEN");
+    assert!(
+        held < EVENTS,
+        "{held}: what SQL has as well is not all filled in"
+    );
+    // A machine that does something else as well says nothing of the time.
+    if measured.is_some() {
+        assert!(took < LIVE_WITHIN, "{took:?} with {events} events");
+    }
 }
