@@ -17,7 +17,7 @@ use std::{
 use prometheus::{IntGauge, register_int_gauge};
 use redis_access::{AccessError, Backoff, LinkState, StreamsPool};
 use redis_contracts::{
-    Position, STREAM_BYTES, StreamFamily, Streams, Timestamp,
+    Position, StreamFamily, Streams, Timestamp,
     script::{self, Hearing, Invocation},
 };
 use tokio::sync::watch;
@@ -37,9 +37,10 @@ const HISTORY_BATCH_EVENTS: i64 = 512;
 /// that an import does not fill its queue at once.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// Events that a stream is filled with that Redis has lost: the newest, no more than it keeps, so that what
-/// happens now is soon live again. SQL has the others.
+/// Events that a stream is filled with that Redis has lost, and their bytes: the newest, so that what happens
+/// now is live again within 3 s. SQL has the others.
 const REFILLED: i64 = 50_000;
+const REFILLED_BYTES: i64 = 32 << 20;
 
 /// How long a relay leaves the stream to another one that was faster.
 const LEFT_TO_ANOTHER: Duration = Duration::from_millis(50);
@@ -335,8 +336,8 @@ impl<O: Outbox> Relay<O> {
         let max_age_ms = i64::try_from(max_age.as_millis()).unwrap_or(i64::MAX);
         let oldest_ms = Timestamp::now().unix_ms().saturating_sub(max_age_ms);
         let oldest = Position::new(oldest_ms.max(0).unsigned_abs(), 0);
-        let bytes = STREAM_BYTES.cast_signed();
-        let before = self.outbox.position_before(REFILLED, bytes).await?;
+        let before = self.outbox.position_before(REFILLED, REFILLED_BYTES);
+        let before = before.await?;
         Ok(before.max(oldest))
     }
 
