@@ -37,7 +37,9 @@ impl Bulk {
 
     /// A connection, waited for no longer than the settings say.
     pub(crate) async fn lend(&self) -> Result<Connection, AccessError> {
-        self.link.require_opening()?;
+        if self.pool.status().available == 0 {
+            self.link.require_opening()?;
+        }
         self.pool.get().await.map_err(|error| {
             let is_opening = matches!(
                 error,

@@ -3,7 +3,7 @@
 use redis_contracts::PROJECTS;
 use test_kit::Platform;
 
-use crate::log::{heard, topic};
+use crate::log::{all_published, heard, topic};
 
 #[tokio::test]
 async fn a_log_that_an_operator_broke_goes_on_by_itself() {
@@ -16,10 +16,11 @@ async fn a_log_that_an_operator_broke_goes_on_by_itself() {
     heard(&mut live, 1).await;
     let stream = PROJECTS.key(());
     let largest = format!("{0}-{0}", u64::MAX);
-    let slips: [&[&str]; 4] = [
+    let slips: [&[&str]; 5] = [
         &["XADD", stream.name(), &largest, "event", "{}"],
         &["XSETID", stream.name(), "9999999999999-0"],
         &["SET", stream.name(), "by mistake"],
+        &["DEL", stream.name()],
         &["SET", "outbox:project-service", "by mistake"],
     ];
     for (number, slip) in slips.into_iter().enumerate() {
@@ -34,4 +35,6 @@ async fn a_log_that_an_operator_broke_goes_on_by_itself() {
         assert_eq!(event["data"]["title"], format!("Task {number}"), "{slip:?}");
         bystander.get("/api/me").await.expect(200);
     }
+    let stored = all_published(&person, &project, &platform.streams).await;
+    assert_eq!(stored.len(), slips.len() + 1);
 }

@@ -60,8 +60,8 @@ async fn while_none_can_be_opened_callers_know_at_once_and_open_ones_are_used() 
         let reached = Reached::<Streams>::at(&format!("redis://{}", wire.addr())).await;
         let pool = &reached.pool;
         close(&wire);
-        // The time to connect, which is a second; then it is known.
-        for longest in [1900, 200, 200] {
+        // The time to connect, which is a second; then it is known, and takes none of it.
+        for longest in [5000, 900, 900] {
             let began = Instant::now();
             let error = pool.get(&key).await.expect_err("no connection");
             assert!(error.is_unavailable(), "{error}");
@@ -86,6 +86,17 @@ async fn while_none_can_be_opened_callers_know_at_once_and_open_ones_are_used() 
             .await
             .expect_err("bulk work needs another");
         pool.get(&key).await.expect("the open one");
+
+        wire.lead_new_to(target);
+        let bulk = async || pool.entries_from(&stream, Position::START, 1).await;
+        eventually("bulk work has one of its own", PATIENCE, bulk).await;
+        close(&wire);
+        pool.suspect();
+        eventually("none can be opened", PATIENCE, async || {
+            pool.fault().ok_or("it seems well")
+        })
+        .await;
+        bulk().await.expect("the open one");
         assert_eq!(*pool.link().borrow(), LinkState::Up(1));
     }
 }

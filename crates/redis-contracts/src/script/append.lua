@@ -27,8 +27,9 @@ local SMALL = 64 * 1024 * 1024
 local about = redis.call('EXISTS', KEYS[2]) == 1 and fields(redis.call('XINFO', 'STREAM', KEYS[2]))
 -- What XADD compares with: also the ID of an entry that was deleted since.
 local stream_top = about and about['last-generated-id'] or '0-0'
--- What is no position, whoever wrote it there, is as good as none.
-local held = redis.pcall('GET', KEYS[1])
+-- What is no position, whoever wrote it there, is as good as none, and so is one without its stream: trimming
+-- leaves an empty stream and not none, so that it is to be filled in again.
+local held = about and redis.pcall('GET', KEYS[1])
 if type(held) ~= 'string' or not parse(held) then
   held = stream_top
 end

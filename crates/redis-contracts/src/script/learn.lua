@@ -5,8 +5,8 @@
 -- KEYS[3..]  learning:seen, one per day that is looked at; the first is today's
 -- then       three per person: learning:profile, learning:applied, stream:devmentor:user
 -- ARGV[1]    group
--- ARGV[2]    how many days are looked at: d
--- ARGV[3]    now, RFC 3339
+-- ARGV[2]    now, Unix ms, as profiles say it; ages go by Redis' clock
+-- ARGV[3]    the same, RFC 3339
 -- ARGV[4]    live channel
 -- ARGV[5]    ms that ai:model:updates keeps an entry
 -- ARGV[6]    bytes of it
@@ -24,7 +24,8 @@
 -- checked before the first write: Redis does not roll a script back.
 
 local stream, updates, group = KEYS[1], KEYS[2], ARGV[1]
-local days, people_count = tonumber(ARGV[2]), tonumber(ARGV[13])
+local people_count = tonumber(ARGV[13])
+local days = #KEYS - 2 - 3 * people_count
 local dimensions, effects = cjson.decode(ARGV[11]), cjson.decode(ARGV[12])
 
 local TIMELINE, ID_BYTES = 7, 16
@@ -66,10 +67,7 @@ local last_delivered = delivered_up_to()
 if not last_delivered then
   return redis.error_reply('NOGROUP the group ' .. group .. ' of ' .. stream .. ' is gone')
 end
-if not has_ids(updates) then
-  return redis.error_reply('FULL ' .. updates .. ' takes no more')
-end
-local now = now_ms()
+mend(updates)
 local top = after(fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
 
 local entries, ids = {}, {}
@@ -101,15 +99,13 @@ for index = 1, people_count do
     held = fields(redis.call('HGETALL', KEYS[key])), positions = {}, increments = {},
   }
   person.has_applied = redis.call('HLEN', person.applied) > 0
+  mend(person.timeline)
   local newest = redis.call('XREVRANGE', person.timeline, '+', '-', 'COUNT', 1)
   person.previous = newest[1] and newest[1][1] or '0-0'
   person.floor = person.held[floor_field] or '0-0'
   local bad = no_number(person.held) or not parse(person.floor) and floor_field
   if bad then
     return redis.error_reply('BADPROFILE ' .. person.profile .. ' holds no number in ' .. bad)
-  end
-  if not has_ids(person.timeline) then
-    return redis.error_reply('BADTIMELINE ' .. person.timeline .. ' takes no more')
   end
   -- The stream was deleted and made anew: its positions say nothing of these entries.
   person.is_stale = before(top, person.floor)
@@ -214,7 +210,7 @@ local function keep(person, floor)
     end
     changed.style = '{' .. table.concat(styles, ',') .. '}'
     changed.version = string.format('%.0f', tonumber(person.held.version or 0) + 1)
-    changed.updated_at = string.format('%.0f', now)
+    changed.updated_at = ARGV[2]
     tell(person, values)
   end
   local written = {}

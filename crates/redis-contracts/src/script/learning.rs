@@ -73,10 +73,9 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
         of.stream.key(()).name().to_owned(),
         MODEL_UPDATES.key(()).name().to_owned(),
     ];
-    let days = seen_days(now);
     let mut args = vec![
         text(of.group),
-        text(days.len()),
+        text(now.unix_ms()),
         text(now),
         text(LIVE_AI.name()),
         max_age(&MODEL_UPDATES),
@@ -89,7 +88,7 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
         serde_json::to_vec(&lessons.order).unwrap_or_default(),
         text(people.order.len()),
     ]);
-    keys.extend(days);
+    keys.extend(seen_days(now));
     for user_id in people.order {
         keys.push(PROFILE.key(*user_id).name().to_owned());
         keys.push(APPLIED.key(*user_id).name().to_owned());

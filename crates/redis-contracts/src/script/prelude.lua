@@ -119,8 +119,16 @@ local function has_room(stream, group, max_age_ms, bytes)
   return redis.call('MEMORY', 'USAGE', stream) <= bytes
 end
 
--- Whether XADD can give this stream one more ID.
-local function has_ids(stream)
-  return redis.call('EXISTS', stream) == 0
-    or fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'] ~= '18446744073709551615-18446744073709551615'
+-- Whether XADD can add one more entry: what is there is a stream, and IDs are left.
+local function takes_entries(stream)
+  local kind = redis.call('TYPE', stream).ok
+  return kind == 'none' or kind == 'stream'
+    and fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'] ~= '18446744073709551615-18446744073709551615'
+end
+
+-- A stream of what stands elsewhere too begins anew where it takes no more entries, whoever broke it.
+local function mend(stream)
+  if not takes_entries(stream) then
+    redis.call('UNLINK', stream)
+  end
 end

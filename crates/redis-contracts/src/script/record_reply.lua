@@ -80,16 +80,14 @@ for index = SEEN, #ARGV, 2 do
 end
 redis.call('ZCARD', KEYS[4])
 redis.call('HLEN', KEYS[2])
-for index = 6, 9 do
-  if not has_ids(KEYS[index]) then
-    return {'full', KEYS[index]}
-  end
-end
 for index = 6, 7 do
-  if not has_room(KEYS[index], ARGV[25], ARGV[15 + index], STREAM_BYTES) then
-    return {'full', KEYS[index]}
+  local stream = KEYS[index]
+  if not takes_entries(stream) or not has_room(stream, ARGV[25], ARGV[15 + index], STREAM_BYTES) then
+    return {'full', stream}
   end
 end
+mend(KEYS[8])
+mend(KEYS[9])
 local newest = redis.call('XREVRANGE', KEYS[9], '+', '-', 'COUNT', 1)
 local now = now_ms()
 

@@ -33,7 +33,7 @@ end
 if redis.call('HGET', KEYS[2], 'user_id') ~= ARGV[3] then
   return {'missing', ''}
 end
-if not has_ids(KEYS[4]) or not has_room(KEYS[4], ARGV[8], ARGV[9], tonumber(ARGV[10])) then
+if not takes_entries(KEYS[4]) or not has_room(KEYS[4], ARGV[8], ARGV[9], tonumber(ARGV[10])) then
   return {'full', KEYS[4]}
 end
 local has_conversation = redis.call('HLEN', KEYS[3]) > 0

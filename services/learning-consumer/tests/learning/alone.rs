@@ -238,3 +238,39 @@ async fn a_profile_that_is_none_stops_no_neighbour() {
         .expect("a group");
     assert_eq!(pending.count(), 1, "it is kept and tried again");
 }
+
+#[tokio::test]
+async fn what_an_operator_broke_of_the_streams_it_writes_begins_anew_and_nothing_is_lost() {
+    let redis = RedisServer::streams().await;
+    let mut connection = redis.connect().await;
+    let (person, bystander) = (Uuid::now_v7(), Uuid::now_v7());
+    let timeline = format!("stream:devmentor:user:{person}");
+    let largest = format!("{0}-{0}", u64::MAX);
+    let _: () = connection
+        .set("ai:model:updates", "by mistake")
+        .await
+        .expect("SET");
+    let _: String = connection
+        .xadd(&timeline, &largest, &[("event", "{}")])
+        .await
+        .expect("an entry");
+    let _worker = Worker::start(&redis).await;
+    for user_id in [person, bystander] {
+        let rating = feedback(user_id, 5, json!({})).to_string();
+        append(&mut connection, FEEDBACK, &rating).await;
+    }
+    settled(&redis, FEEDBACK).await;
+    for user_id in [person, bystander] {
+        let held = profile(&mut connection, user_id).await;
+        assert_eq!(held.get("feedback_count").map(String::as_str), Some("1"));
+    }
+    let lengths: (u64, u64, u64) = (
+        connection.xlen("ai:model:updates").await.expect("a stream"),
+        connection.xlen(&timeline).await.expect("a stream"),
+        connection
+            .xlen("dlq:user:feedback")
+            .await
+            .expect("a stream"),
+    );
+    assert_eq!(lengths, (2, 1, 0));
+}
