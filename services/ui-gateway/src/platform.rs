@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use redis_access::{LinkState, LinkWatch};
+use redis_access::{CachePool, Pool, StreamsPool};
+use redis_contracts::RedisInstance;
 use rpc::{ai, auth, learning, project};
 use service_kit::{Context, Stage, health::Need, identity::GatewayCredential};
 use tokio::sync::watch;
@@ -49,8 +50,8 @@ impl Word {
 #[derive(Clone)]
 pub(crate) struct Platform {
     word: watch::Receiver<Option<Word>>,
-    cache: LinkWatch,
-    streams: LinkWatch,
+    cache: CachePool,
+    streams: StreamsPool,
 }
 
 impl Platform {
@@ -65,17 +66,23 @@ impl Platform {
         }
     }
 
-    pub(crate) fn cache_is_up(&self) -> bool {
-        is_up(&self.cache)
+    /// `ok`, `degraded` where it takes no writes, or `down`.
+    pub(crate) fn cache(&self) -> &'static str {
+        standing(&self.cache)
     }
 
-    pub(crate) fn streams_is_up(&self) -> bool {
-        is_up(&self.streams)
+    /// As [`Platform::cache`].
+    pub(crate) fn streams(&self) -> &'static str {
+        standing(&self.streams)
     }
 }
 
-fn is_up(link: &LinkWatch) -> bool {
-    matches!(&*link.borrow(), LinkState::Up(_))
+fn standing<I: RedisInstance>(pool: &Pool<I>) -> &'static str {
+    match (pool.fault(), pool.refusal()) {
+        (None, None) => "ok",
+        (None, Some(_)) => "degraded",
+        (Some(_), _) => "down",
+    }
 }
 
 /// Starts asking; the task is in the context's supervisor.
@@ -83,8 +90,8 @@ pub(crate) fn watch(
     context: &mut Context,
     upstream: &Upstream,
     credential: GatewayCredential,
-    cache: LinkWatch,
-    streams: LinkWatch,
+    cache: CachePool,
+    streams: StreamsPool,
 ) -> Platform {
     let (said, word) = watch::channel(None);
     let stop = context.supervisor.stop_of(Stage::Workers);

@@ -97,6 +97,16 @@ async fn a_streams_redis_that_takes_no_writes_refuses_those_alone_and_heals_by_i
         };
         let said = until_ready_says(&platform, "ai-gateway", named).await;
         assert_eq!(said["status"] == "degraded", is_ready, "{said}");
+        let standing = if is_ready { "degraded" } else { "down" };
+        eventually("the platform says so", PATIENCE, async || {
+            let health = person.get("/api/health").await.body;
+            let shown = &health["redis"]["streams"]["status"];
+            match health["status"] == "degraded" && shown == standing {
+                true => Ok(()),
+                false => Err(health),
+            }
+        })
+        .await;
 
         tell(&platform.streams, good).await;
         let undone = Instant::now();

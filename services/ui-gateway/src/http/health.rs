@@ -56,7 +56,7 @@ fn health(platform: &Platform, word: &Word) -> Health {
         .as_ref()
         .is_some_and(|project| project.database_ok);
     let reached = word.auth.is_some() && word.project.is_some();
-    let redis = platform.cache_is_up() && platform.streams_is_up();
+    let redis = platform.cache() == "ok" && platform.streams() == "ok";
     let rest = redis && auth_database && project_database && word.is_whole();
     let asked = SERVICES.map(|(name, answered)| (name, component(answered(word))));
     Health {
@@ -71,9 +71,11 @@ fn health(platform: &Platform, word: &Word) -> Health {
             .chain([(SERVICE.name, component(true))])
             .collect(),
         redis: Redis {
-            cache: component(platform.cache_is_up()),
+            cache: Component {
+                status: platform.cache(),
+            },
             streams: Streams {
-                status: component(platform.streams_is_up()).status,
+                status: platform.streams(),
                 backlog: word.project.as_ref().map(|project| project.backlog),
             },
         },
