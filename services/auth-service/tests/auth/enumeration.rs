@@ -33,7 +33,7 @@ impl Told {
             },
             Err(status) => Self {
                 code: status.code(),
-                message: status.message().to_owned(),
+                message: without_the_wait(status.message()),
                 details: status.details().to_vec(),
                 metadata: timeless(status.metadata()),
             },
@@ -56,6 +56,16 @@ impl Told {
         }
         self.without_details()
     }
+}
+
+/// A wait gets shorter between two answers.
+fn without_the_wait(message: &str) -> String {
+    let words = "Try again in ";
+    let Some((before, after)) = message.split_once(words) else {
+        return message.to_owned();
+    };
+    let end = after.find(['.', ',']).unwrap_or(after.len());
+    format!("{before}{words}{}", &after[end..])
 }
 
 fn timeless(metadata: &MetadataMap) -> BTreeMap<String, String> {
