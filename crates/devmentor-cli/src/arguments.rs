@@ -110,12 +110,22 @@ Examples:
     },
     /// Shows streams and their consumer groups; exit 1 when a group is a minute behind or nobody reads it
     #[command(
-        after_help = "Examples:\n  devmentor streams\n  devmentor streams --watch\n  devmentor streams --json\n  devmentor streams --redis"
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+Examples:
+  devmentor streams
+  devmentor streams --watch
+  devmentor streams --json
+  devmentor streams --redis
+  devmentor streams repair user:feedback"
     )]
     Streams {
         /// Looks again every two seconds, until Ctrl-C
         #[arg(long, conflicts_with = "json")]
         watch: bool,
+        /// What to do beside looking.
+        #[command(subcommand)]
+        command: Option<StreamsCommand>,
     },
     /// Dead letters: entries that no consumer can take
     #[command(arg_required_else_help = true)]
@@ -199,6 +209,27 @@ pub(crate) struct RedisOptions {
     /// A command with its arguments, or options of redis-cli; none: a prompt
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) arguments: Vec<OsString>,
+}
+
+/// What to do with streams.
+#[derive(Subcommand)]
+pub(crate) enum StreamsCommand {
+    /// Takes what an operator put in a stream's way out of it: entries from the future become dead letters, a key that is no stream is deleted
+    #[command(after_help = "\
+Examples:
+  devmentor streams repair user:feedback
+  devmentor streams repair ai:events --yes
+  devmentor --redis=redis://streams.internal:6380 streams repair user:feedback
+
+Works on the streams Redis itself. A stream whose IDs a service gives (stream:devmentor:projects, auth:events) is
+repaired by that service as well.")]
+    Repair {
+        /// Its name, as `streams` shows it
+        stream: String,
+        /// Does not ask first
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// What to do with dead letters.

@@ -1,11 +1,11 @@
 //! Streams and dead letters read from the streams Redis itself: where a worker runs alone, there is nobody
 //! else to ask.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use redis_access::{AccessError, LinkState, StreamsPool};
-use redis_contracts::{CONSUMED, DEAD_LETTERS, DeadLetter, Position};
+use redis_contracts::{CONSUMED, DEAD_LETTERS, DeadLetter, Position, StreamFamily, script};
 use serde_json::{Value, json};
 use service_kit::{
     Service,
@@ -49,10 +49,17 @@ impl Direct {
         Ok(Self { streams })
     }
 
-    /// Keeps the connection for as long as the work takes.
-    pub(crate) async fn keep(&self) -> anyhow::Result<std::process::ExitCode> {
-        self.streams.keep_link(CancellationToken::new()).await;
-        bail!("the connection to Redis has ended")
+    /// Does the work, and keeps the connection for as long as it takes.
+    pub(crate) async fn serve(
+        &self,
+        work: impl Future<Output = anyhow::Result<ExitCode>>,
+    ) -> anyhow::Result<ExitCode> {
+        tokio::select! {
+            done = work => done,
+            () = self.streams.keep_link(CancellationToken::new()) => {
+                bail!("the connection to Redis has ended")
+            }
+        }
     }
 
     async fn reached(&self) -> anyhow::Result<()> {
@@ -115,6 +122,20 @@ impl Direct {
             let is_last = page.len() < PAGE;
             if is_enough(page.into_iter().map(letter).collect()) || is_last {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Takes out of a stream what its producers cannot have appended; answers how many entries.
+    pub(crate) async fn repair(&self, stream: &StreamFamily<()>) -> anyhow::Result<u64> {
+        self.reached().await?;
+        let mut taken = 0;
+        loop {
+            let call = script::repair_stream(stream, None);
+            let (more, is_all): (u64, bool) = self.streams.invoke(&call).await?;
+            taken += more;
+            if is_all {
+                return Ok(taken);
             }
         }
     }

@@ -13,6 +13,7 @@ mod import;
 mod manifest;
 mod output;
 mod redis;
+mod repair;
 mod smoke;
 mod source;
 mod status;
@@ -26,7 +27,7 @@ use clap::Parser;
 
 use crate::{
     api::Api,
-    arguments::{Arguments, Command, ConfigCommand, Global},
+    arguments::{Arguments, Command, ConfigCommand, Global, StreamsCommand},
     output::Usage,
     source::Source,
 };
@@ -58,13 +59,19 @@ async fn run(global: &Global, command: Command) -> anyhow::Result<ExitCode> {
         Command::Import { file, project } => {
             import::run(&api()?, &file, &project, global.json).await
         }
-        Command::Streams { watch: true } => {
+        Command::Streams {
+            command: Some(StreamsCommand::Repair { stream, yes }),
+            ..
+        } => repair::run(global, &stream, yes).await,
+        Command::Streams { watch, .. } => {
             let source = Source::new(global)?;
-            source.serve(streams::watch(&source)).await
-        }
-        Command::Streams { watch: false } => {
-            let source = Source::new(global)?;
-            source.serve(streams::list(&source, global.json)).await
+            let work = async {
+                match watch {
+                    true => streams::watch(&source).await,
+                    false => streams::list(&source, global.json).await,
+                }
+            };
+            source.serve(work).await
         }
         Command::Dlq { command } => {
             let source = Source::new(global)?;

@@ -31,10 +31,7 @@ impl Source {
     ) -> anyhow::Result<ExitCode> {
         match self {
             Self::Platform(_) => work.await,
-            Self::Redis(direct) => tokio::select! {
-                done = work => done,
-                ended = direct.keep() => ended,
-            },
+            Self::Redis(direct) => direct.serve(work).await,
         }
     }
 

@@ -78,6 +78,17 @@ pub const CONSUMED: &[Consumed] = &[
     },
 ];
 
+/// Every stream with a name of its own.
+pub const STREAMS: &[&StreamFamily<()>] = &[
+    &PROJECTS,
+    &FEEDBACK,
+    &INTERACTIONS,
+    &AI_EVENTS,
+    &ADAPTATIONS,
+    &MODEL_UPDATES,
+    &AUTH_EVENTS,
+];
+
 /// `user:feedback`: every rating. Others may append to it.
 pub const FEEDBACK: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "user:feedback",

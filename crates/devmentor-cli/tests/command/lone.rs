@@ -68,3 +68,39 @@ async fn a_worker_alone_is_shown_by_its_redis() {
     let gone = run(&["status"]).await;
     assert_eq!(gone.status.code(), Some(1), "{gone:?}");
 }
+
+#[tokio::test]
+async fn a_stream_that_an_operator_broke_is_repaired_on_request() {
+    let redis = RedisServer::streams().await;
+    let redis_url = redis.url();
+    let mut connection = redis.connect().await;
+    let repair = async |arguments: &[&str]| -> Output {
+        let mut command = devmentor();
+        command.args(["streams", "repair"]).args(arguments);
+        command.arg(format!("--redis={redis_url}"));
+        command.output().await.expect("ran")
+    };
+    let largest = format!("{0}-{0}", u64::MAX);
+    let mut slip = redis::cmd("XADD");
+    slip.arg(STREAM).arg(&largest).arg("event").arg("{}");
+    slip.exec_async(&mut connection).await.expect("the slip");
+    let mut next = redis::cmd("XADD");
+    next.arg(STREAM).arg("*").arg("event").arg("{}");
+    next.exec_async(&mut connection).await.expect_err("stuck");
+
+    // Nobody is there to be asked.
+    assert_eq!(repair(&[STREAM]).await.status.code(), Some(2));
+    assert_eq!(repair(&["no:stream", "--yes"]).await.status.code(), Some(2));
+    next.exec_async(&mut connection).await.expect_err("stuck");
+
+    let repaired = repair(&[STREAM, "--yes", "--json"]).await;
+    let told: Value = serde_json::from_slice(&repaired.stdout).expect("JSON");
+    assert_eq!(told["dead_letters"], 1, "{repaired:?}");
+    next.exec_async(&mut connection).await.expect("goes on");
+
+    let mut slip = redis::cmd("SET");
+    slip.arg(STREAM).arg("by mistake");
+    slip.exec_async(&mut connection).await.expect("the slip");
+    assert!(repair(&[STREAM, "--yes"]).await.status.success());
+    next.exec_async(&mut connection).await.expect("goes on");
+}

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use redis_contracts::{
     ADAPTATIONS, AI_EVENTS, APPLIED, AUTH_EVENTS, CONSUMED, CONVERSATION, CONVERSATIONS,
     DEAD_LETTER_INDEX, DEAD_LETTERS, EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance,
-    LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY,
-    SEEN, USER_TIMELINE, catalog,
+    Kind, LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS,
+    REPLY, SEEN, STREAMS, USER_TIMELINE, catalog,
     keys::{
         LOCKED, LOGIN_FAILURES, OUTBOX, OUTBOX_PRODUCER_PROJECTS, RATE_LIMIT, SESSION, SHARE,
         SIGNING_KEYS, SYSTEM_HEALTH,
@@ -313,6 +313,22 @@ fn every_stream_with_a_group_says_so() {
         assert!(declaration.holds.contains(&said), "{}", declaration.pattern);
         assert!(of.stream.max_age().is_some(), "{}", declaration.pattern);
     }
+}
+
+#[test]
+fn every_stream_with_a_name_of_its_own_is_listed() {
+    let declared = catalog();
+    let own = declared.iter().map(|(_, declaration, _)| declaration);
+    let own = own.filter(|of| of.kind == Kind::Stream && !of.pattern.contains('{'));
+    let listed = STREAMS.iter().map(|of| of.key(()).name().to_owned());
+    assert_eq!(
+        own.map(|of| of.pattern).collect::<BTreeSet<_>>(),
+        listed
+            .collect::<Vec<_>>()
+            .iter()
+            .map(String::as_str)
+            .collect()
+    );
 }
 
 #[test]
