@@ -61,7 +61,11 @@ struct Surroundings {
 
 impl Surroundings {
     async fn start() -> anyhow::Result<Self> {
-        let platform = Platform::start().await;
+        // One person works as many do.
+        let platform = Platform::builder()
+            .set("limits.stream_bytes_per_day", "0")
+            .start()
+            .await;
         let person = platform.person().await;
         let project = person.create_project("BENCH").await;
         let project_id = project["id"].as_str().context("a project id")?;

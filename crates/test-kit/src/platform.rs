@@ -111,9 +111,6 @@ impl PlatformBuilder {
             // All who sign in here come from one address.
             setting("limits.auth_per_minute", "1000000"),
             setting("limits.api_per_minute", "1000000"),
-            // And each works as many do.
-            setting("limits.stream_bytes_per_day", "1000000000"),
-            setting("limits.import_bytes_per_day", "1000000000"),
         ];
         for ((_, upstream), ports) in BEHIND.iter().zip(&behind) {
             let port = ports.grpc_port.unwrap_or_default();

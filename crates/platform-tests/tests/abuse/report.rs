@@ -27,7 +27,7 @@ pub(crate) struct Abuse {
 }
 
 impl Abuse {
-    /// On a platform with default settings, but for the limits of sign-in.
+    /// On a platform with default settings, but for the rates: all here come from one address.
     pub(crate) async fn begin(name: &'static str) -> Self {
         let turn = ONE_AT_A_TIME.lock().await;
         let platform = Platform::start().await;
