@@ -1,8 +1,5 @@
 //! Deciding over a sign-in by its lock and four limits, in one script, beside one bare GET over a
 //! connection of the same kind.
-
-use std::time::Duration;
-
 use redis::aio::MultiplexedConnection;
 use redis_access::{CachePool, LinkState, RedisSettings};
 use redis_contracts::{
@@ -29,7 +26,7 @@ const IN_FLIGHT: [usize; 2] = [1, 64];
 
 pub async fn run(plan: &Plan) -> anyhow::Result<Report> {
     let redis = RedisServer::cache().await;
-    let pool = CachePool::new(&settings(redis.url()))?;
+    let pool = CachePool::new(&RedisSettings::new(redis.url()))?;
     let stop = CancellationToken::new();
     let keeping = pool.keep_link(stop.clone());
     tokio::select! {
@@ -85,20 +82,6 @@ const LOCKOUT: Lockout = Lockout {
     failures: 5,
     seconds: 900,
 };
-
-fn settings(url: String) -> RedisSettings {
-    RedisSettings {
-        url: url.into(),
-        password: None,
-        db: None,
-        pool_size: 1,
-        timeout: Duration::from_secs(1),
-        connect_timeout: Duration::from_secs(1),
-        retries: 0,
-        keepalive: Duration::from_secs(30),
-        health_check: Duration::from_secs(30),
-    }
-}
 
 struct Deciding {
     limiter: Limiter,

@@ -41,6 +41,21 @@ impl InvalidRedisUrl {
 }
 
 impl RedisSettings {
+    /// Of the Redis at this address, with the defaults of `docs/configuration.md`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            password: None,
+            db: None,
+            pool_size: 16,
+            timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            retries: 2,
+            keepalive: Duration::from_secs(30),
+            health_check: Duration::from_secs(5),
+        }
+    }
+
     /// The connection parameters for redis-rs, RESP3.
     pub(crate) fn connection_info(&self) -> Result<ConnectionInfo, InvalidRedisUrl> {
         let info = self

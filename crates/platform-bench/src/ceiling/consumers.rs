@@ -54,7 +54,7 @@ impl Handler for NoOp {
 
 /// A worker on a runtime of its own, with a thread for each core, as services have.
 pub(super) async fn no_op(redis_url: String) -> anyhow::Result<()> {
-    let streams = StreamsPool::new(&settings(redis_url))?;
+    let streams = StreamsPool::new(&RedisSettings::new(redis_url))?;
     let of = Consumed {
         stream: &FEEDBACK,
         group: LEARNING_GROUP,
@@ -66,19 +66,4 @@ pub(super) async fn no_op(redis_url: String) -> anyhow::Result<()> {
     let (linked, stopped) = (stop.clone(), stop);
     runtime.spawn(async move { streams.keep_link(linked).await });
     Ok(runtime.spawn(worker.run(stopped)).await?)
-}
-
-/// The defaults of the services.
-fn settings(redis_url: String) -> RedisSettings {
-    RedisSettings {
-        url: redis_url.into(),
-        password: None,
-        db: None,
-        pool_size: 16,
-        timeout: Duration::from_secs(1),
-        connect_timeout: Duration::from_secs(1),
-        retries: 2,
-        keepalive: Duration::from_secs(30),
-        health_check: Duration::from_secs(30),
-    }
 }

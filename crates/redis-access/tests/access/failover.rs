@@ -6,7 +6,7 @@ use redis_access::{LinkState, RedisSettings};
 use redis_contracts::{Cache, LIVE_PROJECTS, Position, Streams, keys::OUTBOX};
 use test_kit::{PATIENCE, Proxy, RedisServer, eventually};
 
-use crate::{Reached, settings, tell};
+use crate::{Reached, tell};
 
 fn address(server: &RedisServer) -> SocketAddr {
     ([127, 0, 0, 1], server.port()).into()
@@ -22,7 +22,7 @@ async fn a_master_that_is_demoted_under_its_connections_is_away_until_it_is_one_
     for checked_soon in [true, false] {
         let reached = Reached::<Streams>::with(&RedisSettings {
             health_check: Duration::from_millis(if checked_soon { 100 } else { 3_600_000 }),
-            ..settings(&server.url())
+            ..RedisSettings::new(server.url())
         })
         .await;
         let key = OUTBOX.key("a-producer");
@@ -57,7 +57,7 @@ async fn who_is_led_to_another_server_opens_every_connection_anew() {
     let wire = Proxy::start(address(&old)).await;
     let reached = Reached::<Streams>::with(&RedisSettings {
         health_check: Duration::from_millis(100),
-        ..settings(&format!("redis://{}", wire.addr()))
+        ..RedisSettings::new(format!("redis://{}", wire.addr()))
     })
     .await;
     let pool = &reached.pool;
@@ -92,7 +92,7 @@ async fn what_is_held_of_a_server_that_is_left_is_forgotten() {
     let wire = Proxy::start(address(&old)).await;
     let reached = Reached::<Cache>::with(&RedisSettings {
         health_check: Duration::from_millis(100),
-        ..settings(&format!("redis://{}", wire.addr()))
+        ..RedisSettings::new(format!("redis://{}", wire.addr()))
     })
     .await;
     let tracking = redis_access::Tracking::new(reached.pool.clone());

@@ -6,7 +6,7 @@ use redis_access::{LinkState, RedisSettings};
 use redis_contracts::{Cache, Position, Streams, keys::OUTBOX};
 use test_kit::{PATIENCE, Proxy, RedisServer, eventually, free_port};
 
-use crate::{Reached, settings};
+use crate::Reached;
 
 fn is_down(state: &LinkState) -> bool {
     matches!(state, LinkState::Down(_))
@@ -18,14 +18,14 @@ fn impatient(url: &str) -> RedisSettings {
         timeout: Duration::from_millis(200),
         connect_timeout: Duration::from_millis(200),
         health_check: Duration::from_millis(100),
-        ..settings(url)
+        ..RedisSettings::new(url)
     }
 }
 
 #[tokio::test]
 async fn a_link_is_made_lost_and_made_again() {
     let mut server = RedisServer::streams().await;
-    let reached = Reached::<Streams>::not_yet(&settings(&server.url()));
+    let reached = Reached::<Streams>::not_yet(&RedisSettings::new(server.url()));
     assert_eq!(
         reached
             .until("up", |state| *state == LinkState::Up(1))
@@ -77,7 +77,7 @@ async fn what_is_known_to_be_away_fails_at_once() {
     let nowhere = format!("redis://127.0.0.1:{}", free_port());
     let reached = Reached::<Cache>::not_yet(&RedisSettings {
         retries: 0,
-        ..settings(&nowhere)
+        ..RedisSettings::new(&nowhere)
     });
     reached.until("down", is_down).await;
     let key = redis_contracts::keys::SYSTEM_HEALTH.key(("a-service", "one".to_owned()));

@@ -14,8 +14,6 @@ mod streams;
 mod tracking;
 mod values;
 
-use std::time::Duration;
-
 use redis_access::{LinkState, Pool, RedisSettings};
 use redis_contracts::RedisInstance;
 use test_kit::{PATIENCE, RedisServer, eventually};
@@ -25,20 +23,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 struct Reached<I> {
     pool: Pool<I>,
     _stop: DropGuard,
-}
-
-fn settings(url: &str) -> RedisSettings {
-    RedisSettings {
-        url: url.into(),
-        password: None,
-        db: None,
-        pool_size: 4,
-        timeout: Duration::from_secs(1),
-        connect_timeout: Duration::from_secs(1),
-        retries: 2,
-        keepalive: Duration::from_secs(30),
-        health_check: Duration::from_secs(30),
-    }
 }
 
 /// What an operator says to a server, and its answer.
@@ -52,7 +36,7 @@ async fn tell(server: &RedisServer, words: &[&str]) -> String {
 impl<I: RedisInstance> Reached<I> {
     /// Reaches Redis and waits until the link is up.
     async fn at(url: &str) -> Self {
-        Self::with(&settings(url)).await
+        Self::with(&RedisSettings::new(url)).await
     }
 
     async fn with(settings: &RedisSettings) -> Self {

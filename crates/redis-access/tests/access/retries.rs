@@ -12,7 +12,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::{Reached, settings};
+use crate::Reached;
 
 #[tokio::test]
 async fn a_safe_command_is_sent_again_as_often_as_the_settings_say() {
@@ -26,7 +26,7 @@ async fn a_safe_command_is_sent_again_as_often_as_the_settings_say() {
         let url = serve(answer, Arc::clone(&gets)).await;
         let settings = RedisSettings {
             retries,
-            ..settings(&url)
+            ..RedisSettings::new(&url)
         };
         let reached = Reached::<Streams>::with(&settings).await;
         let held = reached.pool.get(&OUTBOX.key("a-producer")).await;

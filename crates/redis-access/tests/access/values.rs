@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use redis_access::AccessError;
+use redis_access::{AccessError, RedisSettings};
 use redis_contracts::{
     Cache, Key, Position, Streams, Timestamp,
     keys::{HealthRecord, OUTBOX, SYSTEM_HEALTH},
 };
 use test_kit::RedisServer;
 
-use crate::{Reached, settings};
+use crate::Reached;
 
 fn key() -> Key<Cache, HealthRecord> {
     SYSTEM_HEALTH.key(("a-service", "one".to_owned()))
@@ -91,8 +91,8 @@ async fn what_no_contract_declares_is_an_error_and_not_a_guess() {
 #[tokio::test]
 async fn database_and_password_count_wherever_they_stand() {
     let server = RedisServer::cache().await;
-    let in_url = settings(&format!("{}/3", server.url()));
-    let mut beside = settings(&server.url());
+    let in_url = RedisSettings::new(format!("{}/3", server.url()));
+    let mut beside = RedisSettings::new(server.url());
     beside.db = Some(3);
     let writer = Reached::<Cache>::with(&in_url).await.pool;
     writer.set(&key(), &record()).await.expect("SET");
@@ -111,7 +111,7 @@ async fn database_and_password_count_wherever_they_stand() {
     beside.password = Some("s3cret".into());
     let reader = Reached::<Cache>::with(&beside).await.pool;
     assert_eq!(reader.get(&key()).await.expect("GET"), Some(record()));
-    let in_url = settings(&format!("redis://:s3cret@127.0.0.1:{}/3", server.port()));
+    let in_url = RedisSettings::new(format!("redis://:s3cret@127.0.0.1:{}/3", server.port()));
     let reader = Reached::<Cache>::with(&in_url).await.pool;
     assert_eq!(reader.get(&key()).await.expect("GET"), Some(record()));
 }
@@ -124,7 +124,7 @@ fn a_bad_url_is_told_without_its_password() {
         "redis://:s3cret@host:1/x",
         "s3cret",
     ] {
-        let error = settings(url).check().expect_err(url).to_string();
+        let error = RedisSettings::new(url).check().expect_err(url).to_string();
         assert!(!error.contains("s3cret"), "{error}");
     }
 }

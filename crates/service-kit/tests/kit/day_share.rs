@@ -37,18 +37,8 @@ struct Process {
 impl Process {
     async fn start(server: &RedisServer) -> Self {
         let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
-        let pool = CachePool::new(&RedisSettings {
-            url: format!("redis://{}", wire.addr()).into(),
-            password: None,
-            db: None,
-            pool_size: 4,
-            timeout: Duration::from_secs(1),
-            connect_timeout: Duration::from_secs(1),
-            retries: 2,
-            keepalive: Duration::from_secs(30),
-            health_check: Duration::from_secs(1),
-        })
-        .expect("a Redis URL");
+        let pool = CachePool::new(&RedisSettings::new(format!("redis://{}", wire.addr())))
+            .expect("a Redis URL");
         let stop = CancellationToken::new();
         let (kept, stopped) = (pool.clone(), stop.clone());
         tokio::spawn(async move { kept.keep_link(stopped).await });

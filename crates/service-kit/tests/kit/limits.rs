@@ -41,17 +41,7 @@ impl Kit {
     async fn new() -> Self {
         let server = RedisServer::cache().await;
         let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
-        let settings = RedisSettings {
-            url: format!("redis://{}", wire.addr()).into(),
-            password: None,
-            db: None,
-            pool_size: 4,
-            timeout: Duration::from_secs(1),
-            connect_timeout: Duration::from_secs(1),
-            retries: 2,
-            keepalive: Duration::from_secs(30),
-            health_check: Duration::from_secs(30),
-        };
+        let settings = RedisSettings::new(format!("redis://{}", wire.addr()));
         let pool = CachePool::new(&settings).expect("a Redis URL");
         let stop = CancellationToken::new();
         let (kept, stopped) = (pool.clone(), stop.clone());

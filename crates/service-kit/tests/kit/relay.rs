@@ -1,11 +1,8 @@
 //! The relay while it fills a stream that Redis has lost.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use redis_access::{RedisSettings, StreamsPool};
@@ -100,18 +97,7 @@ impl Outbox for Stored {
 }
 
 fn pool(url: String) -> StreamsPool {
-    StreamsPool::new(&RedisSettings {
-        url: url.into(),
-        password: None,
-        db: None,
-        pool_size: 4,
-        timeout: Duration::from_secs(1),
-        connect_timeout: Duration::from_secs(1),
-        retries: 0,
-        keepalive: Duration::from_secs(30),
-        health_check: Duration::from_secs(30),
-    })
-    .expect("a Redis URL")
+    StreamsPool::new(&RedisSettings::new(url)).expect("a Redis URL")
 }
 
 /// A relay that runs while this lives.

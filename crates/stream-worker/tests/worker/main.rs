@@ -84,7 +84,7 @@ impl Running {
 
     fn with(redis: &RedisServer, consumer: &str, handler: impl Handler, seen: Seen) -> Self {
         let stop = CancellationToken::new();
-        let pool = StreamsPool::new(&settings(redis)).expect("a Redis URL");
+        let pool = StreamsPool::new(&RedisSettings::new(redis.url())).expect("a Redis URL");
         let worker = Worker::new(pool.clone(), OF, consumer.to_owned(), TIMING, handler);
         let worker = worker.expect("sound timing");
         let stopped = stop.clone();
@@ -105,24 +105,6 @@ impl Running {
             .await
             .expect("a drain")
             .expect("no panic");
-    }
-}
-
-fn settings(redis: &RedisServer) -> RedisSettings {
-    settings_of(&redis.url())
-}
-
-fn settings_of(url: &str) -> RedisSettings {
-    RedisSettings {
-        url: url.into(),
-        password: None,
-        db: None,
-        pool_size: 4,
-        timeout: Duration::from_secs(1),
-        connect_timeout: Duration::from_secs(1),
-        retries: 2,
-        keepalive: Duration::from_secs(30),
-        health_check: Duration::from_secs(30),
     }
 }
 
@@ -163,7 +145,7 @@ async fn append_text(connection: &mut MultiplexedConnection, event: &str) -> Pos
 
 /// Waits until the group has no lag and nothing pending.
 async fn settled(redis: &RedisServer) {
-    let pool = StreamsPool::new(&settings(redis)).expect("a Redis URL");
+    let pool = StreamsPool::new(&RedisSettings::new(redis.url())).expect("a Redis URL");
     let stop = CancellationToken::new();
     let (kept, stopped) = (pool.clone(), stop.clone());
     let link = tokio::spawn(async move { kept.keep_link(stopped).await });

@@ -9,7 +9,7 @@ use std::{
 };
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, streams::StreamPendingCountReply};
-use redis_access::{AccessError, LinkState, StreamsPool};
+use redis_access::{AccessError, LinkState, RedisSettings, StreamsPool};
 use redis_contracts::{LEARNING_GROUP, Position, keys::OUTBOX};
 use stream_worker::{Delivery, Handler, Outcome, Worker};
 use test_kit::{PATIENCE, Proxy, RedisServer, eventually};
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{OF, Running, STREAM, Seen, TIMING, append, dead_letters, event, settings_of, settled};
+use super::{OF, Running, STREAM, Seen, TIMING, append, dead_letters, event, settled};
 
 /// Looks something up in Redis for each batch.
 struct LooksUp {
@@ -57,7 +57,7 @@ struct Reached {
 
 impl Reached {
     async fn at(url: &str) -> Self {
-        let pool = StreamsPool::new(&settings_of(url)).expect("a Redis URL");
+        let pool = StreamsPool::new(&RedisSettings::new(url)).expect("a Redis URL");
         let (stop, kept) = (CancellationToken::new(), pool.clone());
         let stopped = stop.clone();
         let link = tokio::spawn(async move { kept.keep_link(stopped).await });
@@ -213,7 +213,7 @@ async fn a_key_that_is_no_stream_is_named_and_over_once_it_is_gone() {
     let redis = RedisServer::streams().await;
     let mut connection = redis.connect().await;
     let _: () = connection.set(STREAM, "no stream").await.expect("SET");
-    let pool = StreamsPool::new(&settings_of(&redis.url())).expect("a Redis URL");
+    let pool = StreamsPool::new(&RedisSettings::new(redis.url())).expect("a Redis URL");
     let handler = Counts {
         pool: pool.clone(),
         handled: Arc::default(),

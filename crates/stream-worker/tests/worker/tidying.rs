@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use redis::{AsyncCommands, aio::MultiplexedConnection, streams::StreamReadOptions};
-use redis_access::StreamsPool;
+use redis_access::{RedisSettings, StreamsPool};
 use redis_contracts::{STREAM_BYTES, script::tidy_stream};
 use test_kit::{PATIENCE, RedisServer, eventually};
 use tokio_util::sync::CancellationToken;
 
-use super::{OF, settings};
+use super::OF;
 
 const GROUP: &str = "learning-group";
 const STREAM: &str = "user:interactions";
@@ -23,7 +23,7 @@ async fn tidy(redis: &RedisServer) -> u64 {
 async fn tidy_within(redis: &RedisServer, bytes: u64) -> u64 {
     let mut call = tidy_stream(OF, Duration::ZERO);
     call.args[2] = bytes.to_string().into_bytes();
-    let pool = StreamsPool::new(&settings(redis)).expect("a Redis URL");
+    let pool = StreamsPool::new(&RedisSettings::new(redis.url())).expect("a Redis URL");
     let stop = CancellationToken::new();
     let link = pool.keep_link(stop.clone());
     let tidied = async {

@@ -8,17 +8,7 @@ use super::*;
 
 /// Limits whose leases are answered by hand.
 fn limits(api_per_minute: u64) -> (ApiLimits, mpsc::Receiver<Ask>) {
-    let settings = RedisSettings {
-        url: "redis://127.0.0.1:1".into(),
-        password: None,
-        db: None,
-        pool_size: 1,
-        timeout: Duration::from_secs(1),
-        connect_timeout: Duration::from_secs(1),
-        retries: 0,
-        keepalive: Duration::from_secs(30),
-        health_check: Duration::from_secs(30),
-    };
+    let settings = RedisSettings::new("redis://127.0.0.1:1");
     let cache = CachePool::new(&settings).expect("a Redis URL");
     let limits = Limits {
         auth_per_minute: 5,

@@ -1,6 +1,6 @@
 //! What is appended, what is refused, and how much is kept.
 
-use redis_access::AccessError;
+use redis_access::{AccessError, RedisSettings};
 use redis_contracts::{
     LIVE_PROJECTS, PROJECT_TIMELINE, PROJECTS, Position, Streams,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use test_kit::{PATIENCE, eventually};
 
 use super::{BASE_MS, Log, ONE, TWO, at, event};
-use crate::{Reached, settings};
+use crate::Reached;
 
 #[tokio::test]
 async fn events_go_to_the_stream_and_their_timeline_and_are_published_as_a_chain() {
@@ -344,7 +344,7 @@ async fn a_deleted_entry_at_the_top_of_a_timeline_stops_nothing() {
 #[tokio::test]
 async fn one_append_at_a_time_wins_among_twins() {
     let log = Log::new().await;
-    let twin = Reached::<Streams>::with(&settings(&log.server.url())).await;
+    let twin = Reached::<Streams>::with(&RedisSettings::new(log.server.url())).await;
     let events = [event(1, ONE)];
     let call = append_project_events(at(0), &events, Hearing::Live);
     let (one, two) = tokio::join!(

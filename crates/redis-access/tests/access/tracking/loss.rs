@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use redis_access::{Change, SILENT_FOR, Tracking};
+use redis_access::{Change, RedisSettings, SILENT_FOR, Tracking};
 use redis_contracts::{Cache, keys::SESSION};
 use test_kit::{PATIENCE, RedisServer, eventually};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{HOUR, Held, Reader, admit, told, write};
-use crate::{Reached, settings};
+use crate::Reached;
 
 #[tokio::test]
 async fn a_lost_connection_takes_everything_with_it() {
@@ -118,7 +118,7 @@ async fn a_redis_that_tracks_for_nobody_is_read_without_holding() {
     user.arg("~*").arg("+@all").arg("-client|tracking");
     user.exec_async(&mut writer).await.expect("ACL SETUSER");
     let url = format!("redis://reader:secret@127.0.0.1:{}", server.port());
-    let reader = Reader::not_yet(&settings(&url), 10).await;
+    let reader = Reader::not_yet(&RedisSettings::new(&url), 10).await;
     let id = Uuid::now_v7();
     write(&mut writer, id, 1, HOUR).await.expect("SET");
     assert_eq!(reader.version(id).await, Some(1));

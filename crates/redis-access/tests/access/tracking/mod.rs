@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::{Reached, settings};
+use crate::Reached;
 
 /// A cache over a wire that can be cut; what is written goes to Redis directly.
 struct Held {
@@ -104,7 +104,11 @@ impl Held {
     async fn start() -> Self {
         let server = RedisServer::cache().await;
         let wire = Proxy::start(([127, 0, 0, 1], server.port()).into()).await;
-        let reader = Reader::with(&settings(&format!("redis://{}", wire.addr())), 1000).await;
+        let reader = Reader::with(
+            &RedisSettings::new(format!("redis://{}", wire.addr())),
+            1000,
+        )
+        .await;
         let writer = server.connect().await;
         Self {
             server,

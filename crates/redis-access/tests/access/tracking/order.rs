@@ -1,6 +1,7 @@
 //! A reply and the invalidation of its key, in each order that the wire can bring them. Redis is played
 //! here, so that both come at once and nothing else in between.
 
+use redis_access::RedisSettings;
 use std::sync::{Arc, Mutex};
 
 use tokio::{
@@ -10,7 +11,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{Reader, copy, name};
-use crate::{retries::command, settings};
+use crate::retries::command;
 
 /// What comes for GET and PTTL.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +39,11 @@ async fn a_reply_is_held_only_when_no_invalidation_came_after_its_read_was_sent(
     ] {
         let id = Uuid::now_v7();
         let script = Arc::new(Mutex::new(parts));
-        let reader = Reader::with(&settings(&serve(id, Arc::clone(&script)).await), 10).await;
+        let reader = Reader::with(
+            &RedisSettings::new(&serve(id, Arc::clone(&script)).await),
+            10,
+        )
+        .await;
         assert_eq!(reader.version(id).await, Some(1), "{parts:?}");
         assert_eq!(reader.held(id).is_some(), is_held, "{parts:?}");
         // The next read is not in the way of the one before.

@@ -5,13 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis_access::Change;
+use redis_access::{Change, RedisSettings};
 use redis_contracts::keys::{SESSION, SIGNING_KEYS, SigningKeyIds};
 use test_kit::{PATIENCE, RedisServer, eventually};
 use uuid::Uuid;
 
 use super::{HOUR, Held, Reader, copy, name, told, until_told};
-use crate::settings;
 
 #[tokio::test]
 async fn a_value_is_read_once_decoded_once_and_shared() {
@@ -206,7 +205,7 @@ async fn what_is_forgotten_is_read_again() {
 #[tokio::test]
 async fn it_holds_no_more_than_it_may() {
     let server = RedisServer::cache().await;
-    let reader = Reader::with(&settings(&server.url()), 100).await;
+    let reader = Reader::with(&RedisSettings::new(server.url()), 100).await;
     let mut writer = server.connect().await;
     let ids: Vec<_> = (0..1000).map(|_| Uuid::now_v7()).collect();
     for id in &ids {
