@@ -221,8 +221,8 @@ Examples:
   devmentor streams repair ai:events --yes
   devmentor --redis=redis://streams.internal:6380 streams repair user:feedback
 
-Works on the streams Redis itself. A stream whose IDs a service gives (stream:devmentor:projects, auth:events) is
-repaired by that service as well.")]
+Works on the streams Redis itself. Those whose IDs a service gives (stream:devmentor:projects, auth:events) are
+repaired by that service. A worker that runs repairs what it reads as well.")]
     Repair {
         /// Its name, as `streams` shows it
         stream: String,

@@ -131,7 +131,7 @@ impl Direct {
         self.reached().await?;
         let mut taken = 0;
         loop {
-            let call = script::repair_stream(stream, None);
+            let call = script::repair_stream(stream);
             let (more, is_all): (u64, bool) = self.streams.invoke(&call).await?;
             taken += more;
             if is_all {

@@ -70,11 +70,6 @@ impl AccessError {
         matches!(self, Self::Refused { message, .. } if message.contains("NOGROUP"))
     }
 
-    /// Whether a stream holds what its producer has not appended, and that is in the way.
-    pub fn is_foreign(&self) -> bool {
-        matches!(self, Self::Refused { message, .. } if message.contains("FOREIGN"))
-    }
-
     /// Whether the key holds something else than the command is for.
     pub fn is_wrong_type(&self) -> bool {
         matches!(self, Self::Refused { message, .. } if message.contains("WRONGTYPE"))

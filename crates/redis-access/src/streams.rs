@@ -13,7 +13,7 @@ use crate::{AccessError, StreamsPool};
 pub struct Entry {
     /// The entry's ID.
     pub position: Position,
-    /// The event's JSON.
+    /// The event's JSON; empty where somebody has added an entry that holds none.
     pub event: String,
 }
 
@@ -90,16 +90,15 @@ impl StreamsPool {
 }
 
 fn entry((id, fields): (String, Vec<(String, String)>)) -> Result<Entry, AccessError> {
-    let undecodable = |what: &str| AccessError::Undecodable {
+    let position = id.parse().map_err(|_| AccessError::Undecodable {
         instance: Instance::Streams,
-        cause: DecodeError(format!("entry {id}: {what}")),
-    };
-    let position = id
-        .parse()
-        .map_err(|_| undecodable("its ID is no position"))?;
+        cause: DecodeError(format!("entry {id}: its ID is no position")),
+    })?;
     let event = fields
         .into_iter()
-        .find_map(|(name, value)| (name == EVENT_FIELD).then_some(value))
-        .ok_or_else(|| undecodable("no field `event`"))?;
-    Ok(Entry { position, event })
+        .find_map(|(name, value)| (name == EVENT_FIELD).then_some(value));
+    Ok(Entry {
+        position,
+        event: event.unwrap_or_default(),
+    })
 }

@@ -38,8 +38,14 @@ impl Position {
 const SEQUENCE_BITS: u32 = 20;
 
 impl Position {
-    /// As one number that SQL orders in the same way. Positions that were made by
-    /// [`Position::next_packable`] lose nothing.
+    /// Whether it fits into one number; positions that were made by [`Position::next_packable`] do.
+    pub const fn is_packable(self) -> bool {
+        self.unix_ms <= (i64::MAX >> SEQUENCE_BITS).unsigned_abs()
+            && self.sequence < 1 << SEQUENCE_BITS
+    }
+
+    /// As one number that SQL orders in the same way; one that does not fit is the highest, or the highest of
+    /// its millisecond.
     pub fn packed(self) -> i64 {
         let unix_ms = i64::try_from(self.unix_ms).unwrap_or(i64::MAX >> SEQUENCE_BITS);
         (unix_ms.min(i64::MAX >> SEQUENCE_BITS) << SEQUENCE_BITS)

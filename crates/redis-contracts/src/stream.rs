@@ -78,15 +78,13 @@ pub const CONSUMED: &[Consumed] = &[
     },
 ];
 
-/// Every stream with a name of its own.
+/// The streams with a name of their own whose IDs Redis gives.
 pub const STREAMS: &[&StreamFamily<()>] = &[
-    &PROJECTS,
     &FEEDBACK,
     &INTERACTIONS,
     &AI_EVENTS,
     &ADAPTATIONS,
     &MODEL_UPDATES,
-    &AUTH_EVENTS,
 ];
 
 /// `user:feedback`: every rating. Others may append to it.

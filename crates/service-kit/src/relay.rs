@@ -18,7 +18,7 @@ use prometheus::{IntGauge, register_int_gauge};
 use redis_access::{AccessError, Backoff, LinkState, StreamsPool};
 use redis_contracts::{
     Position, StreamFamily, Streams, Timestamp,
-    script::{self, Hearing, Invocation},
+    script::{AppendReply, Hearing, Invocation, repair_log},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,13 @@ const LEFT_TO_ANOTHER: Duration = Duration::from_millis(50);
 /// What nobody woke the relay for is found within this.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// A stream that is ahead of SQL is believed where its clock may have been so far ahead of Redis': SQL may have
+/// been set back. What is further ahead was never appended by a service.
+const BELIEVED_AHEAD_MS: i64 = 86_400_000;
+
+/// What stands in the way is taken out so often before the relay waits a little.
+const REPAIRS_AT_ONCE: u32 = 100;
+
 /// Events of one producer, stored under positions that grow in commit order.
 pub trait Outbox: Send + Sync + 'static {
     /// A stored event.
@@ -62,6 +69,8 @@ pub trait Outbox: Send + Sync + 'static {
     fn count_after(&self, after: Position) -> impl Future<Output = Result<i64, Problem>> + Send;
     /// The newest position.
     fn newest_position(&self) -> impl Future<Output = Result<Position, Problem>> + Send;
+    /// Whether an event is stored under this position.
+    fn has(&self, position: Position) -> impl Future<Output = Result<bool, Problem>> + Send;
     /// The stream holds this position, and `newest` is stored: later positions grow above both, and what was
     /// recorded since the start before anybody knew lies above `held`.
     fn settle(
@@ -80,9 +89,11 @@ pub trait Outbox: Send + Sync + 'static {
     fn position(event: &Self::Event) -> Position;
     /// The stream.
     fn stream() -> &'static StreamFamily<()>;
+    /// The name of its outbox in Redis.
+    fn producer() -> &'static str;
     /// Bytes of an event.
     fn bytes(event: &Self::Event) -> usize;
-    /// The call of the append script; its reply is `(appended, position held)`.
+    /// The call of the append script.
     fn append(after: Position, events: Vec<Self::Event>, hearing: Hearing) -> Invocation<Streams>;
 }
 
@@ -222,21 +233,30 @@ impl<O: Outbox> Relay<O> {
 
     /// Appends until all is confirmed or something is in the way.
     async fn drain(&self, progress: &mut Progress) -> Wait {
+        let mut repairs = 0;
         loop {
-            match self.step(progress).await {
+            let stepped = match self.step(progress).await {
+                Err(Fault::Redis(error)) if error.is_wrong_type() => {
+                    self.begin_anew(progress).await
+                }
+                stepped => stepped,
+            };
+            match stepped {
                 Ok(Step::Further) => {}
+                Ok(Step::Repaired) if repairs < REPAIRS_AT_ONCE => repairs += 1,
+                Ok(Step::Repaired) => {
+                    return Wait::Retry(
+                        "more stands in the way than is taken out at once".to_owned(),
+                    );
+                }
                 Ok(Step::Done) => return Wait::Commit,
                 Ok(Step::Overtaken) => return Wait::Another,
-                Err(Fault::Redis(AccessError::Unavailable { .. })) => {
-                    progress.place = None;
-                    return Wait::Retry("the streams Redis did not answer".to_owned());
-                }
-                Err(Fault::Redis(error)) if error.is_foreign() || error.is_wrong_type() => {
-                    if let Err(error) = self.take_out_foreign(progress).await {
-                        return Wait::Retry(error.to_string());
+                Err(Fault::Redis(error)) => {
+                    if error.is_unavailable() {
+                        progress.place = None;
                     }
+                    return Wait::Retry(error.to_string());
                 }
-                Err(Fault::Redis(error)) => return Wait::Retry(error.to_string()),
                 Err(Fault::Sql(problem)) => return Wait::Retry(problem.to_string()),
             }
         }
@@ -245,8 +265,7 @@ impl<O: Outbox> Relay<O> {
     /// One append.
     async fn step(&self, progress: &mut Progress) -> Result<Step, Fault> {
         let Some(at) = progress.place else {
-            self.ask_held(progress).await?;
-            return Ok(Step::Further);
+            return self.ask_held(progress).await;
         };
         let most = if at.after < progress.live_from {
             HISTORY_BATCH_EVENTS
@@ -272,49 +291,87 @@ impl<O: Outbox> Relay<O> {
         } else {
             Hearing::Live
         };
-        let (appended, held) = self.append(at.held, batch, hearing).await?;
-        if appended {
-            pending.fetch_sub(count, Ordering::Relaxed);
-            progress.place = Some(Place::at(held));
-            return Ok(Step::Further);
+        match self.append(at.held, batch, hearing).await? {
+            AppendReply::Appended(held) => {
+                pending.fetch_sub(count, Ordering::Relaxed);
+                progress.place = Some(Place::at(held));
+                Ok(Step::Further)
+            }
+            AppendReply::Elsewhere(held) if held > at.held => {
+                self.is_ahead(at.held, held, progress).await
+            }
+            AppendReply::Elsewhere(held) => {
+                tracing::warn!(expected = %at.held, %held, "the stream has lost its end");
+                self.go_on_from(held, progress).await
+            }
+            AppendReply::InTheWay(last) => {
+                // What is stored was appended by this service, whatever its outbox says.
+                let own = if self.outbox.has(last).await? {
+                    last
+                } else {
+                    at.held
+                };
+                self.take_out(own, progress).await
+            }
         }
-        if self.shared && held > at.held {
-            // It goes on, and need not be raced at each batch.
-            tracing::debug!(expected = %at.held, %held, "another relay was faster");
-            progress.place = Some(Place::at(held));
-            return Ok(Step::Overtaken);
-        }
-        tracing::warn!(expected = %at.held, %held, "the stream is elsewhere; going on from there");
-        self.go_on_from(held, progress).await?;
-        Ok(Step::Further)
     }
 
-    /// What somebody else has put in the way becomes dead letters.
-    async fn take_out_foreign(&self, progress: &mut Progress) -> Result<(), AccessError> {
-        // Not known where the key is no stream at all; then nothing of a stream is in the way.
-        let own = progress
-            .place
-            .take()
-            .map_or(Position::new(u64::MAX, 0), |at| at.held);
+    /// The stream has gone further than this relay.
+    async fn is_ahead(
+        &self,
+        expected: Position,
+        held: Position,
+        progress: &mut Progress,
+    ) -> Result<Step, Fault> {
+        if !self.outbox.has(held).await? {
+            return self.take_out(expected, progress).await;
+        }
+        tracing::debug!(%expected, %held, "another relay was faster");
+        progress.place = Some(Place::at(held));
+        // It goes on, and need not be raced at each batch.
+        Ok(match self.shared {
+            true => Step::Overtaken,
+            false => Step::Further,
+        })
+    }
+
+    /// What somebody else has put into the stream after this position becomes dead letters.
+    async fn take_out(&self, own: Position, progress: &mut Progress) -> Result<Step, Fault> {
+        progress.place = None;
         let stream = O::stream();
-        let call = script::repair_stream(stream, Some(own));
+        let call = repair_log(stream, O::producer(), own);
         let (taken, _all): (u64, bool) = self.streams.invoke(&call).await?;
         let stream = stream.key(());
         tracing::warn!(stream.name = stream.name(), taken, after = %own,
             "what this service has not appended was in the way; entries are dead letters now");
-        Ok(())
+        Ok(Step::Repaired)
+    }
+
+    /// What stands in the stream's place is none.
+    async fn begin_anew(&self, progress: &mut Progress) -> Result<Step, Fault> {
+        let own = match progress.place {
+            Some(at) => at.held,
+            None => self.outbox.newest_position().await?,
+        };
+        self.take_out(own, progress).await
     }
 
     /// What the stream holds, as it says itself.
-    async fn ask_held(&self, progress: &mut Progress) -> Result<(), Fault> {
-        let call = self.append(Position::START, Vec::new(), Hearing::Quiet);
-        let (_, held) = call.await?;
-        self.go_on_from(held, progress).await
+    async fn ask_held(&self, progress: &mut Progress) -> Result<Step, Fault> {
+        let nothing = self.append(Position::START, Vec::new(), Hearing::Quiet);
+        match nothing.await? {
+            AppendReply::Appended(held)
+            | AppendReply::Elsewhere(held)
+            | AppendReply::InTheWay(held) => self.go_on_from(held, progress).await,
+        }
     }
 
-    async fn go_on_from(&self, held: Position, progress: &mut Progress) -> Result<(), Fault> {
+    async fn go_on_from(&self, held: Position, progress: &mut Progress) -> Result<Step, Fault> {
         let newest = self.outbox.newest_position().await?;
         if held > newest {
+            if !self.is_believable(held).await? {
+                return self.take_out(newest, progress).await;
+            }
             tracing::warn!(held = %held, newest = %newest, "the stream is ahead of the database");
         }
         self.outbox.settle(held, newest).await?;
@@ -327,7 +384,13 @@ impl<O: Outbox> Relay<O> {
             self.committed.pending.store(count, Ordering::Relaxed);
         }
         progress.place = Some(place);
-        Ok(())
+        Ok(Step::Further)
+    }
+
+    /// Whether a service may have appended at a position that SQL has not reached.
+    async fn is_believable(&self, held: Position) -> Result<bool, AccessError> {
+        let latest_ms = self.streams.time_ms().await? + BELIEVED_AHEAD_MS;
+        Ok(held.is_packable() && held.unix_ms <= latest_ms.unsigned_abs())
     }
 
     /// Where a stream that is empty begins: what is older would only be trimmed.
@@ -356,13 +419,13 @@ impl<O: Outbox> Relay<O> {
         after: Position,
         batch: Vec<O::Event>,
         hearing: Hearing,
-    ) -> Result<(bool, Position), Fault> {
+    ) -> Result<AppendReply, Fault> {
         let call = O::append(after, batch, hearing);
-        let (appended, position): (u8, String) = self.streams.invoke(&call).await?;
-        let position = position
-            .parse()
-            .map_err(|_| Problem::internal("the stream holds no position"))?;
-        Ok((appended == 1, position))
+        let (code, position): (u8, String) = self.streams.invoke(&call).await?;
+        let unknown = || Problem::internal("the streams Redis answered what no append does");
+        AppendReply::of((code, &position))
+            .ok_or_else(unknown)
+            .map_err(Fault::Sql)
     }
 }
 
@@ -370,6 +433,8 @@ impl<O: Outbox> Relay<O> {
 enum Step {
     /// There may be more.
     Further,
+    /// What stood in the way was taken out.
+    Repaired,
     /// Nothing is left.
     Done,
     /// Another relay was faster.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_contracts::{
     PROJECTS, Position, StreamFamily, Streams,
+    keys::OUTBOX_PRODUCER_PROJECTS,
     script::{Append, Hearing, Invocation, append_project_events},
 };
 use service_kit::{Problem, relay::Outbox};
@@ -44,6 +45,10 @@ impl Outbox for ProjectEvents {
         self.log.newest_position().await
     }
 
+    async fn has(&self, position: Position) -> Result<bool, Problem> {
+        self.log.has(position).await
+    }
+
     async fn position_before(&self, newest: i64, bytes: i64) -> Result<Position, Problem> {
         self.log.position_before(newest, bytes).await
     }
@@ -63,6 +68,10 @@ impl Outbox for ProjectEvents {
         self.writer.write(Actor::process(), Settle { held }).await?;
         self.is_settled.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn producer() -> &'static str {
+        OUTBOX_PRODUCER_PROJECTS
     }
 
     fn bytes(event: &StoredEvent) -> usize {

@@ -10,7 +10,8 @@
 -- ARGV[5..7] how many entries a timeline keeps, bytes of it, ms until it expires when nothing is added
 -- ARGV[8..]  three per event: position, topic, event JSON
 --
--- Reply: {1, last position} when appended, {0, position held} when the stream is elsewhere.
+-- Reply: {1, last position} when appended, {0, position held} when the stream is elsewhere, {2, its last ID} when
+-- that stands in the way of the events, whoever appended it.
 --
 -- A script and not MULTI, because what is written depends on what is held. All that can fail is
 -- checked before the first write: Redis does not roll a script back. Where Redis is full, the stream loses
@@ -27,10 +28,10 @@ local SMALL = 64 * 1024 * 1024
 local about = redis.call('EXISTS', KEYS[2]) == 1 and fields(redis.call('XINFO', 'STREAM', KEYS[2]))
 -- What XADD compares with: also the ID of an entry that was deleted since.
 local stream_top = about and about['last-generated-id'] or '0-0'
--- What is no position, whoever wrote it there, is as good as none, and so is one without its stream: trimming
--- leaves an empty stream and not none, so that it is to be filled in again.
-local held = about and redis.pcall('GET', KEYS[1])
-if type(held) ~= 'string' or not parse(held) then
+-- Whoever wrote it there, what is no position is as good as none, and so is one beyond the stream: both are
+-- written at once. Trimming leaves an empty stream; where there is none it was deleted, and is to be filled again.
+local held = redis.pcall('GET', KEYS[1])
+if type(held) ~= 'string' or not is_position(held) or before(stream_top, held) then
   held = stream_top
 end
 if held ~= ARGV[1] then
@@ -48,7 +49,7 @@ end
 
 -- What somebody else has put at its end does no harm as long as it does not stand in the way.
 if before(held, stream_top) and not before(stream_top, position_of(1)) then
-  return redis.error_reply('FOREIGN the stream holds ' .. stream_top .. ', which its producer did not append')
+  return {2, stream_top}
 end
 local last, bytes = held, 0
 for index = 1, events do

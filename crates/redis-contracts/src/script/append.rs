@@ -12,6 +12,30 @@ pub enum Hearing {
     Quiet,
 }
 
+/// What the append script answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendReply {
+    /// All was appended, the last at this position.
+    Appended(Position),
+    /// Nothing was: this is the position that its producer has reached.
+    Elsewhere(Position),
+    /// Nothing was: the stream ends at this ID, and what was to be appended does not come after it.
+    InTheWay(Position),
+}
+
+impl AppendReply {
+    /// Of the two values of the reply; `None` for others.
+    pub fn of((code, position): (u8, &str)) -> Option<Self> {
+        let position = position.parse().ok()?;
+        match code {
+            1 => Some(Self::Appended(position)),
+            0 => Some(Self::Elsewhere(position)),
+            2 => Some(Self::InTheWay(position)),
+            _ => None,
+        }
+    }
+}
+
 /// The arguments before the events.
 pub(super) fn head(held: Position, channel: &str, stream: &StreamFamily<()>) -> Vec<Vec<u8>> {
     let mut args = vec![

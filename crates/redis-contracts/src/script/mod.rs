@@ -12,7 +12,7 @@ mod worker;
 
 use std::time::Duration;
 
-pub use append::Hearing;
+pub use append::{AppendReply, Hearing};
 pub use learning::{Learned, Learner, Lesson, learn};
 pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, record_signal};
 pub use projects::{Append, append_project_events};
@@ -20,7 +20,7 @@ pub use security::{SecurityAppend, append_security_events};
 pub use session::put_session;
 pub use share::{Counted, count_share};
 pub use sign_in::{Limit, Lock, Measure, Period, admit, give_back, record_failure};
-pub use worker::{dead_letter, hold, repair_stream, tidy_stream};
+pub use worker::{dead_letter, hold, repair_log, repair_stream, tidy_stream};
 
 use crate::{RedisInstance, StreamFamily, Timeline};
 

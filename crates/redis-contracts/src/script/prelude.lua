@@ -6,6 +6,13 @@ local function parse(position)
   return tonumber(ms), tonumber(sequence)
 end
 
+-- Whether a text is a position as producers write them: no zero before a number, and small enough for SQL; see
+-- Position::is_packable.
+local function is_position(text)
+  local ms, sequence = parse(text)
+  return ms and ms < 2 ^ 43 and sequence < 2 ^ 20 and text == string.format('%.0f-%.0f', ms, sequence)
+end
+
 local function before(a, b)
   local a_ms, a_sequence = parse(a)
   local b_ms, b_sequence = parse(b)

@@ -20,7 +20,7 @@ pub struct Append {
     pub event: String,
 }
 
-/// Appends project events after `held`; see `append.lua`. Reply: `(appended, position held)`.
+/// Appends project events after `held`; see `append.lua`. Reply: [`AppendReply`](super::AppendReply).
 pub fn append_project_events(
     held: Position,
     events: &[Append],

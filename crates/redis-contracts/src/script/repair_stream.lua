@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  the stream
 -- KEYS[2]  dlq:{stream}
+-- KEYS[3]  outbox:{producer}; none for a stream whose IDs Redis gives
 -- ARGV[1]  the highest ID that is the producer's; '' for a stream whose IDs Redis gives: a minute from now
 -- ARGV[2]  now, RFC 3339
 -- ARGV[3]  how many dead letters are kept
@@ -20,10 +21,20 @@ if redis.call('TYPE', KEYS[1]).ok ~= 'stream' then
   redis.call('UNLINK', KEYS[1])
   return {0, 1}
 end
-redis.call('XLEN', KEYS[2])
-local highest = ARGV[1]
-if highest == '' then
-  highest = string.format('%.0f-0', now_ms() + 60000)
+mend(KEYS[2])
+
+local function stream_top()
+  return fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
+end
+
+-- Another process of the producer may have gone on meanwhile: what it appended is the producer's as well.
+local function highest_own()
+  if ARGV[1] == '' then
+    return string.format('%.0f-0', now_ms() + 60000)
+  end
+  local held = redis.pcall('GET', KEYS[3])
+  local is_further = type(held) == 'string' and is_position(held) and before(ARGV[1], held)
+  return is_further and not before(stream_top(), held) and held or ARGV[1]
 end
 
 -- The event of an entry; all its fields as JSON where there is none.
@@ -32,6 +43,7 @@ local function kept(entry)
   return held['event'] or cjson.encode(held)
 end
 
+local highest = highest_own()
 local groups = {}
 for _, described in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   groups[#groups + 1] = fields(described)
@@ -49,15 +61,25 @@ end
 if #foreign == TAKEN_AT_ONCE then
   return {#foreign, 0}
 end
-local top = fields(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
-if before(highest, top) then
-  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-  local last = ARGV[1] ~= '' and highest or newest and newest[1] or '0-0'
+
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local last = newest and newest[1] or '0-0'
+-- Where a group has read to, when it seems to have read what nobody appended. As long as that was in the way
+-- nothing else came; where somebody else took it away since, what came is not known: the group reads all again.
+local read_to = '0-0'
+if before(highest, stream_top()) then
   redis.call('XSETID', KEYS[1], last)
-  for _, group in ipairs(groups) do
-    if before(last, group['last-delivered-id']) then
-      redis.call('XGROUP', 'SETID', KEYS[1], group['name'], last)
-    end
+  read_to = last
+end
+for _, group in ipairs(groups) do
+  if before(highest, group['last-delivered-id']) then
+    redis.call('XGROUP', 'SETID', KEYS[1], group['name'], read_to)
   end
+end
+if KEYS[3] and not newest then
+  -- It is filled in again from the beginning.
+  redis.call('UNLINK', KEYS[1], KEYS[3])
+elseif KEYS[3] then
+  redis.call('SET', KEYS[3], last)
 end
 return {#foreign, 1}

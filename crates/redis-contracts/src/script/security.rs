@@ -15,7 +15,7 @@ pub struct SecurityAppend {
     pub event: String,
 }
 
-/// Appends security events after `held`; see `append.lua`. Reply: `(appended, position held)`.
+/// Appends security events after `held`; see `append.lua`. Reply: [`AppendReply`](super::AppendReply).
 pub fn append_security_events(held: Position, events: &[SecurityAppend]) -> Invocation<Streams> {
     let keys = vec![
         OUTBOX.key(OUTBOX_PRODUCER_AUTH).name().to_owned(),

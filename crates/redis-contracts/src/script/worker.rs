@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{DEAD_LETTER, HOLD, Invocation, REPAIR_STREAM, TIDY_STREAM, max_age, millis, text};
 use crate::{
     Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Position, STREAM_BYTES, StreamFamily,
-    Streams, Timestamp,
+    Streams, Timestamp, keys::OUTBOX,
 };
 
 /// Moves an entry to the dead letters of its stream; see `dead_letter.lua`. Reply: 1 or 0.
@@ -59,17 +59,36 @@ pub fn tidy_stream(of: Consumed, consumer_idle: Duration) -> Invocation<Streams>
     )
 }
 
-/// Takes out of a stream what its producer has not appended: what comes after `highest`, or, where Redis gives
-/// the IDs, what comes after a minute from now; see `repair_stream.lua`. Reply: how many entries were taken
-/// out, and whether that was all.
-pub fn repair_stream(stream: &StreamFamily<()>, highest: Option<Position>) -> Invocation<Streams> {
+/// Takes out of a stream what comes after a minute from now, which Redis gave no ID; see `repair_stream.lua`.
+/// Reply: how many entries were taken out, and whether that was all.
+pub fn repair_stream(stream: &StreamFamily<()>) -> Invocation<Streams> {
+    repair(stream, None, Vec::new())
+}
+
+/// Takes out of a stream whose IDs are given by a producer what comes after `highest`, and has the producer go on
+/// from the newest entry that is left; see `repair_stream.lua`. Reply: how many entries were taken out, and
+/// whether that was all.
+pub fn repair_log(
+    stream: &StreamFamily<()>,
+    producer: &'static str,
+    highest: Position,
+) -> Invocation<Streams> {
+    repair(stream, Some(producer), text(highest))
+}
+
+fn repair(
+    stream: &StreamFamily<()>,
+    producer: Option<&'static str>,
+    highest: Vec<u8>,
+) -> Invocation<Streams> {
     let name = stream.key(()).name().to_owned();
     let letters = DEAD_LETTERS.key(name.clone()).name().to_owned();
+    let outbox = producer.map(|producer| OUTBOX.key(producer).name().to_owned());
     Invocation::new(
         &REPAIR_STREAM,
-        vec![name, letters],
+        [name, letters].into_iter().chain(outbox).collect(),
         vec![
-            highest.map_or_else(Vec::new, text),
+            highest,
             text(Timestamp::now()),
             text(DEAD_LETTERS.newest().unwrap_or_default()),
         ],

@@ -8,6 +8,7 @@ use std::sync::{
 use redis_access::{RedisSettings, StreamsPool};
 use redis_contracts::{
     LIVE_PROJECTS, PROJECTS, Position, StreamFamily, Streams, Timestamp,
+    keys::OUTBOX_PRODUCER_PROJECTS,
     script::{Append, Hearing, Invocation, append_project_events},
 };
 use service_kit::{
@@ -65,6 +66,10 @@ impl Outbox for Stored {
         Ok(self.positions().last().copied().unwrap_or_default())
     }
 
+    async fn has(&self, position: Position) -> Result<bool, Problem> {
+        Ok(self.positions().contains(&position))
+    }
+
     async fn settle(&self, _: Position, _: Position) -> Result<(), Problem> {
         Ok(())
     }
@@ -79,6 +84,10 @@ impl Outbox for Stored {
 
     fn stream() -> &'static StreamFamily<()> {
         &PROJECTS
+    }
+
+    fn producer() -> &'static str {
+        OUTBOX_PRODUCER_PROJECTS
     }
 
     fn bytes(_: &Position) -> usize {

@@ -3,6 +3,7 @@
 use redis_contracts::{
     AUTH_EVENTS, Position, StreamFamily, Streams, Timestamp,
     event::Event,
+    keys::OUTBOX_PRODUCER_AUTH,
     script::{Hearing, Invocation, SecurityAppend, append_security_events},
 };
 use service_kit::{
@@ -162,6 +163,16 @@ impl Outbox for SecurityEvents {
             .map_err(sql_problem)
     }
 
+    async fn has(&self, position: Position) -> Result<bool, Problem> {
+        // PostgreSQL counts what SQLite tells as a number.
+        let stored: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM events WHERE position = $1")
+            .bind(position.packed())
+            .fetch_one(&self.read)
+            .await
+            .map_err(sql_problem)?;
+        Ok(stored > 0 && position.is_packable())
+    }
+
     async fn position_before(&self, newest: i64, bytes: i64) -> Result<Position, Problem> {
         let before = sqlx::query_scalar(
             "SELECT position FROM
@@ -196,6 +207,10 @@ impl Outbox for SecurityEvents {
             .await
             .map(drop)
             .map_err(sql_problem)
+    }
+
+    fn producer() -> &'static str {
+        OUTBOX_PRODUCER_AUTH
     }
 
     fn bytes(event: &StoredEvent) -> usize {

@@ -140,6 +140,17 @@ impl EventLog {
         Ok(before.map_or(Position::START, Position::from_packed))
     }
 
+    /// Whether an event is stored under this position.
+    pub async fn has(&self, position: Position) -> Result<bool, Problem> {
+        let stored = "SELECT EXISTS (SELECT 1 FROM events WHERE position = ?)";
+        let stored: bool = sqlx::query_scalar(stored)
+            .bind(position.packed())
+            .fetch_one(&self.read)
+            .await
+            .map_err(sql_problem)?;
+        Ok(stored && position.is_packable())
+    }
+
     /// The newest position of all projects.
     pub async fn newest_position(&self) -> Result<Position, Problem> {
         newest(&self.read).await.map_err(sql_problem)

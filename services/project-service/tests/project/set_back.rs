@@ -80,13 +80,18 @@ async fn assert_published(room: &Room, project: &Value, count: usize) {
 /// The positions that the stream holds have run ahead of the clock.
 async fn run_ahead(streams: &RedisServer, by: Duration) {
     let unix_ms = Timestamp::now().plus_seconds(by.as_secs()).unix_ms();
-    let mut set = redis::cmd("SET");
-    set.arg(OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name())
-        .arg(format!("{unix_ms}-0"));
-    let () = set
-        .query_async(&mut streams.connect().await)
-        .await
-        .expect("SET");
+    let position = format!("{unix_ms}-0");
+    let mut both = redis::pipe();
+    both.cmd("XADD")
+        .arg(PROJECTS.key(()).name())
+        .arg(&position)
+        .arg("event")
+        .arg("{}");
+    both.cmd("SET")
+        .arg(OUTBOX.key(OUTBOX_PRODUCER_PROJECTS).name())
+        .arg(&position);
+    let mut connection = streams.connect().await;
+    both.exec_async(&mut connection).await.expect("both");
 }
 
 /// Makes something once the service answers again.

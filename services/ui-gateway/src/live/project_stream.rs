@@ -103,7 +103,7 @@ impl ProjectStream {
                     match serde_json::from_str::<&RawValue>(&entry.event) {
                         Ok(event) => self.hand_out(entry.position, event),
                         Err(error) => {
-                            tracing::error!(position = %entry.position, error = %error, "no JSON in the stream")
+                            tracing::warn!(position = %entry.position, error = %error, "what is no event is passed over")
                         }
                     }
                 }

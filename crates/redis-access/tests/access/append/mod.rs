@@ -8,7 +8,7 @@ use redis_contracts::{
     Key, PROJECT_TIMELINE, PROJECTS, Position, Streams,
     event::Event,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
-    script::{Append, Hearing, append_project_events},
+    script::{Append, AppendReply, Hearing, append_project_events},
 };
 use serde_json::json;
 use test_kit::RedisServer;
@@ -40,9 +40,17 @@ impl Log {
         held: Position,
         events: &[Append],
     ) -> Result<(bool, Position), AccessError> {
+        Ok(match self.answer(held, events).await? {
+            AppendReply::Appended(held) => (true, held),
+            AppendReply::Elsewhere(held) => (false, held),
+            AppendReply::InTheWay(last) => panic!("{last} is in the way"),
+        })
+    }
+
+    async fn answer(&self, held: Position, events: &[Append]) -> Result<AppendReply, AccessError> {
         let call = append_project_events(held, events, Hearing::Live);
-        let (appended, held): (bool, String) = self.reached.pool.invoke(&call).await?;
-        Ok((appended, held.parse().expect("a position")))
+        let (code, position): (u8, String) = self.reached.pool.invoke(&call).await?;
+        Ok(AppendReply::of((code, &position)).expect("an answer"))
     }
 
     async fn entries(&self, stream: &Key<Streams, Event>) -> Vec<Entry> {

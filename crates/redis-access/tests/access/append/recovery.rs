@@ -3,7 +3,7 @@
 use redis_contracts::{
     FEEDBACK, LEARNING_GROUP, PROJECT_TIMELINE, PROJECTS, Position,
     keys::{OUTBOX, OUTBOX_PRODUCER_PROJECTS},
-    script::repair_stream,
+    script::{AppendReply, repair_log, repair_stream},
 };
 use test_kit::{Proxy, RedisServer};
 
@@ -148,10 +148,15 @@ async fn what_an_operator_appended_is_taken_out_and_the_log_goes_on() {
         log.run(&["XADD", stream.name(), &id, "event", "{\"by\":\"hand\"}"])
             .await;
     }
-    let stuck = log.append(at(1), &[event(2, ONE)]).await;
-    assert!(stuck.expect_err("stuck").to_string().contains("FOREIGN"));
+    let last = Position::new(u64::MAX, u64::MAX);
+    assert_eq!(
+        log.answer(at(1), &[event(2, ONE)])
+            .await
+            .expect("an answer"),
+        AppendReply::InTheWay(last)
+    );
 
-    let repair = repair_stream(&PROJECTS, Some(at(1)));
+    let repair = repair_log(&PROJECTS, OUTBOX_PRODUCER_PROJECTS, at(1));
     let pool = &log.reached.pool;
     let repaired: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
     assert_eq!(repaired, (3, true));
@@ -170,10 +175,57 @@ async fn what_an_operator_appended_is_taken_out_and_the_log_goes_on() {
 }
 
 #[tokio::test]
+async fn a_late_repair_leaves_what_another_process_has_appended_since() {
+    let log = Log::new().await;
+    log.append(at(0), &[event(1, ONE)]).await.expect("appended");
+    let stream = PROJECTS.key(());
+    log.run(&["XADD", stream.name(), &at(5).to_string(), "event", "{}"])
+        .await;
+    // Two found it in the way; the first repairs and goes on.
+    let repair = repair_log(&PROJECTS, OUTBOX_PRODUCER_PROJECTS, at(1));
+    let pool = &log.reached.pool;
+    let first: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
+    log.append(at(1), &[event(2, ONE)]).await.expect("appended");
+    let second: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
+    assert_eq!((first, second), ((1, true), (0, true)));
+    assert_eq!(log.positions().await[0], [at(1), at(2)]);
+    assert_eq!(log.held().await, Some(at(2)));
+}
+
+#[tokio::test]
+async fn an_outbox_that_was_set_back_is_put_right_and_a_log_with_nothing_of_its_own_begins_anew() {
+    let log = Log::new().await;
+    let events: Vec<_> = (1..=3).map(|step| event(step, ONE)).collect();
+    log.append(at(0), &events).await.expect("appended");
+    let (outbox, stream) = (OUTBOX.key(OUTBOX_PRODUCER_PROJECTS), PROJECTS.key(()));
+    log.run(&["SET", outbox.name(), &at(1).to_string()]).await;
+    // A dead letter needs a stream, whatever stands there.
+    log.run(&["SET", &format!("dlq:{}", stream.name()), "by mistake"])
+        .await;
+    let pool = &log.reached.pool;
+    let repair = async |highest| -> (u64, bool) {
+        let call = repair_log(&PROJECTS, OUTBOX_PRODUCER_PROJECTS, highest);
+        pool.invoke(&call).await.expect("repaired")
+    };
+    assert_eq!(repair(at(3)).await, (0, true));
+    assert_eq!(log.held().await, Some(at(3)));
+
+    log.run(&["DEL", outbox.name(), stream.name()]).await;
+    log.run(&["XADD", stream.name(), &at(5).to_string(), "event", "{}"])
+        .await;
+    assert_eq!(repair(at(3)).await, (1, true));
+    assert_eq!(
+        log.append(at(0), &events).await.expect("appended"),
+        (true, at(3))
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_stream_goes_and_a_stream_that_is_one_stays() {
     let log = Log::new().await;
     let stream = PROJECTS.key(());
-    let repair = repair_stream(&PROJECTS, Some(Position::new(u64::MAX, 0)));
+    let highest = Position::new(u64::MAX, 0);
+    let repair = repair_log(&PROJECTS, OUTBOX_PRODUCER_PROJECTS, highest);
     let pool = &log.reached.pool;
     log.run(&["SET", stream.name(), "by mistake"]).await;
     pool.invoke::<(u64, bool)>(&repair).await.expect("repaired");
@@ -197,7 +249,7 @@ async fn a_stream_of_redis_own_ids_goes_on_for_its_group_after_one_from_the_futu
     let read = [&read[..], &[stream.name(), ">"]].concat();
     log.run(&read).await;
 
-    let repair = repair_stream(&FEEDBACK, None);
+    let repair = repair_stream(&FEEDBACK);
     let pool = &log.reached.pool;
     let repaired: (u64, bool) = pool.invoke(&repair).await.expect("repaired");
     assert_eq!(repaired, (1, true));
@@ -208,4 +260,24 @@ async fn a_stream_of_redis_own_ids_goes_on_for_its_group_after_one_from_the_futu
     let report = pool.describe(stream.name()).await.expect("XINFO");
     let report = report.expect("a stream");
     assert_eq!((report.length, report.groups[0].pending), (2, 2));
+}
+
+#[tokio::test]
+async fn a_group_that_seems_to_have_read_the_future_reads_all_again() {
+    let log = Log::new().await;
+    let stream = FEEDBACK.key(());
+    log.run(&["XADD", stream.name(), "*", "event", "one"]).await;
+    let largest = format!("{0}-{0}", u64::MAX);
+    log.run(&["XGROUP", "CREATE", stream.name(), LEARNING_GROUP, &largest])
+        .await;
+    let repaired: (u64, bool) = log
+        .reached
+        .pool
+        .invoke(&repair_stream(&FEEDBACK))
+        .await
+        .expect("repaired");
+    assert_eq!(repaired, (0, true));
+    let read = ["XREADGROUP", "GROUP", LEARNING_GROUP, "reader", "STREAMS"];
+    let delivered = log.run(&[&read[..], &[stream.name(), ">"]].concat()).await;
+    assert!(format!("{delivered:?}").contains("one"), "{delivered:?}");
 }
