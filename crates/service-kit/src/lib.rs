@@ -22,6 +22,7 @@ pub mod sqlite;
 pub mod streams_memory;
 pub mod supervisor;
 pub mod telemetry;
+mod uptime;
 
 pub use checker::Checker;
 pub use config::Settings;
@@ -29,3 +30,4 @@ pub use problem::{Code, FieldError, Problem};
 pub use process::{Context, Service};
 pub use request::RequestContext;
 pub use supervisor::{Stage, Supervisor};
+pub use uptime::uptime;

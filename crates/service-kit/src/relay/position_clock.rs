@@ -7,16 +7,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_contracts::Timestamp;
-use rustix::time::{ClockId, clock_gettime};
+
+use crate::uptime;
 
 /// What clocks are corrected by in the ordinary run of things is less.
 const LARGEST_LEAP_MS: i64 = 60_000;
-
-/// Counts also while the machine sleeps.
-#[cfg(target_os = "linux")]
-const PASSED: ClockId = ClockId::Boottime;
-#[cfg(not(target_os = "linux"))]
-const PASSED: ClockId = ClockId::Monotonic;
 
 /// A wall clock that does not leap.
 #[derive(Default)]
@@ -65,10 +60,9 @@ impl PositionClock {
 
 impl Reading {
     fn now() -> Self {
-        let passed = clock_gettime(PASSED);
         Self {
             wall_ms: Timestamp::now().unix_ms(),
-            passed_ms: passed.tv_sec * 1000 + passed.tv_nsec / 1_000_000,
+            passed_ms: i64::try_from(uptime().as_millis()).unwrap_or(i64::MAX),
         }
     }
 

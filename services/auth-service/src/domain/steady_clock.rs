@@ -2,10 +2,11 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use redis_contracts::Timestamp;
+use service_kit::uptime;
 
 /// Of a span, by which the clock may be wrong while it follows a wall clock that has leapt.
 const SLACK: i64 = 10;
@@ -18,14 +19,14 @@ pub struct SteadyClock(Mutex<Told>);
 #[derive(Clone, Copy, Debug)]
 struct Told {
     unix_us: i64,
-    at: Instant,
+    at: Duration,
 }
 
 impl Default for SteadyClock {
     fn default() -> Self {
         Self(Mutex::new(Told {
             unix_us: unix_us(Timestamp::now()),
-            at: Instant::now(),
+            at: uptime(),
         }))
     }
 }
@@ -34,14 +35,14 @@ impl SteadyClock {
     /// This moment.
     pub fn now(&self) -> Timestamp {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *told = told.next(Timestamp::now(), Instant::now());
+        *told = told.next(Timestamp::now(), uptime());
         Timestamp::from_unix_ms(told.unix_us / 1000)
     }
 }
 
 impl Told {
-    fn next(self, wall: Timestamp, at: Instant) -> Self {
-        let passed = at.saturating_duration_since(self.at);
+    fn next(self, wall: Timestamp, at: Duration) -> Self {
+        let passed = at.saturating_sub(self.at);
         let passed_us = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX / 4);
         let slack_us = passed_us / SLACK;
         let expected_us = self.unix_us.saturating_add(passed_us);
@@ -59,22 +60,19 @@ fn unix_us(moment: Timestamp) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const START_MS: i64 = 1_700_000_000_000;
 
     /// What the clock says after each second of a wall clock that says this, in ms since the start.
     fn says(wall_ms: &[i64]) -> Vec<i64> {
-        let began = Instant::now();
         let mut told = Told {
             unix_us: START_MS * 1000,
-            at: began,
+            at: Duration::ZERO,
         };
         let moments = wall_ms.iter().zip(1_u32..).map(|(wall_ms, second)| {
             let wall = Timestamp::from_unix_ms(START_MS + wall_ms);
-            told = told.next(wall, began + Duration::from_secs(1) * second);
+            told = told.next(wall, Duration::from_secs(1) * second);
             told.unix_us / 1000 - START_MS
         });
         moments.collect()
