@@ -22,7 +22,7 @@ for file in "$fresh"/*; do
     diff -u "docs/$(basename "$file")" "$file" || fail "docs/$(basename "$file") is out of step." "Run make docs."
 done
 say "containers"
-cargo test --release --quiet -p devmentor-cli containers
+cargo test --release --quiet --workspace --bin devmentor containers
 say "arrows, licences, names"
 cargo metadata --format-version 1 --locked | node scripts/check-workspace.mjs
 say "all good"

@@ -3,6 +3,9 @@
 set -euo pipefail
 into=$(realpath "${1:?the folder to write to}")
 cd "$(dirname "$0")/.."
-cargo run --release -q -p redis-contracts --example redis-reference >"$into/redis.md"
-cargo run --release -q -p service-kit --example settings-reference >"$into/configuration.md"
-cargo run --release -q -p ui-gateway --example openapi >"$into/openapi.json"
+# The whole workspace at once: package by package, dependencies would be built with other features each time.
+cargo build --release --quiet --workspace --examples
+examples=${CARGO_TARGET_DIR:-target}/release/examples
+"$examples/redis-reference" >"$into/redis.md"
+"$examples/settings-reference" >"$into/configuration.md"
+"$examples/openapi" >"$into/openapi.json"
