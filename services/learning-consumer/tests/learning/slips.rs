@@ -131,9 +131,9 @@ async fn what_stands_in_the_way_of_the_worker_goes_and_no_rating_with_it() {
     for user_id in [person, bystander] {
         rate(&mut connection, user_id).await;
     }
-    until_counted(&mut connection, person, 1).await;
     until_counted(&mut connection, bystander, 1).await;
     settled(&redis, FEEDBACK).await;
+    until_counted(&mut connection, person, 1).await;
     let letters: u64 = connection
         .xlen("dlq:user:feedback")
         .await
