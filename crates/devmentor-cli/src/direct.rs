@@ -84,8 +84,10 @@ impl Direct {
     /// As the platform describes one.
     async fn describe(&self, stream: &str) -> Result<Value, AccessError> {
         let dead = DEAD_LETTERS.key(stream.to_owned());
-        let dead = self.streams.describe(dead.name()).await?;
-        let held = self.streams.describe(stream).await?;
+        let dead = self.streams.describe(dead.name()).await;
+        let dead = dead.or_else(AccessError::none_if_wrong_type)?;
+        let held = self.streams.describe(stream).await;
+        let held = held.or_else(AccessError::none_if_wrong_type)?;
         let groups = held.iter().flat_map(|held| &held.groups).map(|group| {
             json!({
                 "group": group.name, "lag": group.lag, "lag_seconds": group.lag_seconds,

@@ -38,6 +38,8 @@ pub struct GroupReport {
     pub oldest_pending_seconds: f64,
     /// Its members.
     pub consumers: u64,
+    /// Where it goes on reading: after this ID.
+    pub delivered: Position,
 }
 
 type Fields = BTreeMap<String, Reply>;
@@ -92,8 +94,8 @@ impl StreamsPool {
         group: &Fields,
     ) -> Result<GroupReport, AccessError> {
         let name: String = read(group, "name")?;
-        let delivered: String = read(group, "last-delivered-id")?;
-        let waiting = self.first_after(stream, &delivered).await?;
+        let delivered = position(&read::<String>(group, "last-delivered-id")?)?;
+        let waiting = self.first_after(stream, delivered).await?;
         let mut command = redis::cmd("XPENDING");
         command.arg(stream).arg(&name).arg("-").arg("+").arg(1);
         let pending: Vec<(String, String, u64, u64)> = self.run(&command).await?;
@@ -107,10 +109,19 @@ impl StreamsPool {
             pending: read(group, "pending")?,
             oldest_pending_seconds: age_seconds(oldest),
             consumers: read(group, "consumers")?,
+            delivered,
         })
     }
 
-    async fn first_after(&self, stream: &str, id: &str) -> Result<Option<Position>, AccessError> {
+    async fn first_after(
+        &self,
+        stream: &str,
+        id: Position,
+    ) -> Result<Option<Position>, AccessError> {
+        // Redis takes no range after the highest ID.
+        if id == Position::new(u64::MAX, u64::MAX) {
+            return Ok(None);
+        }
         let mut command = redis::cmd("XRANGE");
         command.arg(stream).arg(format!("({id}")).arg("+");
         command.arg("COUNT").arg(1);
@@ -130,7 +141,9 @@ impl StreamsPool {
         let mut command = redis::cmd("XREVRANGE");
         command.arg(DEAD_LETTERS.key(stream.to_owned()).name());
         command.arg(from).arg("-").arg("COUNT").arg(count);
-        let found: Vec<(String, BTreeMap<String, String>)> = self.run(&command).await?;
+        let found = self.run(&command).await.map(Some);
+        let found = found.or_else(AccessError::none_if_wrong_type)?;
+        let found: Vec<(String, BTreeMap<String, String>)> = found.unwrap_or_default();
         let letters = found.iter().filter_map(|(id, fields)| {
             let letter = DeadLetter::from_fields(fields).ok()?;
             Some(position(id).map(|position| (position, letter)))

@@ -75,6 +75,19 @@ impl AccessError {
         matches!(self, Self::Refused { message, .. } if message.contains("WRONGTYPE"))
     }
 
+    /// Whether the instance is well and does not do what it is asked: its operator has to act.
+    pub const fn is_refusing(&self) -> bool {
+        matches!(self.trouble(), Some(Trouble::Refusing))
+    }
+
+    /// Nothing, where the key holds something else than was asked for: that is as good as none.
+    pub fn none_if_wrong_type<T>(self) -> Result<Option<T>, Self> {
+        match self.is_wrong_type() {
+            true => Ok(None),
+            false => Err(self),
+        }
+    }
+
     pub(crate) const fn is_worth_repeating(&self) -> bool {
         matches!(self.trouble(), Some(Trouble::Lost | Trouble::NotYet))
     }

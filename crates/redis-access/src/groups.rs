@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection};
-use redis_contracts::{DecodeError, Instance, Key, Position, Streams, event::Event};
+use redis_contracts::{DELIVERED, DecodeError, Instance, Key, Position, Streams, event::Event};
 
 use crate::{
     AccessError, StreamsPool,
@@ -81,14 +81,19 @@ impl StreamsPool {
 }
 
 impl GroupReader {
-    /// Makes the group, and the stream, unless they are there (XGROUP CREATE from 0).
+    /// Makes the group, and the stream, unless they are there (XGROUP CREATE from 0). A new one was delivered
+    /// nothing.
     pub async fn create_group(&mut self) -> Result<(), AccessError> {
         let mut command = redis::cmd("XGROUP");
         command.arg("CREATE").arg(&self.stream).arg(&self.group);
         command.arg("0").arg("MKSTREAM");
         match self.ask::<()>(&command).await {
             Err(AccessError::Refused { message, .. }) if message.starts_with("BUSYGROUP") => Ok(()),
-            answer => answer,
+            Ok(()) => {
+                let delivered = DELIVERED.key(self.stream.clone());
+                self.ask(redis::cmd("DEL").arg(delivered.name())).await
+            }
+            refused => refused,
         }
     }
 

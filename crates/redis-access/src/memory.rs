@@ -1,4 +1,5 @@
-//! What the streams Redis takes, and the timelines that can make room: SQL has what they hold.
+//! What the streams Redis takes, and the timelines that can make room: SQL has what those of projects hold; who
+//! replays a dropped one of a person is told of the `gap`.
 
 use std::{collections::BinaryHeap, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use crate::{
     ADAPTATIONS, AI_EVENTS, APPLIED, AUTH_EVENTS, CONVERSATION, CONVERSATIONS, DEAD_LETTER_INDEX,
-    DEAD_LETTERS, Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LIVE_AI,
+    DEAD_LETTERS, DELIVERED, Declaration, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance, LIVE_AI,
     LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS, REPLY, SEEN,
     USER_TIMELINE,
     keys::{
@@ -33,6 +33,7 @@ pub fn catalog() -> Vec<(Instance, Declaration, &'static str)> {
         AUTH_EVENTS.entry(),
         DEAD_LETTERS.entry(),
         DEAD_LETTER_INDEX.entry(),
+        DELIVERED.entry(),
         PROFILE.entry(),
         SEEN.entry(),
         APPLIED.entry(),

@@ -16,7 +16,7 @@ const KEPT: Duration = Duration::from_secs(90 * 86_400);
 /// Dimension to choice to the probability of that choice.
 pub type Probabilities = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// A person's profile: what the next reply's style is drawn from.
+/// A person's profile: what the next reply's style is drawn from. What of it cannot be read is as good as none.
 ///
 /// Besides what is read here the hash keeps, for the script `learn`: per choice the ratings it got
 /// (`n.<dimension>.<choice>`, `s.<dimension>.<choice>` their sum), `replies`,
@@ -65,17 +65,16 @@ impl ProfileRecord {
 impl FieldsValue for ProfileRecord {
     fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
         let prior = Self::prior();
-        let style = fields.get("style").map(|text| serde_json::from_str(text));
-        let updated_at = number(fields, "updated_at")?;
+        let style = fields.get("style");
+        let style = style.and_then(|text| serde_json::from_str(text).ok());
+        let feedback = readable(fields, "feedback_count").zip(readable(fields, "rating_sum"));
+        let (feedback_count, rating_sum) = feedback.unwrap_or_default();
         Ok(Self {
-            version: number(fields, "version")?.unwrap_or_default(),
-            feedback_count: number(fields, "feedback_count")?.unwrap_or_default(),
-            rating_sum: number(fields, "rating_sum")?.unwrap_or_default(),
-            updated_at: updated_at.map(Timestamp::from_unix_ms),
-            style: style
-                .transpose()
-                .map_err(|error| DecodeError(format!("style: {error}")))?
-                .unwrap_or(prior.style),
+            version: readable(fields, "version").unwrap_or_default(),
+            feedback_count,
+            rating_sum,
+            updated_at: readable(fields, "updated_at").map(Timestamp::from_unix_ms),
+            style: style.unwrap_or(prior.style),
         })
     }
 }
@@ -226,7 +225,7 @@ pub const CONVERSATIONS: KeyFamily<Streams, ConversationIndex, Uuid> =
         holds: "ids of a person's conversations, scored by their last message",
     });
 
-/// What the mentor remembers of a person. Besides what is read here the hash keeps, for the script
+/// What the mentor remembers of a person; what of it cannot be read is as good as none. Besides what is read here the hash keeps, for the script
 /// `record_reply`: `conversation_bytes`, what their conversations take, and `answers`, a day (of the Unix
 /// epoch) and the bytes of the answers remembered on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -239,17 +238,13 @@ pub struct MentorMemory {
 
 impl FieldsValue for MentorMemory {
     fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
-        let mut seen = BTreeMap::new();
-        for (name, value) in fields {
-            if let Some(project) = name.strip_prefix("seen:") {
-                let malformed = |_| DecodeError(format!("{name} is malformed"));
-                let project = Uuid::try_parse(project).map_err(|_| malformed(()))?;
-                seen.insert(project, value.parse().map_err(|_| malformed(()))?);
-            }
-        }
+        let seen = fields.iter().filter_map(|(name, value)| {
+            let project = Uuid::try_parse(name.strip_prefix("seen:")?).ok()?;
+            Some((project, value.parse().ok()?))
+        });
         Ok(Self {
-            profile_version: number(fields, "profile_version")?.unwrap_or_default(),
-            seen,
+            profile_version: readable(fields, "profile_version").unwrap_or_default(),
+            seen: seen.collect(),
         })
     }
 }
@@ -349,19 +344,26 @@ pub const DEAD_LETTER_INDEX: KeyFamily<Streams, DeadLetterIndex, String> =
         holds: "group and source ID of the entries in dlq:{stream}",
     });
 
-fn number<T: std::str::FromStr>(
-    fields: &BTreeMap<String, String>,
-    name: &str,
-) -> Result<Option<T>, DecodeError> {
-    let parsed = fields.get(name).map(|text| text.parse());
-    parsed
-        .transpose()
-        .map_err(|_| DecodeError(format!("{name} is malformed")))
+/// `delivered:{stream}`: up to where the group of a stream was given every entry.
+pub const DELIVERED: KeyFamily<Streams, Position, String> = KeyFamily::new(Declaration {
+    pattern: "delivered:{stream}",
+    kind: Kind::String,
+    lifetime: Lifetime::Permanent,
+    partition: Partition::None,
+    producer: "stream-worker and learning-consumer",
+    holds: "ID up to which every entry was delivered to the stream's group; its last-delivered-id is after entries that were not, once XGROUP SETID has moved it",
+});
+
+fn readable<T: std::str::FromStr>(fields: &BTreeMap<String, String>, name: &str) -> Option<T> {
+    fields.get(name)?.parse().ok()
 }
 
 fn required<T: std::str::FromStr>(
     fields: &BTreeMap<String, String>,
     name: &str,
 ) -> Result<T, DecodeError> {
-    number(fields, name)?.ok_or_else(|| DecodeError(format!("{name} is missing")))
+    let text = fields.get(name);
+    let text = text.ok_or_else(|| DecodeError(format!("{name} is missing")))?;
+    text.parse()
+        .map_err(|_| DecodeError(format!("{name} is malformed")))
 }

@@ -30,8 +30,8 @@ pub use instance::{Cache, Instance, RedisInstance, Streams};
 pub use learning::{
     APPLIED, AppliedPositions, CONVERSATION, CONVERSATION_BYTES, CONVERSATION_MESSAGES,
     CONVERSATIONS, Conversation, ConversationIndex, ConversationMessage, DEAD_LETTER_INDEX,
-    DeadLetter, DeadLetterIndex, FirstAnswer, IDEMPOTENCY, MEMORY, MentorMemory, PROFILE,
-    Probabilities, ProfileRecord, REPLY, ReplyRecord, SEEN, SEEN_DAYS, SeenEvents,
+    DELIVERED, DeadLetter, DeadLetterIndex, FirstAnswer, IDEMPOTENCY, MEMORY, MentorMemory,
+    PROFILE, Probabilities, ProfileRecord, REPLY, ReplyRecord, SEEN, SEEN_DAYS, SeenEvents,
 };
 pub use position::{ParsePositionError, Position};
 pub use reference::reference_markdown;

@@ -1,5 +1,6 @@
-//! Keeps the streams Redis from being full: before it is, the timelines that are idle longest go, for SQL has
-//! what they hold.
+//! Keeps the streams Redis from being full: before it is, the timelines that are idle longest go. SQL has what
+//! those of projects hold. Those of people hold what nothing else keeps: their profile and style as they were;
+//! who replays a dropped one is told of the `gap`.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -40,7 +41,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         .expect(registered),
         dropped: register_int_counter!(
             "devmentor_streams_timelines_dropped_total",
-            "Idle timelines that made room; SQL has what they held."
+            "Idle timelines that made room."
         )
         .expect(registered),
     }

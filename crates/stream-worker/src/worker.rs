@@ -44,7 +44,7 @@ struct Item {
 
 /// How a batch, or an entry of it, ended when it did not end well.
 enum Failed {
-    /// Nothing is wrong with it: Redis is away, or the group is.
+    /// Nothing is wrong with it: Redis is away, or the group is, or something else stands where it belongs.
     Access(AccessError),
     /// It may be the fault of one of its entries.
     Suspect(String),
@@ -86,7 +86,10 @@ impl<H: Handler> Worker<H> {
             if is_up && let Err(error) = self.consume(&stop, &mut backoff, &mut count).await {
                 // It may have been too much to send in time.
                 count = (count / 2).max(1);
-                self.note(&error);
+                match error.is_wrong_type() {
+                    true => self.say("the key of this name is no stream; it begins anew"),
+                    false => self.note(&error),
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -237,19 +240,22 @@ impl<H: Handler> Worker<H> {
         matches!(&*self.streams.link().borrow(), LinkState::Up(_))
     }
 
-    /// An outage says itself what it is; anything else is for an operator to mend.
+    /// An outage says itself what it is, and is over by itself; anything else is for an operator to mend.
     fn note(&self, error: &AccessError) {
-        let stream = self.stream();
-        if error.is_unavailable() {
-            tracing::debug!(stream.name = stream, error = %error, "waiting for Redis");
+        if error.is_unavailable() && !error.is_refusing() {
+            tracing::debug!(stream.name = self.stream(), error = %error, "waiting for Redis");
             return;
         }
-        let reason = match error.is_wrong_type() {
-            true => "the key of this name is no stream; delete or rename it".to_owned(),
-            false => error.to_string(),
-        };
-        if self.fault.set(Some(reason.clone())) {
-            tracing::warn!(stream.name = stream, reason, "nothing can be consumed");
+        self.say(&error.to_string());
+    }
+
+    fn say(&self, reason: &str) {
+        if self.fault.set(Some(reason.to_owned())) {
+            tracing::warn!(
+                stream.name = self.stream(),
+                reason,
+                "nothing can be consumed"
+            );
         }
     }
 
@@ -308,9 +314,7 @@ impl<H: Handler> Worker<H> {
         match within(self.timing.deadline, handling).await {
             Ok(Ok(Ok(outcomes))) if outcomes.len() == deliveries.len() => Ok(outcomes),
             Ok(Ok(Ok(_))) => Err(Failed::Suspect("the handler lost count".to_owned())),
-            Ok(Ok(Err(error))) if error.is_unavailable() || error.is_no_group() => {
-                Err(Failed::Access(error))
-            }
+            Ok(Ok(Err(error))) if is_nobodys(&error) => Err(Failed::Access(error)),
             Ok(Ok(Err(error))) => Err(Failed::Suspect(error.to_string())),
             Ok(Err(_panic)) => Err(Failed::Suspect("the handler panicked".to_owned())),
             // Neither the entry's fault nor an attempt.
@@ -392,6 +396,11 @@ impl<H: Handler> Worker<H> {
     fn stream(&self) -> String {
         self.of.stream.key(()).name().to_owned()
     }
+}
+
+/// Whether no entry can be at fault.
+fn is_nobodys(error: &AccessError) -> bool {
+    error.is_unavailable() || error.is_no_group() || error.is_wrong_type()
 }
 
 impl Item {

@@ -1,6 +1,6 @@
 //! gRPC: translation only. A profile is read by its person alone.
 
-use redis_access::StreamsPool;
+use redis_access::{AccessError, StreamsPool};
 use redis_contracts::{PROFILE, ProfileRecord, keys::Scope};
 use rpc::learning::{self as api, learning_service_server::LearningService};
 use service_kit::{Code, Problem, RequestContext, identity::Guard};
@@ -39,7 +39,8 @@ impl Learning {
     }
 
     async fn profile(&self, user_id: Uuid) -> Result<ProfileRecord, Problem> {
-        let held = self.streams.fields(&PROFILE.key(user_id)).await?;
+        let held = self.streams.fields(&PROFILE.key(user_id)).await;
+        let held = held.or_else(AccessError::none_if_wrong_type)?;
         Ok(held.unwrap_or_else(ProfileRecord::prior))
     }
 }

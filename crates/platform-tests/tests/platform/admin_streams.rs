@@ -136,3 +136,24 @@ fn stream<'a>(told: &'a Value, name: &str) -> &'a Value {
         .find(|of| of["stream"] == name)
         .unwrap_or_else(|| panic!("no {name}: {told}"))
 }
+
+#[tokio::test]
+async fn what_is_no_stream_hides_no_other_from_admins() {
+    let platform = Platform::start().await;
+    let (person, admin) = (platform.person().await, platform.admin().await);
+    let dead = DEAD_LETTERS.key(FEEDBACK.key(()).name().to_owned());
+    for key in [dead.name(), "ai:model:updates"] {
+        let mut streams = platform.streams.connect().await;
+        let mut command = redis::cmd("SET");
+        command.arg(key).arg("by mistake");
+        command.exec_async(&mut streams).await.expect("SET");
+    }
+    let listed = admin.get("/api/admin/streams").await.expect(200);
+    let streams = listed["streams"].as_array().expect("streams");
+    let feedback = streams.iter().find(|of| of["stream"] == "user:feedback");
+    assert_eq!(feedback.map(|of| &of["dead_letters"]), Some(&json!(0)));
+    let page = admin.get("/api/admin/dlq/user:feedback").await.expect(200);
+    assert_eq!(page["items"], json!([]));
+    let reply = ask(&person, "What should I do next?").await;
+    rate(&person, &reply, 2).await.expect(202);
+}

@@ -3,6 +3,7 @@
 -- KEYS[1]  the stream
 -- KEYS[2]  dlq:{stream}
 -- KEYS[3]  dead_letters:{stream}
+-- KEYS[4]  delivered:{stream}
 -- ARGV[1]  group
 -- ARGV[2]  the entry's ID
 -- ARGV[3]  the event, or all fields as JSON
@@ -15,13 +16,15 @@
 -- Reply: 1 when it was moved, 0 when somebody else settled it or it was moved before.
 --
 -- A script and not MULTI, because it is moved only if its XACK counts. The index makes it one dead
--- letter also when the group was destroyed and reads the stream anew.
+-- letter also when the group was destroyed and reads the stream anew. Dead letters and an index that somebody
+-- broke begin anew: no good entry waits for them.
 
-redis.call('XLEN', KEYS[2])
-redis.call('ZCARD', KEYS[3])
+mend(KEYS[2])
+mend_type(KEYS[3], 'zset')
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
 end
+move_delivered(KEYS[1], group_of(KEYS[1], ARGV[1]), KEYS[4], { [ARGV[2]] = true })
 local member, ms = ARGV[1] .. ' ' .. ARGV[2], string.match(ARGV[2], '^%d+')
 if redis.call('ZADD', KEYS[3], 'NX', ms, member) == 0 then
   return 0

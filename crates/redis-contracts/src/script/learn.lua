@@ -2,7 +2,8 @@
 --
 -- KEYS[1]    the stream
 -- KEYS[2]    ai:model:updates
--- KEYS[3..]  learning:seen, one per day that is looked at; the first is today's
+-- KEYS[3]    delivered:{stream}
+-- KEYS[4..]  learning:seen, one per day that is looked at; the first is today's
 -- then       three per person: learning:profile, learning:applied, stream:devmentor:user
 -- ARGV[1]    group
 -- ARGV[2]    now, Unix ms, as profiles say it; ages go by Redis' clock
@@ -21,23 +22,15 @@
 -- Reply: per entry 'applied', 'repeated' (it counted before) or 'gone' (somebody else settled it).
 --
 -- A script and not MULTI, because an effect counts only if its XACK does. All that can fail is
--- checked before the first write: Redis does not roll a script back.
+-- checked before an entry is acknowledged: Redis does not roll a script back. What somebody else has put in
+-- place of what it writes is as good as none, so that nobody's entry waits for it.
 
-local stream, updates, group = KEYS[1], KEYS[2], ARGV[1]
+local stream, updates, delivered, group_name = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
 local people_count = tonumber(ARGV[13])
-local days = #KEYS - 2 - 3 * people_count
+local days = #KEYS - 3 - 3 * people_count
 local dimensions, effects = cjson.decode(ARGV[11]), cjson.decode(ARGV[12])
 
 local TIMELINE, ID_BYTES = 7, 16
-
-local function delivered_up_to()
-  for _, described in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local of = fields(described)
-    if of['name'] == group then
-      return of['last-delivered-id']
-    end
-  end
-end
 
 local function after(position)
   local ms, sequence = string.match(position, '^(%d+)-(%d+)$')
@@ -45,27 +38,41 @@ local function after(position)
 end
 
 -- Everything before this ID was delivered to the group and settled.
-local function settled_before(last_delivered)
-  local pending = redis.call('XPENDING', stream, group)
-  if pending[1] > 0 then
-    return pending[2]
-  end
-  return after(last_delivered)
+local function settled_before(delivered_up_to)
+  local pending = redis.call('XPENDING', stream, group_name)
+  local next_delivery = after(delivered_up_to)
+  return pending[1] > 0 and before(pending[2], next_delivery) and pending[2] or next_delivery
 end
 
--- What is not a number in a profile, though all but these fields are.
-local function no_number(held)
+local function is_count(value)
+  return string.match(value, '^%d+$') and #value <= 15
+end
+
+-- A profile as it is held, without what is no number, though all but these fields are. The ratings and their
+-- sum say nothing without one another.
+local function held_profile(key)
+  mend_type(key, 'hash')
+  local held, bad = fields(redis.call('HGETALL', key)), {}
   for field, value in pairs(held) do
     local is_text = field == 'style' or string.sub(field, 1, 6) == 'floor.'
-    if not is_text and not tonumber(value) then
-      return field
+    if not is_text and not is_count(value) then
+      bad[#bad + 1] = field
     end
   end
+  if not is_count(held.feedback_count or '0') or not is_count(held.rating_sum or '0') then
+    bad[#bad + 1] = 'feedback_count'
+    bad[#bad + 1] = 'rating_sum'
+  end
+  for _, field in ipairs(bad) do
+    held[field] = nil
+    redis.call('HDEL', key, field)
+  end
+  return held
 end
 
-local last_delivered = delivered_up_to()
-if not last_delivered then
-  return redis.error_reply('NOGROUP the group ' .. group .. ' of ' .. stream .. ' is gone')
+local group = group_of(stream, group_name)
+if not group then
+  return redis.error_reply('NOGROUP the group ' .. group_name .. ' of ' .. stream .. ' is gone')
 end
 mend(updates)
 local top = after(fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
@@ -82,7 +89,8 @@ end
 -- The ids of this batch that counted before.
 local seen = {}
 for day = 1, days do
-  for index, is_member in ipairs(redis.call('SMISMEMBER', KEYS[2 + day], unpack(ids))) do
+  mend_type(KEYS[3 + day], 'set')
+  for index, is_member in ipairs(redis.call('SMISMEMBER', KEYS[3 + day], unpack(ids))) do
     if is_member == 1 then
       seen[ids[index]] = true
     end
@@ -92,21 +100,19 @@ end
 local floor_field = 'floor.' .. stream
 local people = {}
 for index = 1, people_count do
-  local key, arg = days + 3 * index, 11 + 3 * index
+  local key, arg = 1 + days + 3 * index, 11 + 3 * index
   local person = {
     profile = KEYS[key], applied = KEYS[key + 1], timeline = KEYS[key + 2],
     id = ARGV[arg], topic = ARGV[arg + 1], event = ARGV[arg + 2],
-    held = fields(redis.call('HGETALL', KEYS[key])), positions = {}, increments = {},
+    held = held_profile(KEYS[key]), positions = {}, increments = {},
   }
+  mend_type(person.applied, 'hash')
   person.has_applied = redis.call('HLEN', person.applied) > 0
   mend(person.timeline)
   local newest = redis.call('XREVRANGE', person.timeline, '+', '-', 'COUNT', 1)
   person.previous = newest[1] and newest[1][1] or '0-0'
-  person.floor = person.held[floor_field] or '0-0'
-  local bad = no_number(person.held) or not parse(person.floor) and floor_field
-  if bad then
-    return redis.error_reply('BADPROFILE ' .. person.profile .. ' holds no number in ' .. bad)
-  end
+  local floor = person.held[floor_field]
+  person.floor = floor and parse(floor) and floor or '0-0'
   -- The stream was deleted and made anew: its positions say nothing of these entries.
   person.is_stale = before(top, person.floor)
   people[index] = person
@@ -128,11 +134,12 @@ for _, person in ipairs(people) do
   end
 end
 
-local counted = {}
+local counted, settled = {}, {}
 local function learn(person, entry)
-  if redis.call('XACK', stream, group, entry.position) == 0 then
+  if redis.call('XACK', stream, group_name, entry.position) == 0 then
     return 'gone'
   end
+  settled[entry.position] = true
   local known = before(entry.position, person.floor)
     or person.has_applied and redis.call('HEXISTS', person.applied, stream .. ' ' .. entry.position) == 1
   person.positions[#person.positions + 1] = entry.position
@@ -158,6 +165,8 @@ local function probabilities(values, dimension)
     local name = dimension.name .. '.' .. choice
     local count, sum = tonumber(values['n.' .. name] or 0), tonumber(values['s.' .. name] or 0)
     local worth = ((sum - count) / 4 + MIDDLE * MIDDLE_WEIGHT) / (count + MIDDLE_WEIGHT)
+    -- Whatever somebody has written there.
+    worth = math.min(math.max(worth, 0), 1)
     weights[choice] = math.exp(worth / TEMPERATURE)
     total = total + weights[choice]
   end
@@ -226,10 +235,10 @@ for index, entry in ipairs(entries) do
   outcomes[index] = learn(people[entry.person], entry)
 end
 if #counted > 0 then
-  redis.call('SADD', KEYS[3], unpack(counted))
-  redis.call('EXPIRE', KEYS[3], ARGV[10])
+  redis.call('SADD', KEYS[4], unpack(counted))
+  redis.call('EXPIRE', KEYS[4], ARGV[10])
 end
-local floor = settled_before(last_delivered)
+local floor = settled_before(move_delivered(stream, group, delivered, settled))
 for _, person in ipairs(people) do
   if #person.positions > 0 then
     keep(person, floor)

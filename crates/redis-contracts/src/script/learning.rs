@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Invocation, LEARN, max_age, seconds, text, timeline_bounds};
 use crate::{
-    APPLIED, Consumed, DIMENSIONS, LIVE_AI, MODEL_UPDATES, PROFILE, Position, SEEN, SEEN_DAYS,
-    STREAM_BYTES, Streams, Timestamp, Topic, USER_TIMELINE,
+    APPLIED, Consumed, DELIVERED, DIMENSIONS, LIVE_AI, MODEL_UPDATES, PROFILE, Position, SEEN,
+    SEEN_DAYS, STREAM_BYTES, Streams, Timestamp, Topic, USER_TIMELINE,
     event::{Event, EventBody, LEARNING_PROFILE_UPDATED},
 };
 
@@ -72,6 +72,10 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
     let mut keys = vec![
         of.stream.key(()).name().to_owned(),
         MODEL_UPDATES.key(()).name().to_owned(),
+        DELIVERED
+            .key(of.stream.key(()).name().to_owned())
+            .name()
+            .to_owned(),
     ];
     let mut args = vec![
         text(of.group),

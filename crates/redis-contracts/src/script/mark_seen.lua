@@ -9,8 +9,9 @@
 --
 -- A script and not MULTI, because the position held decides: two pages of a person end in any order.
 
+mend_type(KEYS[1], 'hash')
 local held = redis.call('HGET', KEYS[1], ARGV[1])
-if held and not before(held, ARGV[2]) then
+if held and parse(held) and not before(held, ARGV[2]) then
   return 0
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])

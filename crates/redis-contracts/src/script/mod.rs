@@ -83,10 +83,10 @@ scripts! {
     /// Effect and XACK of a batch of entries at once.
     LEARN = "learn" after "prelude";
     /// Moves an entry to the dead letters.
-    DEAD_LETTER = "dead_letter";
+    DEAD_LETTER = "dead_letter" after "prelude";
     /// Lengthens a consumer's hold on entries.
     HOLD = "hold";
-    /// Trims a stream to what is young or not yet acknowledged.
+    /// Trims a stream to what is young or not yet acknowledged, and takes back a group that is ahead of it.
     TIDY_STREAM = "tidy_stream" after "prelude";
     /// Takes out of a stream what its producer has not appended.
     REPAIR_STREAM = "repair_stream" after "prelude";

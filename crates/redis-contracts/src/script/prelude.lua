@@ -139,3 +139,55 @@ local function mend(stream)
     redis.call('UNLINK', stream)
   end
 end
+
+-- A key that holds something of another type, whoever wrote it, begins anew.
+local function mend_type(key, type_name)
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'none' and kind ~= type_name then
+    redis.call('UNLINK', key)
+  end
+end
+
+-- What a group says of itself; nothing where there is no such group.
+local function group_of(stream, name)
+  for _, described in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local group = fields(described)
+    if group['name'] == name then
+      return group
+    end
+  end
+end
+
+-- The ID up to which every entry was delivered to a stream's group, as kept; what is no ID there is as good as
+-- none.
+local function kept_delivered(key)
+  local held = redis.pcall('GET', key)
+  return type(held) == 'string' and parse(held) and held or '0-0'
+end
+
+-- Moves that ID on, and answers it. A group's last-delivered-id says less: XGROUP SETID takes it past entries
+-- that were delivered to nobody. Those that were are pending, or have just been `settled` (a table by ID).
+local function move_delivered(stream, group, key, settled)
+  local AT_ONCE = 100
+  local delivered = kept_delivered(key)
+  if before(group['last-delivered-id'], delivered) then
+    delivered = group['last-delivered-id']
+  end
+  -- IDs of the future are an operator's, and may be taken away again.
+  local latest = string.format('%.0f', now_ms() + 60000)
+  local is_next = not before(latest .. '-0', delivered)
+  while is_next do
+    local following = redis.call('XRANGE', stream, '(' .. delivered, latest, 'COUNT', AT_ONCE)
+    is_next = #following == AT_ONCE
+    for _, entry in ipairs(following) do
+      local id = entry[1]
+      if not settled[id] and #redis.call('XPENDING', stream, group['name'], id, id, 1) == 0 then
+        is_next = false
+        break
+      end
+      delivered = id
+    end
+  end
+  redis.call('SET', key, delivered)
+  return delivered
+end

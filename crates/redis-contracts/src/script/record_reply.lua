@@ -35,10 +35,11 @@
 --
 -- Reply: {'recorded', ''}, {'replayed', the first answer}, {'mismatch', ''} when the key stands for
 -- another request, {'foreign', ''} when the conversation that goes on is not there, or not theirs, {'full',
--- stream} when a stream takes no more.
+-- stream} when a stream takes no more until its group has read on, {'broken', stream} when it takes no entries
+-- at all until it is repaired.
 --
 -- A script and not MULTI, because what is held decides. Sent again, it finds the key and writes
--- nothing. All that can fail is checked before the first write: Redis does not roll a script back.
+-- nothing. All that can fail is checked before anything is recorded: Redis does not roll a script back.
 
 local TIMELINE, STREAM_BYTES, SEEN = 18, tonumber(ARGV[24]), 27
 
@@ -51,6 +52,12 @@ local FORGOTTEN_AT_ONCE = 200
 -- Who has had answers of so many bytes remembered in a day has the next ones remembered for a minute.
 local ANSWER_BYTES, ANSWER_SECONDS = 8 * 1024 * 1024, 60
 
+-- What of a person's is no longer what it was is as good as none.
+mend_type(KEYS[1], 'string')
+for _, hash in ipairs({KEYS[2], KEYS[3], KEYS[5]}) do
+  mend_type(hash, 'hash')
+end
+mend_type(KEYS[4], 'zset')
 local first = redis.call('GET', KEYS[1])
 if first then
   local request, answer = string.match(first, '^([^\n]*)\n(.*)$')
@@ -73,16 +80,17 @@ local version_before, kept_bytes = tonumber(memory[1]) or 0, tonumber(memory[2])
 local further = {}
 for index = SEEN, #ARGV, 2 do
   local held = redis.call('HGET', KEYS[5], ARGV[index])
-  if not held or before(held, ARGV[index + 1]) then
+  if not held or not parse(held) or before(held, ARGV[index + 1]) then
     further[#further + 1] = ARGV[index]
     further[#further + 1] = ARGV[index + 1]
   end
 end
-redis.call('ZCARD', KEYS[4])
-redis.call('HLEN', KEYS[2])
 for index = 6, 7 do
   local stream = KEYS[index]
-  if not takes_entries(stream) or not has_room(stream, ARGV[25], ARGV[15 + index], STREAM_BYTES) then
+  if not takes_entries(stream) then
+    return {'broken', stream}
+  end
+  if not has_room(stream, ARGV[25], ARGV[15 + index], STREAM_BYTES) then
     return {'full', stream}
   end
 end

@@ -17,11 +17,15 @@
 --
 -- Reply: {'recorded', event id and position}, {'replayed', those of the first time}, {'mismatch', ''}
 -- when the key stands for another request, {'missing', ''} when the reply is not the person's, {'full',
--- stream} when the stream takes no more.
+-- stream} when the stream takes no more until its group has read on, {'broken', stream} when it takes no
+-- entries at all until it is repaired.
 --
 -- A script and not MULTI, because what is held decides. Sent again, it finds the key and appends
 -- nothing.
 
+mend_type(KEYS[1], 'string')
+mend_type(KEYS[2], 'hash')
+mend_type(KEYS[3], 'hash')
 local first = redis.call('GET', KEYS[1])
 if first then
   local request, answer = string.match(first, '^([^\n]*)\n(.*)$')
@@ -33,7 +37,10 @@ end
 if redis.call('HGET', KEYS[2], 'user_id') ~= ARGV[3] then
   return {'missing', ''}
 end
-if not takes_entries(KEYS[4]) or not has_room(KEYS[4], ARGV[8], ARGV[9], tonumber(ARGV[10])) then
+if not takes_entries(KEYS[4]) then
+  return {'broken', KEYS[4]}
+end
+if not has_room(KEYS[4], ARGV[8], ARGV[9], tonumber(ARGV[10])) then
   return {'full', KEYS[4]}
 end
 local has_conversation = redis.call('HLEN', KEYS[3]) > 0

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{DEAD_LETTER, HOLD, Invocation, REPAIR_STREAM, TIDY_STREAM, max_age, millis, text};
 use crate::{
-    Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DeadLetter, Position, STREAM_BYTES, StreamFamily,
-    Streams, Timestamp, keys::OUTBOX,
+    Consumed, DEAD_LETTER_INDEX, DEAD_LETTERS, DELIVERED, DeadLetter, Position, STREAM_BYTES,
+    StreamFamily, Streams, Timestamp, keys::OUTBOX,
 };
 
 /// Moves an entry to the dead letters of its stream; see `dead_letter.lua`. Reply: 1 or 0.
@@ -17,6 +17,7 @@ pub fn dead_letter(letter: &DeadLetter) -> Invocation<Streams> {
             stream.clone(),
             DEAD_LETTERS.key(stream.clone()).name().to_owned(),
             DEAD_LETTER_INDEX.key(stream.clone()).name().to_owned(),
+            DELIVERED.key(stream.clone()).name().to_owned(),
         ],
         vec![
             text(&letter.group),
@@ -44,12 +45,14 @@ pub fn hold(of: Consumed, consumer: &str, entries: &[Position]) -> Invocation<St
     )
 }
 
-/// Trims a stream and forgets consumers that have been idle this long; see `tidy_stream.lua`. Reply: how
-/// many entries were trimmed.
+/// Trims a stream, forgets consumers that have been idle this long, and takes back a group that is ahead of its
+/// stream; see `tidy_stream.lua`. Reply: how many entries were trimmed.
 pub fn tidy_stream(of: Consumed, consumer_idle: Duration) -> Invocation<Streams> {
+    let name = of.stream.key(()).name().to_owned();
+    let delivered = DELIVERED.key(name.clone()).name().to_owned();
     Invocation::new(
         &TIDY_STREAM,
-        vec![of.stream.key(()).name().to_owned()],
+        vec![name, delivered],
         vec![
             text(of.group),
             max_age(of.stream),

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use redis_contracts::{
     ADAPTATIONS, AI_EVENTS, APPLIED, AUTH_EVENTS, CONSUMED, CONVERSATION, CONVERSATIONS,
-    DEAD_LETTER_INDEX, DEAD_LETTERS, EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS, Instance,
-    Kind, LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE, PROJECTS,
-    REPLY, SEEN, STREAMS, USER_TIMELINE, catalog,
+    DEAD_LETTER_INDEX, DEAD_LETTERS, DELIVERED, EVENT_FIELD, FEEDBACK, IDEMPOTENCY, INTERACTIONS,
+    Instance, Kind, LIVE_AI, LIVE_PROJECTS, MEMORY, MODEL_UPDATES, PROFILE, PROJECT_TIMELINE,
+    PROJECTS, REPLY, SEEN, STREAMS, USER_TIMELINE, catalog,
     keys::{
         LOCKED, LOGIN_FAILURES, OUTBOX, OUTBOX_PRODUCER_PROJECTS, RATE_LIMIT, SESSION, SHARE,
         SIGNING_KEYS, SYSTEM_HEALTH,
@@ -141,6 +141,12 @@ fn rows() -> Vec<(Instance, &'static str, String, &'static str)> {
         ),
         (
             Streams,
+            "delivered:{stream}",
+            name(DELIVERED.key("user:feedback".to_owned()).name()),
+            "string, stays",
+        ),
+        (
+            Streams,
             "learning:profile:{user_id}",
             name(PROFILE.key(ID).name()),
             "hash, stays",
@@ -251,6 +257,7 @@ fn names_are_exact() {
             "auth:events",
             "dlq:user:feedback",
             "dead_letters:user:feedback",
+            "delivered:user:feedback",
             "learning:profile:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",
             "learning:seen:20000",
             "learning:applied:018f2b6e-5b1c-7a3d-9e4f-0123456789ab",

@@ -209,6 +209,33 @@ async fn config(connection: &mut MultiplexedConnection, setting: &str, value: &s
 }
 
 #[tokio::test]
+async fn something_else_in_place_of_a_key_is_no_fault_of_an_entry() {
+    let redis = RedisServer::streams().await;
+    let mut connection = redis.connect().await;
+    let reached = Reached::at(&redis.url()).await;
+    let key = OUTBOX.key("a-producer");
+    let _: u64 = connection.lpush(key.name(), "x").await.expect("LPUSH");
+    append(&mut connection).await;
+    let begun = Arc::<AtomicU64>::default();
+    let handler = LooksUp {
+        pool: reached.pool.clone(),
+        begun: Arc::clone(&begun),
+    };
+    let worker = Running::with(&redis, "one", handler, Seen::default());
+    // Many times as often as an entry that fails is tried.
+    eventually("it was tried again and again", PATIENCE, async || {
+        let begun = begun.load(Ordering::Relaxed);
+        if begun > 12 { Ok(()) } else { Err(begun) }
+    })
+    .await;
+    let _: u64 = connection.del(key.name()).await.expect("DEL");
+    settled(&redis).await;
+    assert!(dead_letters(&mut connection).await.is_empty());
+    worker.stop().await;
+    reached.leave().await;
+}
+
+#[tokio::test]
 async fn a_key_that_is_no_stream_is_named_and_over_once_it_is_gone() {
     let redis = RedisServer::streams().await;
     let mut connection = redis.connect().await;

@@ -1,5 +1,6 @@
 //! Ratings.
 
+use redis_access::AccessError;
 use redis_contracts::{
     ConversationMessage, REPLY, ReplyRecord, Timestamp,
     event::{Event, EventBody, FeedbackGiven},
@@ -69,7 +70,8 @@ impl Mentor {
         call: &Call<T>,
         message_id: Uuid,
     ) -> Result<ReplyRecord, Problem> {
-        let reply = self.streams.fields(&REPLY.key(message_id)).await?;
+        let reply = self.streams.fields(&REPLY.key(message_id)).await;
+        let reply = reply.or_else(AccessError::none_if_wrong_type)?;
         reply
             .filter(|reply| reply.user_id == call.caller.user().id)
             .ok_or_else(|| Problem::not_found("reply"))

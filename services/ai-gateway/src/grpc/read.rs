@@ -1,6 +1,7 @@
 //! What the mentor reads before it replies: the asker's memory and profile, and their projects.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use redis_access::AccessError;
 use redis_contracts::{MEMORY, MentorMemory, PROFILE, ProfileRecord};
 use rpc::project::{FindTaskRequest, ListProjectsRequest, Page, ReviewProjectRequest};
 use service_kit::{Code, Problem};
@@ -17,12 +18,14 @@ const AT_ONCE: usize = 4;
 
 impl Mentor {
     pub(super) async fn memory(&self, user_id: Uuid) -> Result<MentorMemory, Problem> {
-        let held = self.streams.fields(&MEMORY.key(user_id)).await?;
+        let held = self.streams.fields(&MEMORY.key(user_id)).await;
+        let held = held.or_else(AccessError::none_if_wrong_type)?;
         Ok(held.unwrap_or_default())
     }
 
     pub(super) async fn profile(&self, user_id: Uuid) -> Result<ProfileRecord, Problem> {
-        let held = self.streams.fields(&PROFILE.key(user_id)).await?;
+        let held = self.streams.fields(&PROFILE.key(user_id)).await;
+        let held = held.or_else(AccessError::none_if_wrong_type)?;
         Ok(held.unwrap_or_else(ProfileRecord::prior))
     }
 

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message;
+use redis_access::AccessError;
 use redis_contracts::{
     FirstAnswer, IDEMPOTENCY, Streams, Timestamp,
     event::{Event, EventBody},
@@ -68,6 +69,7 @@ impl Said {
             "mismatch" => Err(mismatch()),
             "foreign" | "missing" => Err(Problem::not_found(what)),
             "full" => Err(full(&rest)),
+            "broken" => Err(broken(&rest)),
             other => Err(Problem::internal(format!("a script answered {other}"))),
         }
     }
@@ -99,7 +101,8 @@ impl Mentor {
             return Ok(None);
         }
         let key = IDEMPOTENCY.key((user_id, idempotency.name.clone()));
-        match self.streams.get::<FirstAnswer>(&key).await? {
+        let first = self.streams.get::<FirstAnswer>(&key).await;
+        match first.or_else(AccessError::none_if_wrong_type)? {
             Some(first) if first.request_sha256 == idempotency.request_sha256 => {
                 Ok(Some(first.answer))
             }
@@ -116,6 +119,16 @@ fn full(stream: &str) -> Problem {
         "the stream takes no more until its group has read on"
     );
     let detail = "Nothing more can be recorded until what waits was learned from; try again later.";
+    Problem::new(Code::Unavailable, detail)
+}
+
+/// Somebody has put something else in its place, or taken the last ID: its worker repairs that.
+fn broken(stream: &str) -> Problem {
+    tracing::error!(
+        stream.name = stream,
+        "the stream takes no entries until it is repaired"
+    );
+    let detail = "Nothing can be recorded until a stream is repaired, which begins by itself within seconds; try again later.";
     Problem::new(Code::Unavailable, detail)
 }
 

@@ -8,6 +8,7 @@ mod idempotency;
 mod scripts;
 mod share;
 mod signals;
+mod slips;
 
 use redis_contracts::{EVENT_FIELD, StreamFamily, event::Event};
 use rpc::{

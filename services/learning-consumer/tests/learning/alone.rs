@@ -173,70 +173,40 @@ async fn a_stream_that_was_deleted_and_made_anew_counts_again() {
 }
 
 #[tokio::test]
-async fn a_profile_with_a_wrong_number_loses_nothing() {
+async fn what_is_no_number_in_a_profile_is_as_good_as_none() {
     let redis = RedisServer::streams().await;
     let mut connection = redis.connect().await;
     let (broken, person) = (Uuid::now_v7(), Uuid::now_v7());
-    let _: u64 = connection
-        .hset(
-            format!("learning:profile:{broken}"),
-            "feedback_count",
-            "abc",
-        )
+    let fields = [
+        ("version", "nan"),
+        ("feedback_count", "abc"),
+        ("rating_sum", "900"),
+        ("n.tone.direct", "-3"),
+        ("s.tone.direct", "900000000000000"),
+        ("floor.user:feedback", "yesterday"),
+    ];
+    let _: () = connection
+        .hset_multiple(format!("learning:profile:{broken}"), &fields)
         .await
         .expect("a hash");
     for user_id in [broken, person] {
-        append(
-            &mut connection,
-            FEEDBACK,
-            &feedback(user_id, 4, json!({})).to_string(),
-        )
-        .await;
+        let rating = feedback(user_id, 4, json!({"form": "steps"})).to_string();
+        append(&mut connection, FEEDBACK, &rating).await;
     }
     let _worker = Worker::start(&redis).await;
-    eventually("the neighbour counts", PATIENCE, async || {
-        let held = profile(&mut connection, person).await;
-        held.get("feedback_count").map(drop).ok_or("not yet")
-    })
-    .await;
-    let pending: redis::streams::StreamPendingReply = connection
-        .xpending(FEEDBACK, super::GROUP)
-        .await
-        .expect("a group");
-    assert_eq!(pending.count(), 1, "it is kept and tried again");
-}
-
-#[tokio::test]
-async fn a_profile_that_is_none_stops_no_neighbour() {
-    let redis = RedisServer::streams().await;
-    let mut connection = redis.connect().await;
-    let (broken, person) = (Uuid::now_v7(), Uuid::now_v7());
-    let _: () = connection
-        .set(format!("learning:profile:{broken}"), "no hash")
-        .await
-        .expect("a key");
-    for user_id in [person, broken, person] {
-        append(
-            &mut connection,
-            FEEDBACK,
-            &feedback(user_id, 4, json!({})).to_string(),
-        )
-        .await;
+    settled(&redis, FEEDBACK).await;
+    let held = profile(&mut connection, broken).await;
+    for (field, value) in [
+        ("version", "1"),
+        ("feedback_count", "1"),
+        ("rating_sum", "4"),
+    ] {
+        assert_eq!(held[field], value, "{field}");
     }
-    let _worker = Worker::start(&redis).await;
-    eventually("the neighbours count", PATIENCE, async || {
-        let held = profile(&mut connection, person).await;
-        let count = held.get("feedback_count").cloned();
-        (count.as_deref() == Some("2"))
-            .then_some(())
-            .ok_or(format!("{count:?}"))
-    })
-    .await;
-    let pending: redis::streams::StreamPendingReply = connection
-        .xpending(FEEDBACK, super::GROUP)
-        .await
-        .expect("a group");
-    assert_eq!(pending.count(), 1, "it is kept and tried again");
+    let style: Value = serde_json::from_str(&held["style"]).expect("JSON");
+    assert!(style["tone"]["direct"].as_f64() < Some(1.0), "{style}");
+    let held = profile(&mut connection, person).await;
+    assert_eq!(held["feedback_count"], "1");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod alone;
 mod chaos;
 mod groups;
 mod lone;
+mod slips;
 mod style;
 
 use std::collections::BTreeMap;

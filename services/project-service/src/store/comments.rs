@@ -207,6 +207,8 @@ pub struct DeleteComment {
 
 impl Mutation for DeleteComment {
     type Output = ();
+    /// It makes room, for whoever has had their share too.
+    const IS_COUNTED: bool = false;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
         let (comment, project_id) = own(change.sql, change.actor.user_id, self.id).await?;

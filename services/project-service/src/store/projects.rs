@@ -239,6 +239,8 @@ pub struct DeleteProject {
 
 impl Mutation for DeleteProject {
     type Output = ();
+    /// It makes room, for whoever has had their share too.
+    const IS_COUNTED: bool = false;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
         let project = own(change.sql, change.actor.user_id, self.id).await?;

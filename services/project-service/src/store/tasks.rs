@@ -502,6 +502,8 @@ pub struct DeleteTask {
 
 impl Mutation for DeleteTask {
     type Output = Left;
+    /// It makes room, for whoever has had their share too.
+    const IS_COUNTED: bool = false;
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
         let task = own(change.sql, change.actor.user_id, self.id).await?;

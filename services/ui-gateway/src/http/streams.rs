@@ -75,11 +75,13 @@ struct Group {
     consumers: u64,
 }
 
-/// A stream that nothing was appended to yet is empty.
+/// A stream that nothing was appended to yet is empty, and so is what is none: it begins anew.
 async fn describe(streams: &StreamsPool, stream: &'static str) -> Result<Stream, AccessError> {
     let dead = DEAD_LETTERS.key(stream.to_owned());
-    let (held, dead) =
-        future::try_join(streams.describe(stream), streams.describe(dead.name())).await?;
+    let described = future::join(streams.describe(stream), streams.describe(dead.name()));
+    let (held, dead) = described.await;
+    let held = held.or_else(AccessError::none_if_wrong_type)?;
+    let dead = dead.or_else(AccessError::none_if_wrong_type)?;
     let dead_letters = dead.map_or(0, |dead| dead.length);
     let (length, bytes, groups) = held.map_or_else(Default::default, |held| {
         (held.length, held.bytes, held.groups)
