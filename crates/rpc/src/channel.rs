@@ -7,9 +7,8 @@ use tonic::transport::{Channel, Endpoint};
 /// The deadline of a call whose caller set none.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The largest answer that is taken: a page of 200 events, each with a text of 65,536 characters
-/// before and after, is still below it.
-pub const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
+/// The largest answer that is taken. Pages of lists end at about 1 MiB, with an entry of some 300 KiB.
+pub const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Bytes that a server takes of all calls of a connection before they are read: what is uploaded at once,
 /// and not what anybody who reaches the port might send.

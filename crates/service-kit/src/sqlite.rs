@@ -27,6 +27,9 @@ pub(crate) const READERS: u32 = 2;
 /// Longest wait for a connection.
 pub(crate) const ACQUIRE: Duration = Duration::from_secs(2);
 
+/// Rows that a reader is ahead of whoever takes them: each can have a text of 256 KiB.
+const ROWS_AHEAD: usize = 8;
+
 /// How often the database is asked whether it is there.
 pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(2);
 
@@ -88,7 +91,7 @@ impl Sqlite {
             .await
             .with_context(opened)?;
         migrate(&write, migrations).await.with_context(opened)?;
-        let options = options.read_only(true);
+        let options = options.read_only(true).row_buffer_size(ROWS_AHEAD);
         Ok(Self {
             write,
             read: pool(READERS).connect_lazy_with(options.clone()),

@@ -5,18 +5,21 @@ use redis_contracts::{
     event::{Changed, Changes, CommentAdded, CommentDeleted, EventBody},
     resource::{Author, Comment},
 };
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    Change, Mutation, Store,
+    Change, Mutation, Store, pages,
     projects::{note, require_version},
     sql_problem, tasks,
 };
 use crate::domain::cursor::TimeCursor;
 
-fn comment(row: &SqliteRow) -> Comment {
+pub(super) fn comment(row: &SqliteRow) -> Comment {
     Comment {
         id: row.get("id"),
         task_id: row.get("task_id"),
@@ -68,21 +71,19 @@ impl Store {
         owner: Uuid,
         task_id: Uuid,
         after: Option<TimeCursor>,
-        limit: i64,
-    ) -> Result<Vec<Comment>, Problem> {
+        limit: Limit,
+    ) -> Result<Page<Comment>, Problem> {
         self.task(owner, task_id).await?;
-        sqlx::query(
+        let comments = sqlx::query(
             "SELECT * FROM comments WHERE task_id = ?1 AND (?2 IS NULL OR (created_at, id) < (?2, ?3))
              ORDER BY created_at DESC, id DESC LIMIT ?4",
         )
         .bind(task_id)
         .bind(after.map(|after| after.unix_ms))
         .bind(after.map(|after| after.id))
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await
-        .map(|rows| rows.iter().map(comment).collect())
-        .map_err(sql_problem)
+        .bind(limit.to_read());
+        let page = pages::read(comments.fetch(&self.read), limit).await;
+        page.map_err(sql_problem)
     }
 }
 

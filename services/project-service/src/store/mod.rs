@@ -8,6 +8,7 @@ mod events;
 mod fence;
 mod idempotency;
 mod imports;
+mod pages;
 mod projects;
 mod review;
 mod search;

@@ -5,16 +5,19 @@ use redis_contracts::{
     event::{Change as FieldChange, Changed, Changes, EventBody, ProjectDeleted},
     resource::Project,
 };
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Change, Mutation, Store, sql_problem, sweep::disown};
+use super::{Change, Mutation, Store, pages, sql_problem, sweep::disown};
 
 /// Projects are their owner's alone so far.
 const OWNER: &str = "owner";
 
-fn project(row: &SqliteRow) -> Project {
+pub(super) fn project(row: &SqliteRow) -> Project {
     Project {
         id: row.get("id"),
         key: row.get("key"),
@@ -97,20 +100,18 @@ impl Store {
         owner: Uuid,
         after: Option<Uuid>,
         key: &str,
-        limit: i64,
-    ) -> Result<Vec<Project>, Problem> {
-        sqlx::query(
+        limit: Limit,
+    ) -> Result<Page<Project>, Problem> {
+        let projects = sqlx::query(
             "SELECT * FROM projects WHERE owner_id = ?1 AND (?2 IS NULL OR id < ?2) AND (?3 = '' OR key = ?3)
              ORDER BY id DESC LIMIT ?4",
         )
         .bind(owner)
         .bind(after)
         .bind(key)
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await
-        .map(|rows| rows.iter().map(project).collect())
-        .map_err(sql_problem)
+        .bind(limit.to_read());
+        let page = pages::read(projects.fetch(&self.read), limit).await;
+        page.map_err(sql_problem)
     }
 }
 

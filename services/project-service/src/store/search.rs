@@ -10,15 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    page::{Limit, Page},
+};
 use sqlx::{
     Sqlite, SqliteConnection, SqlitePool,
     query::Query,
-    sqlite::{SqliteArguments, SqliteRow},
+    sqlite::SqliteArguments,
 };
 use uuid::Uuid;
 
-use super::sql_problem;
+use super::{
+    pages::{self, Entry},
+    sql_problem,
+};
 use crate::waitable::Waitable;
 
 /// Connections that search.
@@ -79,16 +85,17 @@ impl Searches {
     }
 
     /// What a person's search finds, when it is its turn.
-    pub async fn find(
+    pub async fn find<T: Entry>(
         &self,
         person: Uuid,
         search: Query<'_, Sqlite, SqliteArguments>,
-    ) -> Result<Vec<SqliteRow>, Problem> {
+        limit: Limit,
+    ) -> Result<Page<T>, Problem> {
         let _turn = self.turn(person).await?;
         let acquired = tokio::time::timeout(TURN_WITHIN, self.readers.acquire()).await;
         let mut sql = acquired.map_err(|_| busy())?.map_err(sql_problem)?;
         let _stop = self.stop_in_time(&mut sql).await.map_err(sql_problem)?;
-        let found = search.fetch_all(&mut *sql).await;
+        let found = pages::read(search.fetch(&mut *sql), limit).await;
         found.map_err(|error| match is_interrupt(&error) {
             true => too_long(self.within),
             false => sql_problem(error),
@@ -141,9 +148,21 @@ fn too_long(within: Duration) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqlitePoolOptions;
+    use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
 
     use super::*;
+
+    struct Found;
+
+    impl Entry for Found {
+        fn read(_: &SqliteRow) -> Self {
+            Self
+        }
+
+        fn text_bytes(&self) -> usize {
+            0
+        }
+    }
 
     /// What has no end.
     const ENDLESS: &str =
@@ -159,8 +178,10 @@ mod tests {
         person: Uuid,
         search: &'static str,
     ) -> Result<usize, Problem> {
-        let found = searches.find(person, sqlx::query(search)).await;
-        found.map(|rows| rows.len())
+        let limit = Limit::asked(0)?;
+        let found = searches.find::<Found>(person, sqlx::query(search), limit);
+        let (found, _) = found.await?.end(|_| String::new());
+        Ok(found.len())
     }
 
     async fn searches(within: Duration) -> Searches {

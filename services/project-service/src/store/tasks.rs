@@ -5,12 +5,15 @@ use redis_contracts::{
     event::{Changed, Changes, EventBody, TaskDeleted},
     resource::{Author, Task},
 };
-use service_kit::Problem;
+use service_kit::{
+    Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    Change, Mutation, Store,
+    Change, Mutation, Store, pages,
     projects::{note, own as own_project, require_version},
     sql_problem,
     sweep::{Left, ROWS_A_TURN, disown_task},
@@ -27,7 +30,7 @@ macro_rules! select_task {
     };
 }
 
-fn task(row: &SqliteRow) -> Task {
+pub(super) fn task(row: &SqliteRow) -> Task {
     let status = TaskStatus::from_column(row.get("status")).unwrap_or(TaskStatus::Todo);
     Task {
         id: row.get("id"),
@@ -131,8 +134,8 @@ impl Store {
         project_id: Uuid,
         filter: TaskFilter,
         after: Option<BoardCursor>,
-        limit: i64,
-    ) -> Result<Vec<Task>, Problem> {
+        limit: Limit,
+    ) -> Result<Page<Task>, Problem> {
         self.project(owner, project_id).await?;
         let is_search = filter.label.is_some() || filter.text.is_some();
         let tasks = sqlx::query(select_task!(
@@ -150,13 +153,13 @@ impl Store {
         .bind(filter.status.map(TaskStatus::column))
         .bind(filter.label)
         .bind(filter.text)
-        .bind(limit)
+        .bind(limit.to_read())
         .bind(owner);
-        let rows = match is_search {
-            true => self.searches.find(owner, tasks).await?,
-            false => tasks.fetch_all(&self.read).await.map_err(sql_problem)?,
-        };
-        Ok(rows.iter().map(task).collect())
+        if is_search {
+            return self.searches.find(owner, tasks, limit).await;
+        }
+        let page = pages::read(tasks.fetch(&self.read), limit).await;
+        page.map_err(sql_problem)
     }
 }
 
