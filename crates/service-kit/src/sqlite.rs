@@ -19,7 +19,7 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, Problem, Stage, config::ConfigFault, health::Need};
+use crate::{Code, Context, Problem, Stage, config::ConfigFault, health::Need};
 
 /// Connections that read.
 pub(crate) const READERS: u32 = 2;
@@ -153,13 +153,16 @@ impl Sqlite {
     }
 }
 
-/// SQL failed: the cause is logged, the caller hears that `what` is away, or of a fault of ours.
+/// SQL failed: the cause is logged, the caller hears that `what` is away, or of a fault of ours. Where others
+/// have every connection nothing is away: that is said to the caller alone.
 pub fn problem(error: sqlx::Error, what: &str) -> Problem {
     match error {
-        sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Io(_) => {
+        sqlx::Error::PoolTimedOut => {
+            tracing::debug!("every connection to SQL is in use");
+            let detail = format!("{what} is busy; try again shortly.");
+            Problem::new(Code::Unavailable, detail)
+        }
+        sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
             tracing::error!(error = %error, "SQL is away");
             Problem::unavailable(what)
         }

@@ -34,7 +34,15 @@ impl Projects {
         let (from, to) = (moment(asked.from.as_ref()), moment(asked.to.as_ref()));
         let events = self
             .store
-            .project_events(project_id, after, from, to, &asked.r#type, limit)
+            .project_events(
+                call.owner(),
+                project_id,
+                after,
+                from,
+                to,
+                &asked.r#type,
+                limit,
+            )
             .await?;
         let (events, next_after) = events.end(|event| event.position.to_string());
         let recorded = events.into_iter().map(|event| api::RecordedEvent {

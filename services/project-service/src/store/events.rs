@@ -151,9 +151,11 @@ impl EventLog {
 
 impl Store {
     /// A project's events after a position, oldest first; `from` and `to` bound their time, `to`
-    /// exclusive; an empty type means all.
+    /// exclusive; an empty type means all. To look for some of them is a search.
+    #[expect(clippy::too_many_arguments, reason = "a list's filters")]
     pub async fn project_events(
         &self,
+        owner: Uuid,
         project_id: Uuid,
         after: Position,
         from: Option<Timestamp>,
@@ -161,6 +163,7 @@ impl Store {
         type_name: &str,
         limit: Limit,
     ) -> Result<Page<StoredEvent>, Problem> {
+        let is_search = from.is_some() || to.is_some() || !type_name.is_empty();
         let events = sqlx::query(
             "SELECT position, project_id, event FROM events
              WHERE project_id = ?1 AND position > ?2 AND (?3 IS NULL OR time >= ?3) AND (?4 IS NULL OR time < ?4)
@@ -173,6 +176,9 @@ impl Store {
         .bind(to.map(Timestamp::unix_ms))
         .bind(type_name)
         .bind(limit.to_read());
+        if is_search {
+            return self.searches.find(owner, events, limit).await;
+        }
         let page = pages::read(events.fetch(&self.history), limit).await;
         page.map_err(sql_problem)
     }
