@@ -9,6 +9,7 @@ pub mod identity;
 pub mod limits;
 pub mod metrics;
 pub mod ops;
+pub mod pace;
 pub mod page;
 pub mod private_file;
 mod probe;

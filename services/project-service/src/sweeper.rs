@@ -1,6 +1,9 @@
 //! Deletes what is over, turn by turn.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -43,15 +46,16 @@ pub async fn forget(writer: Writer, stop: CancellationToken) -> anyhow::Result<(
     Ok(())
 }
 
-/// Takes turns until nothing is left. One that fails is logged, and the next look tries again.
+/// Takes turns until nothing is left, and leaves the writer to others for as long as each took. One that fails is logged, and the next look tries again.
 async fn in_turns<M: Mutation<Output = Left>>(
     writer: &Writer,
     stop: &CancellationToken,
     turn: impl Fn() -> M,
 ) {
     while !stop.is_cancelled() {
+        let began = Instant::now();
         match writer.write(Actor::process(), turn()).await {
-            Ok(Left::More) => {}
+            Ok(Left::More) => tokio::time::sleep(began.elapsed()).await,
             Ok(Left::Nothing) => return,
             Err(problem) => {
                 tracing::warn!(error = %problem, "rows that are over were not deleted");

@@ -20,7 +20,7 @@ use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
     App, HttpRequest, dev::AppConfig, middleware::from_fn, rt::net::TcpStream, web::Data,
 };
-use service_kit::{Context, Stage, process::open_files};
+use service_kit::{Context, Stage, process};
 use tokio::sync::Notify;
 
 use crate::{
@@ -31,9 +31,6 @@ use crate::{
 
 /// Connections of all workers together, where the system allows as many open files.
 const CONNECTIONS: usize = 20_000;
-
-/// Descriptors for everything else: Redis, the services behind, logs.
-const RESERVED: usize = 512;
 
 /// Connections beyond the bound that are accepted, and taken up by having another give way.
 const ON_THEIR_WAY: usize = 64;
@@ -118,11 +115,9 @@ impl Drop for OpenRequest {
     }
 }
 
-/// How many connections there may be: what the system allows, less what everything else needs.
+/// How many connections there may be.
 pub(crate) fn most_connections() -> usize {
-    let open_files = usize::try_from(open_files()).unwrap_or(usize::MAX);
-    let reserved = RESERVED.min(open_files / 2);
-    CONNECTIONS.min(open_files - reserved)
+    process::most_connections(CONNECTIONS)
 }
 
 /// Sets how an accepted connection behaves. Without delay, for an event would wait, up to 40 ms, until the

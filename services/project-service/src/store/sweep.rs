@@ -4,23 +4,20 @@
 //! A deleted project belongs to nobody until its rows are gone: each statement finds a project, and what is
 //! in it, by its owner.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redis_contracts::Timestamp;
 use service_kit::Problem;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{Change, Mutation, idempotency::KEPT_MS, sql_problem};
+use super::{COMMIT_WITHIN, Change, Mutation, idempotency::KEPT_MS, sql_problem};
 
-/// Rows that one turn deletes at most; whatever has fewer is deleted at once.
-pub(super) const ROWS_A_TURN: u64 = 500;
+/// Rows that one turn deletes at most.
+const ROWS_A_TURN: u64 = 500;
 
-/// Rows of one statement.
-const ROWS_A_STEP: i64 = 50;
-
-/// A turn ends early when it has taken this long, for rows differ in size.
-const TURN_WITHIN: Duration = Duration::from_millis(30);
+/// Rows of one statement: with the longest of texts they are some MiB. Whatever has no more is deleted at once.
+pub(super) const ROWS_A_STEP: i64 = 10;
 
 /// What a turn leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +113,7 @@ impl Mutation for ForgetAnswers {
     }
 }
 
-/// How far a turn has come.
+/// How far a turn has come. It ends early when it has taken as long as a commit may, for rows differ in size.
 struct Turn {
     began: Instant,
     rows: u64,
@@ -131,7 +128,7 @@ impl Turn {
     }
 
     fn goes_on(&self) -> bool {
-        self.rows < ROWS_A_TURN && self.began.elapsed() < TURN_WITHIN
+        self.rows < ROWS_A_TURN && self.began.elapsed() < COMMIT_WITHIN
     }
 }
 

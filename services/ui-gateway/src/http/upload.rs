@@ -10,7 +10,10 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    pace::{PACE_BYTES, PACE_WITHIN},
+};
 use tokio::time::timeout;
 
 use super::signed::SignedIn;
@@ -31,9 +34,7 @@ const SMALL: usize = 16 * 1024;
 const HELD_BY_EACH: usize = 4 << 20;
 const HELD_IN_ALL: usize = 128 << 20;
 
-/// So many bytes have to arrive in each such window, except for small bodies, which have so long in all.
-const WINDOW_BYTES: usize = 10 * 1024;
-const WINDOW: Duration = Duration::from_secs(10);
+/// Small bodies have so long in all, and no pace.
 const SMALL_WITHIN: Duration = Duration::from_secs(30);
 
 /// The bytes of large bodies that are held.
@@ -77,7 +78,7 @@ impl Upload {
             received: 0,
             is_large,
             window_bytes: 0,
-            window_left: if is_large { WINDOW } else { SMALL_WITHIN },
+            window_left: if is_large { PACE_WITHIN } else { SMALL_WITHIN },
         })
     }
 
@@ -96,8 +97,8 @@ impl Upload {
         self.window_left = self.window_left.saturating_sub(began.elapsed());
         self.window_bytes += piece.len();
         self.is_large |= self.received > SMALL;
-        if self.is_large && self.window_bytes >= WINDOW_BYTES {
-            (self.window_bytes, self.window_left) = (0, WINDOW);
+        if self.is_large && self.window_bytes >= PACE_BYTES {
+            (self.window_bytes, self.window_left) = (0, PACE_WITHIN);
         }
         Ok(Some(piece))
     }
@@ -152,8 +153,8 @@ fn too_large(largest: usize) -> Problem {
 fn too_slow() -> Problem {
     let detail = format!(
         "The body came too slowly: at least {} KiB in {} seconds.",
-        WINDOW_BYTES / 1024,
-        WINDOW.as_secs()
+        PACE_BYTES / 1024,
+        PACE_WITHIN.as_secs()
     );
     Problem::new(Code::RequestTimeout, detail)
 }

@@ -1,0 +1,203 @@
+//! Who reads next, of those who wait. Everybody reads once at a time, and whoever has read longest ago, or
+//! never, comes first: nobody waits behind those who come back again and again.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use service_kit::{Code, Problem};
+use uuid::Uuid;
+
+use crate::waitable::Waitable;
+
+/// People who have read last, and are remembered.
+const REMEMBERED: usize = 64;
+
+/// The line before some places. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Line(Arc<Waitable<State>>);
+
+#[derive(Default)]
+struct State {
+    free: usize,
+    reading: HashSet<Uuid>,
+    /// An entry for each read that waits, in the order in which they came.
+    waiting: Vec<Uuid>,
+    /// Who has read last, at the end.
+    recent: VecDeque<Uuid>,
+    next: Option<Uuid>,
+}
+
+/// A person's place, until it is dropped.
+pub(super) struct Turn {
+    line: Line,
+    person: Uuid,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.line.0.change(|state| state.end(self.person));
+    }
+}
+
+/// A read that waits, until it is dropped.
+struct Waiting<'l> {
+    line: &'l Line,
+    person: Uuid,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.line.0.change(|state| state.leave(self.person));
+    }
+}
+
+impl Line {
+    /// A line before so many places.
+    pub(super) fn new(places: usize) -> Self {
+        let line = Self(Arc::default());
+        line.0.lock().free = places;
+        line
+    }
+
+    /// A place for a person, when it is their turn.
+    pub(super) async fn turn(&self, person: Uuid, within: Duration) -> Result<Turn, Problem> {
+        self.0.change(|state| state.join(person));
+        // Dropped when the turn has begun, so that the next one is found.
+        let _waiting = Waiting { line: self, person };
+        let begun = self.0.when(within, |state| state.begin(person)).await;
+        let turn = begun.map(|()| Turn {
+            line: self.clone(),
+            person,
+        });
+        turn.ok_or_else(|| self.refusal(person))
+    }
+
+    fn refusal(&self, person: Uuid) -> Problem {
+        if self.0.lock().reading.contains(&person) {
+            let detail = "You are reading as much already; wait for the answer, then ask again.";
+            return Problem::new(Code::RateLimited, detail);
+        }
+        let detail = "Others are reading much; try again shortly.";
+        Problem::new(Code::Unavailable, detail)
+    }
+}
+
+impl State {
+    fn join(&mut self, person: Uuid) {
+        self.waiting.push(person);
+        self.choose();
+    }
+
+    fn leave(&mut self, person: Uuid) {
+        if let Some(place) = self.waiting.iter().position(|waits| *waits == person) {
+            self.waiting.remove(place);
+        }
+        self.choose();
+    }
+
+    fn begin(&mut self, person: Uuid) -> Option<()> {
+        let is_next = self.free > 0 && self.next == Some(person);
+        is_next.then(|| {
+            self.free -= 1;
+            self.reading.insert(person);
+            self.recent.retain(|recent| *recent != person);
+            self.recent.push_back(person);
+            if self.recent.len() > REMEMBERED {
+                self.recent.pop_front();
+            }
+            self.choose();
+        })
+    }
+
+    fn end(&mut self, person: Uuid) {
+        self.free += 1;
+        self.reading.remove(&person);
+        self.choose();
+    }
+
+    fn choose(&mut self) {
+        let waiting = self.waiting.iter();
+        let may_read = waiting.filter(|person| !self.reading.contains(person));
+        let read_at = |person: &&Uuid| self.recent.iter().position(|recent| recent == *person);
+        // Of several, the one that came first.
+        self.next = may_read.min_by_key(read_at).copied();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Joins the line, and says so in `begun` when it reads.
+    async fn read(line: &Line, person: Uuid, begun: &std::sync::Mutex<Vec<Uuid>>) {
+        let turn = line.turn(person, SOON).await.expect("a turn");
+        begun.lock().expect("no panic").push(person);
+        tokio::task::yield_now().await;
+        drop(turn);
+    }
+
+    #[tokio::test]
+    async fn who_has_not_read_comes_before_those_who_come_back() {
+        let line = Line::new(1);
+        let greedy: Vec<_> = (0..4).map(|_| Uuid::now_v7()).collect();
+        let (bystander, begun) = (Uuid::now_v7(), std::sync::Mutex::default());
+        for person in &greedy {
+            read(&line, *person, &begun).await;
+        }
+        let held = line.turn(greedy[0], SOON).await.expect("a turn");
+        begun.lock().expect("no panic").clear();
+        tokio::join!(
+            // Each several times, and all of them before the bystander.
+            read(&line, greedy[3], &begun),
+            read(&line, greedy[3], &begun),
+            read(&line, greedy[2], &begun),
+            read(&line, greedy[1], &begun),
+            read(&line, greedy[1], &begun),
+            read(&line, greedy[0], &begun),
+            read(&line, bystander, &begun),
+            async { drop(held) },
+        );
+        let begun = begun.into_inner().expect("no panic");
+        let first = [bystander, greedy[1], greedy[2], greedy[3], greedy[0]];
+        assert_eq!(begun[..5], first, "{begun:?}");
+        assert_eq!(begun.len(), 7);
+    }
+
+    #[tokio::test]
+    async fn each_reads_once_at_a_time_and_who_gives_up_stands_in_nobodys_way() {
+        let line = Line::new(2);
+        let (person, bystander) = (Uuid::now_v7(), Uuid::now_v7());
+        let first = line.turn(person, SOON).await.expect("a turn");
+        let second = line.turn(person, Duration::ZERO).await.map(drop);
+        assert_eq!(second.expect_err("refused").code, Code::RateLimited);
+        let others = line.turn(bystander, Duration::ZERO).await.expect("a turn");
+        let third = line.turn(Uuid::now_v7(), Duration::ZERO).await.map(drop);
+        assert_eq!(third.expect_err("refused").code, Code::Unavailable);
+        drop((first, others));
+        for person in [person, bystander] {
+            drop(line.turn(person, Duration::ZERO).await.expect("a turn"));
+        }
+        let state = line.0.lock();
+        assert_eq!((state.free, state.reading.len()), (2, 0));
+        assert!(state.waiting.is_empty() && state.next.is_none());
+    }
+
+    #[test]
+    fn so_many_are_remembered_and_no_more() {
+        let line = Line::new(1);
+        let mut state = line.0.lock();
+        for _ in 0..2 * REMEMBERED {
+            let person = Uuid::now_v7();
+            state.join(person);
+            assert_eq!(state.begin(person), Some(()));
+            state.leave(person);
+            state.end(person);
+        }
+        assert_eq!(state.recent.len(), REMEMBERED);
+    }
+}
