@@ -14,11 +14,7 @@ use service_kit::{
     Code, Problem,
     page::{Limit, Page},
 };
-use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool,
-    query::Query,
-    sqlite::SqliteArguments,
-};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
 
 use super::{
