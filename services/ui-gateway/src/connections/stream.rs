@@ -21,6 +21,8 @@ pub(crate) struct Guarded {
     connections: Connections,
     /// The client takes nothing at present. It is not read on, or answers to what it sends would pile up.
     is_blocked: bool,
+    /// Somebody would have read on.
+    reader_waits: bool,
     /// What was read could hold a whole head: the server looks for one before there is more.
     has_paused: bool,
 }
@@ -34,6 +36,7 @@ impl Guarded {
             connection: connections.open(peer.map(|peer| peer.ip())),
             connections: connections.clone(),
             is_blocked: false,
+            reader_waits: false,
             has_paused: false,
         };
         (guarded, peer)
@@ -47,6 +50,7 @@ impl Guarded {
     /// Whether there may be more; an error when a head is too long.
     fn may_read(&mut self, cx: &Context<'_>) -> io::Result<bool> {
         if self.is_blocked {
+            self.reader_waits = true;
             return Ok(false);
         }
         if !self.connection.is_head_too_long() {
@@ -59,6 +63,14 @@ impl Guarded {
         self.has_paused = true;
         cx.waker().wake_by_ref();
         Ok(false)
+    }
+
+    /// Something was taken.
+    fn unblock(&mut self, cx: &Context<'_>) {
+        self.is_blocked = false;
+        if std::mem::take(&mut self.reader_waits) {
+            cx.waker().wake_by_ref();
+        }
     }
 }
 
@@ -95,16 +107,19 @@ impl AsyncWrite for Guarded {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.is_blocked = written.is_pending();
-        if written.is_ready() {
-            self.connection.use_now();
+        match written.is_ready() {
+            true => {
+                self.connection.use_now();
+                self.unblock(cx);
+            }
+            false => self.is_blocked = true,
         }
         written
     }
 
     /// Comes after all that was to be written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.is_blocked = false;
+        self.unblock(cx);
         self.connection.all_taken();
         Pin::new(&mut self.stream).poll_flush(cx)
     }
