@@ -22,7 +22,11 @@ use std::{
     time::Instant,
 };
 
-use actix_web::{HttpRequest, http::header::CONTENT_LENGTH, web::Data};
+use actix_web::{
+    HttpRequest,
+    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    web::Data,
+};
 use futures_util::task::AtomicWaker;
 use ipnet::IpNet;
 use service_kit::{Code, Problem, limits::address_subject};
@@ -36,6 +40,9 @@ use crate::{State, forwarded::is_trusted, http::caller_of, limits::Subject};
 
 /// Longest head of a request, about: what is read beyond it ends the connection.
 const LONGEST_HEAD: usize = 16 << 10;
+
+/// What may still come of a body without a length that was refused: its sender has to be able to read why.
+const REST_OF_UNKNOWN_LENGTH: usize = 4 << 20;
 
 /// Bytes that are held, of one person or address and in all.
 const BODIES: (usize, usize) = (4 << 20, 128 << 20);
@@ -277,10 +284,17 @@ pub(crate) fn busy(request: &HttpRequest) -> Option<Busy> {
 
 /// A request has begun; its connection is not idle while this is held.
 pub(crate) fn begin(request: &HttpRequest) -> Option<Busy> {
-    let length = request.headers().get(CONTENT_LENGTH);
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let of_unknown = || {
+        headers
+            .contains_key(TRANSFER_ENCODING)
+            .then_some(REST_OF_UNKNOWN_LENGTH)
+    };
+    let length = length.or_else(of_unknown).unwrap_or_default();
     connection(request).map(|connection| {
-        connection.begin(length.unwrap_or_default());
+        connection.begin(length);
         Busy::on(connection)
     })
 }
