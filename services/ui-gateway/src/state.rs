@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::{
     client::Site,
     connections::Connections,
-    http::upload::{Bodies, bodies},
     limits::{ApiLimits, LONGEST_WAIT},
     live::Live,
     platform::{self, Platform},
@@ -34,7 +33,6 @@ pub struct State {
     pub(crate) platform: Platform,
     pub(crate) drain: Drain,
     pub(crate) connections: Connections,
-    pub(crate) bodies: Bodies,
     pub(crate) limits: ApiLimits,
     /// Goes with what reports a client to auth-service.
     pub(crate) credential: GatewayCredential,
@@ -67,7 +65,6 @@ impl State {
                 streams.clone(),
             ),
             drain: Drain::default(),
-            bodies: bodies(),
             connections: Connections::new(
                 server::most_connections(),
                 limits.connections_per_address,

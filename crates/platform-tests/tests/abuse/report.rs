@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::json;
-use test_kit::Platform;
+use test_kit::{Platform, PlatformBuilder};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::bystander::{Bystander, Seen};
@@ -29,8 +29,13 @@ pub(crate) struct Abuse {
 impl Abuse {
     /// On a platform with default settings, but for the rates: all here come from one address.
     pub(crate) async fn begin(name: &'static str) -> Self {
+        Self::begin_on(name, Platform::builder()).await
+    }
+
+    /// On such a platform.
+    pub(crate) async fn begin_on(name: &'static str, platform: PlatformBuilder) -> Self {
         let turn = ONE_AT_A_TIME.lock().await;
-        let platform = Platform::start().await;
+        let platform = platform.start().await;
         Self::on(name, platform, turn).await
     }
 

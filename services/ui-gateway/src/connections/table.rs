@@ -1,6 +1,10 @@
 //! Who has which connections, and which one gives way.
+//!
+//! Beyond the bound of one owner, an idle one of theirs gives way, or else the new one is refused: it keeps
+//! its place until it was heard. Beyond the bound of all, one gives way whatever it does.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
 };
@@ -57,12 +61,15 @@ impl Table {
     pub(super) fn add(&mut self, connection: &Arc<Connection>) {
         let owner = connection.owner();
         self.close_refused(&owner);
-        let has_place = self.make_room_for(&owner) && self.make_room();
+        let has_place = self.make_room_for(&owner);
+        let is_kept = self.make_room();
         connection.use_now();
         connection.place.store(self.all.len(), Ordering::Relaxed);
         self.all.push(Arc::clone(connection));
         self.own(connection, owner);
-        if !has_place {
+        if !is_kept {
+            self.give_way(Some(Arc::clone(connection)));
+        } else if !has_place {
             self.refuse(connection);
         }
     }
@@ -91,8 +98,11 @@ impl Table {
         }
     }
 
-    /// Gives a connection to another owner; `false` when they have too many, and all are busy.
+    /// Gives a connection to an owner; `false` when they have too many, and all are busy.
     pub(super) fn hand_over(&mut self, connection: &Arc<Connection>, to: Owner) -> bool {
+        if !is_refused(connection) && connection.is_owned_by(&to) {
+            return true;
+        }
         if !self.make_room_for(&to) {
             return false;
         }
@@ -149,14 +159,16 @@ impl Table {
         let Some(owned) = self.owned.get(owner) else {
             return true;
         };
-        let stay = || owned.iter().filter(|of_theirs| !gives_way(of_theirs));
-        if stay().count() < self.of_each {
+        let placed = owned.iter();
+        let placed = placed.filter(|of_theirs| !gives_way(of_theirs) && !is_refused(of_theirs));
+        if placed.clone().count() < self.of_each {
             return true;
         }
-        let idle = idle_longest(owned.iter(), (self.now_ms)());
+        let idle = idle_longest(placed, (self.now_ms)());
         self.give_way(idle)
     }
 
+    /// `false` when nobody has any that could give way.
     fn make_room(&mut self) -> bool {
         if self.all.len() - self.leaving < self.most {
             return true;
@@ -167,15 +179,32 @@ impl Table {
         self.sampled = self.sampled.wrapping_add(1);
         let sample = self.all[from..].iter().step_by(step);
         let idle = idle_longest(sample, (self.now_ms)());
-        self.give_way(idle)
+        let one = idle.or_else(|| self.of_who_holds_most());
+        self.give_way(one)
     }
 
-    fn give_way(&mut self, idle: Option<Arc<Connection>>) -> bool {
-        if let Some(idle) = &idle {
+    /// Of all that whoever holds most has, the one used longest ago; one that was refused before any other.
+    fn of_who_holds_most(&self) -> Option<Arc<Connection>> {
+        let stay = |owned: &&Arc<Connection>| !gives_way(owned);
+        let held = self.owned.values();
+        let most = held.max_by_key(|owned| owned.iter().filter(stay).count())?;
+        let one = most.iter().filter(stay).min_by_key(|of_theirs| {
+            let used_ms = of_theirs.used_ms.load(Ordering::Relaxed);
+            (Reverse(is_refused(of_theirs)), used_ms)
+        });
+        one.cloned()
+    }
+
+    /// Has one give way that does not yet.
+    pub(super) fn give_way(&mut self, one: Option<Arc<Connection>>) -> bool {
+        let Some(one) = one else {
+            return false;
+        };
+        if !gives_way(&one) && one.place.load(Ordering::Relaxed) != NOWHERE {
             self.leaving += 1;
-            idle.give_way();
+            one.give_way();
         }
-        idle.is_some()
+        true
     }
 }
 
@@ -194,7 +223,7 @@ fn is_idle(connection: &Connection, now_ms: u64) -> bool {
         false => SILENT_MS,
     };
     let used_ms = connection.used_ms.load(Ordering::Relaxed);
-    connection.busy.load(Ordering::Relaxed) == 0
+    !connection.is_busy()
         && used_ms <= now_ms.saturating_sub(expected_within_ms)
         && !gives_way(connection)
 }
@@ -213,14 +242,18 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::connections::Busy;
+    use crate::{connections::Busy, limits::Subject};
 
     fn network(name: &str) -> Owner {
         Owner::Network(name.into())
     }
 
+    fn person(number: u128) -> Owner {
+        Owner::Caller(Subject::Person(Uuid::from_u128(number)))
+    }
+
     fn add(table: &mut Table, owner: &Owner, used_ms: u64) -> Arc<Connection> {
-        let connection = Arc::new(Connection::new(owner.clone()));
+        let connection = Arc::new(Connection::new(owner.clone(), *owner == Owner::Proxy));
         table.add(&connection);
         connection.used_ms.store(used_ms, Ordering::Relaxed);
         connection
@@ -271,7 +304,7 @@ mod tests {
     #[test]
     fn who_signs_in_is_counted_as_a_person() {
         let mut table = table(100, 2);
-        let (owner, person) = (network("a"), Owner::Person(Uuid::from_u128(1)));
+        let (owner, person) = (network("a"), person(1));
         for used_ms in 1..=3 {
             let connection = add(&mut table, &owner, used_ms);
             assert!(table.hand_over(&connection, person.clone()));
@@ -305,6 +338,37 @@ mod tests {
             table.remove(&connection);
         }
         assert!(table.all.is_empty() && table.owned.is_empty() && table.leaving == 0);
+    }
+
+    #[test]
+    fn where_all_places_are_taken_and_busy_who_holds_most_loses_one_and_a_stranger_gets_in() {
+        let mut table = table(6, 10);
+        let (one, another) = (network("a"), network("b"));
+        let mut held: Vec<_> = (1..=4).map(|ms| add(&mut table, &one, ms)).collect();
+        held.extend((1..=2).map(|ms| add(&mut table, &another, ms)));
+        let _busy: Vec<_> = held.iter().map(Busy::on).collect();
+        let stranger = add(&mut table, &network("c"), 9);
+        assert!(!is_refused(&stranger) && !gives_way(&stranger));
+        assert!(gives_way(&held[0]), "the one used longest ago");
+        add(&mut table, &one, 9);
+        assert!(gives_way(&held[1]), "their own");
+        assert_eq!((stay(&table, &one), stay(&table, &another)), (3, 2));
+        assert_eq!(table.all.len() - table.leaving, 6);
+    }
+
+    #[test]
+    fn what_is_refused_takes_no_place_of_others() {
+        let mut table = table(6, 2);
+        let (one, another) = (network("a"), network("b"));
+        let held = [1, 2].map(|ms| add(&mut table, &one, ms));
+        let _busy = held.each_ref().map(Busy::on);
+        let refused: Vec<_> = (0..4).map(|_| add(&mut table, &one, 1_000_000)).collect();
+        assert!(refused.iter().all(|refused| is_refused(refused)));
+        let stranger = add(&mut table, &another, 9);
+        assert!(!is_refused(&stranger) && !gives_way(&stranger));
+        assert_eq!(refused.iter().filter(|of| gives_way(of)).count(), 1);
+        assert!(!held.iter().any(|held| gives_way(held)));
+        assert!(!table.retry(&refused[1]), "they have as many as they may");
     }
 
     #[test]
@@ -346,8 +410,8 @@ mod tests {
             .map(|_| add(&mut table, &owner, 1_000_000))
             .collect();
         assert!(!crowd.iter().any(|of_it| gives_way(of_it)));
-        for (person, connection) in (0..).zip(&crowd) {
-            assert!(table.hand_over(connection, Owner::Person(Uuid::from_u128(person))));
+        for (number, connection) in (0..).zip(&crowd) {
+            assert!(table.hand_over(connection, person(number)));
             assert!(!is_refused(connection));
         }
     }

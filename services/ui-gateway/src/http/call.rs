@@ -22,7 +22,7 @@ use super::{
     signed::surroundings,
     upload::{self, Upload},
 };
-use crate::{State, limits::Subject, shares::Share};
+use crate::{State, connections::Room};
 
 const LONGEST_IDEMPOTENCY_KEY: usize = 128;
 
@@ -36,7 +36,7 @@ pub(super) struct Call {
     pub(super) context: SharedContext,
     payload: Payload,
     /// What the body holds of the room for all, as long as this is answered.
-    room: Option<Share<Subject>>,
+    room: Option<Room>,
 }
 
 impl FromRequest for Call {
@@ -150,7 +150,7 @@ impl Call {
 
     async fn body(&mut self) -> Result<Bytes, Problem> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
-        let (body, room) = upload::collect(&self.request, payload, &self.state).await?;
+        let (body, room) = upload::collect(&self.request, payload).await?;
         self.room = room;
         Ok(body)
     }

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod answers;
 mod app;
 mod auth;
 mod call;
@@ -46,7 +47,7 @@ pub(crate) mod upload;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub(crate) use self::signed::shows_credential;
+pub(crate) use self::signed::caller_of;
 pub use self::{
     failure::{Document, Failure},
     openapi::openapi,

@@ -16,37 +16,20 @@ use service_kit::{
 };
 use tokio::time::timeout;
 
-use super::signed::SignedIn;
-use crate::{
-    State,
-    limits::Subject,
-    shares::{Share, Shares, Spent},
-};
+use super::signed::IsSignedIn;
+use crate::connections::{self, Kind, Room, Spent};
 
 /// The largest JSON body.
 const LARGEST_BODY: usize = 1024 * 1024;
 
-/// The largest one of a request that nobody has signed in for. Up to here a body takes no room of others,
-/// so that what is large keeps nobody from signing in or from changing a card.
+/// The largest one of a request that nobody has signed in for.
 const SMALL: usize = 16 * 1024;
-
-/// Bytes of larger bodies in the process: of one person, and in all.
-const HELD_BY_EACH: usize = 4 << 20;
-const HELD_IN_ALL: usize = 128 << 20;
 
 /// Small bodies have so long in all, and no pace.
 const SMALL_WITHIN: Duration = Duration::from_secs(30);
 
-/// The bytes of large bodies that are held.
-pub(crate) type Bodies = Shares<Subject>;
-
-/// With the bounds of the process.
-pub(crate) fn bodies() -> Bodies {
-    Shares::bounded(HELD_BY_EACH, HELD_IN_ALL)
-}
-
 /// A body with the room that it takes of others.
-pub(super) type Collected = (Bytes, Option<Share<Subject>>);
+pub(super) type Collected = (Bytes, Option<Room>);
 
 /// A body that arrives.
 pub(super) struct Upload {
@@ -105,21 +88,19 @@ impl Upload {
 }
 
 /// The whole body of a request, in the room that its sender may hold.
-pub(super) async fn collect(
-    request: &HttpRequest,
-    payload: Payload,
-    state: &State,
-) -> Result<Collected, Problem> {
-    let signed_in = request.extensions().get::<SignedIn>().copied();
-    let mut room = signed_in.map(|SignedIn(subject)| state.bodies.nothing(subject));
-    let largest = if room.is_some() { LARGEST_BODY } else { SMALL };
+pub(super) async fn collect(request: &HttpRequest, payload: Payload) -> Result<Collected, Problem> {
+    let mut room = connections::place(request).map(|place| place.room(Kind::Bodies));
+    let largest = match request.extensions().contains::<IsSignedIn>() {
+        true => LARGEST_BODY,
+        false => SMALL,
+    };
     let mut upload = Upload::new(request, payload, largest)?;
     let mut body = BytesMut::new();
     while let Some(piece) = upload.next().await? {
-        body.extend_from_slice(&piece);
-        if let Some(room) = room.as_mut().filter(|_| body.len() > SMALL) {
+        if let Some(room) = &mut room {
             room.grow(piece.len()).map_err(no_room)?;
         }
+        body.extend_from_slice(&piece);
     }
     Ok((body.freeze(), room))
 }

@@ -1,0 +1,118 @@
+//! Answers on their way: written piece by piece, and held by whom they are for until they were taken. Who
+//! takes none of theirs gets no more, and keeps nobody else from theirs.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    body::{BodySize, BoxBody, MessageBody},
+    dev::ServiceResponse,
+    web::Bytes,
+};
+use service_kit::{Code, Problem};
+
+use super::Failure;
+use crate::connections::{self, Kind, Room, Spent};
+
+/// A piece: the server copies it as a whole.
+pub(super) const PIECE: usize = 16 * 1024;
+
+/// What an answer holds beside its body, about.
+const HEAD: usize = 512;
+
+/// A body that is written piece by piece.
+pub(super) struct Pieces {
+    rest: Bytes,
+    room: Option<Room>,
+}
+
+impl Pieces {
+    /// Of what is in memory anyway.
+    pub(super) fn shared(body: &'static [u8]) -> Self {
+        Self {
+            rest: Bytes::from_static(body),
+            room: None,
+        }
+    }
+}
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.rest.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let length = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(length);
+        Poll::Ready((length > 0).then_some(Ok(piece)))
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            room.hold_until_taken();
+        }
+    }
+}
+
+/// Holds an answer that is whole in memory; another is answered when there is no room.
+pub(super) fn hold(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    if !matches!(answered.response().body().size(), BodySize::Sized(1..)) {
+        return answered;
+    }
+    let (request, response) = answered.into_parts();
+    let (response, body) = response.into_parts();
+    let body = match body.try_into_bytes() {
+        Ok(bytes) => bytes,
+        // It has its own pieces.
+        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+    };
+    let mut room = connections::place(&request).map(|place| place.room(Kind::Answers));
+    let held = room.as_mut().map(|room| room.grow(HEAD + body.len()));
+    if let Some(Err(spent)) = held {
+        return ServiceResponse::from_err(Failure::from(no_room(spent)), request);
+    }
+    let pieces = Pieces { rest: body, room };
+    ServiceResponse::new(request, response.set_body(BoxBody::new(pieces)))
+}
+
+/// There is no room for an answer.
+pub(super) fn no_room(spent: Spent) -> Problem {
+    match spent {
+        Spent::OfEach => {
+            let detail = "Too many of your answers wait to be read; read some, then ask again.";
+            Problem::new(Code::RateLimited, detail)
+        }
+        Spent::InAll => {
+            let detail = "Too many answers wait to be read; try again shortly.";
+            Problem::new(Code::Unavailable, detail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::poll_fn;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_body_comes_in_pieces_and_whole() {
+        let body: &'static [u8] = &[7; 2 * PIECE + 1];
+        let mut pieces = Box::pin(Pieces::shared(body));
+        let mut lengths = Vec::new();
+        while let Some(Ok(piece)) = poll_fn(|cx| pieces.as_mut().poll_next(cx)).await {
+            lengths.push(piece.len());
+        }
+        assert_eq!(lengths, [PIECE, PIECE, 1]);
+    }
+}
