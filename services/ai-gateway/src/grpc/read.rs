@@ -70,21 +70,33 @@ impl Mentor {
         }
     }
 
+    /// Of the active ones among the newest.
     async fn project_ids<T>(&self, call: &Call<T>) -> Result<Vec<Uuid>, Problem> {
-        let message = ListProjectsRequest {
-            page: Some(Page {
-                limit: MOST_PROJECTS,
-                cursor: String::new(),
-            }),
-            key: String::new(),
-        };
-        let request = call.context.call(Some(&call.caller.token), message);
-        let answer = self.projects.clone().list_projects(request).await?;
-        let projects = answer.into_inner().projects.into_iter();
-        projects
-            .filter(|project| project.status == "active")
-            .map(|project| id(&project.id, "project"))
-            .collect()
+        let (mut ids, mut left, mut cursor) = (Vec::new(), MOST_PROJECTS, String::new());
+        loop {
+            // A page of long texts ends earlier than it was asked to.
+            let page = Page {
+                limit: left,
+                cursor,
+            };
+            let message = ListProjectsRequest {
+                page: Some(page),
+                key: String::new(),
+            };
+            let request = call.context.call(Some(&call.caller.token), message);
+            let answer = self.projects.clone().list_projects(request).await?;
+            let answer = answer.into_inner();
+            left = left.saturating_sub(u32::try_from(answer.projects.len()).unwrap_or(left));
+            for project in answer.projects {
+                if project.status == "active" {
+                    ids.push(id(&project.id, "project")?);
+                }
+            }
+            cursor = answer.next_cursor;
+            if cursor.is_empty() || left == 0 {
+                return Ok(ids);
+            }
+        }
     }
 
     async fn review<T>(
