@@ -21,10 +21,11 @@ pub const CALL_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = CALLS_PER_CONNECTION * CALL_WINDOW;
 
 /// What a server takes of one call before it is read. Calls are short but for uploads, which it reads as they
-/// come, so it is less: the sum is what anybody who reaches the port might send.
+/// come.
 pub const SERVER_CALL_WINDOW: u32 = 64 * 1024;
 
-/// What a server takes of all calls of a connection, by the same rule.
+/// What a server takes of all calls of a connection, by the same rule: so much can whoever reaches the port make it
+/// hold with each.
 pub const SERVER_WINDOW: u32 = CALLS_PER_CONNECTION * SERVER_CALL_WINDOW;
 
 /// An upstream address that is no URI.

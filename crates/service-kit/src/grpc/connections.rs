@@ -1,6 +1,6 @@
 //! The connections of a server. They have a bound, so that descriptors are left for all else the process does;
-//! where there is no place for a further one, the one whose last call began longest ago gives way. A caller at
-//! work keeps its own, and one that comes back gets one.
+//! where there is no place for a further one, the oldest that has never called gives way, or else the one whose last
+//! call began longest ago. A flood of those that say nothing takes no caller's.
 
 use std::{
     collections::HashMap,
@@ -26,6 +26,7 @@ struct Table {
 }
 
 struct Connection {
+    has_called: bool,
     used: u64,
     leaving: Arc<Leaving>,
 }
@@ -74,6 +75,7 @@ impl Connections {
         table.uses += 1;
         let uses = table.uses;
         if let Some(connection) = table.open.get_mut(&peer) {
+            connection.has_called = true;
             connection.used = uses;
         }
     }
@@ -86,8 +88,8 @@ impl Connections {
 impl Table {
     fn open(&mut self, peer: SocketAddr, leaving: Arc<Leaving>) {
         if self.open.len() >= self.most {
-            let used = self.open.iter().min_by_key(|(_, open)| open.used);
-            let longest_ago = used.map(|(peer, _)| *peer);
+            let by_use = |(_, open): &(&SocketAddr, &Connection)| (open.has_called, open.used);
+            let longest_ago = self.open.iter().min_by_key(by_use).map(|(peer, _)| *peer);
             if let Some(connection) = longest_ago.and_then(|peer| self.open.remove(&peer)) {
                 connection.leaving.is_due.store(true, Ordering::Relaxed);
                 connection.leaving.waker.wake();
@@ -95,7 +97,14 @@ impl Table {
         }
         self.uses += 1;
         let used = self.uses;
-        self.open.insert(peer, Connection { used, leaving });
+        self.open.insert(
+            peer,
+            Connection {
+                has_called: false,
+                used,
+                leaving,
+            },
+        );
     }
 }
 

@@ -13,9 +13,6 @@ use crate::domain::mentor::{Project, Task};
 /// Projects looked at when none is named, the newest.
 const MOST_PROJECTS: u32 = 20;
 
-/// Projects looked at at once.
-const AT_ONCE: usize = 4;
-
 impl Mentor {
     pub(super) async fn memory(&self, user_id: Uuid) -> Result<MentorMemory, Problem> {
         let held = self.streams.fields(&MEMORY.key(user_id)).await;
@@ -41,10 +38,10 @@ impl Mentor {
             return Ok(vec![self.review(call, project_id, memory).await?]);
         }
         let ids = self.project_ids(call).await?.into_iter();
-        // In the order of the projects, so that the same question gets the same answer.
-        let reviews = stream::iter(ids.map(|id| self.review(call, id, memory)));
+        // In the order of the projects, so that the same question gets the same answer; one after the other, for a
+        // person is given one long read at a time.
+        let reviews = stream::iter(ids).then(|id| self.review(call, id, memory));
         reviews
-            .buffered(AT_ONCE)
             .filter_map(async |review| match review {
                 // It was deleted after it was listed.
                 Err(problem) if problem.code == Code::NotFound => None,

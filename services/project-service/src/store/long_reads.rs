@@ -31,8 +31,8 @@ pub const LONG_READERS: u32 = 2;
 /// Longest read. With the longest wait for its turn it ends before the deadline of the call.
 const READ_WITHIN: Duration = Duration::from_secs(2);
 
-/// Longest wait for a turn: as long as a read, so that whoever comes next gets theirs.
-const TURN_WITHIN: Duration = READ_WITHIN;
+/// Longest wait for a turn: longer than a read and its end, so that whoever comes next gets theirs.
+const TURN_WITHIN: Duration = Duration::from_millis(2500);
 
 /// Steps of SQLite's machine between two looks at the clock: a step reads a row's text at most, so that
 /// is a few milliseconds.

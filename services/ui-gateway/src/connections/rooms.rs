@@ -77,13 +77,21 @@ impl Rooms {
         if by > self.of_each.saturating_sub(own) {
             return Err(Spent::OfEach);
         }
-        let mut give_way = Vec::new();
+        let mut removed = Vec::new();
         while by > self.in_all.saturating_sub(held.in_all) {
-            let heaviest = held.heaviest(own + by).ok_or(Spent::InAll)?;
-            give_way.extend(held.remove(&heaviest.0, heaviest.1));
+            let Some((owner, number)) = held.heaviest(own + by) else {
+                // It does not suffice, so nobody gives way.
+                for (owner, number, part) in removed {
+                    held.put(owner, number, part);
+                }
+                return Err(Spent::InAll);
+            };
+            let part = held.remove(&owner, number);
+            removed.extend(part.map(|part| (owner, number, part)));
         }
         held.add(room, by);
-        Ok(give_way)
+        let connections = removed.into_iter().map(|(.., part)| part.connection);
+        Ok(connections.collect())
     }
 }
 
@@ -123,7 +131,14 @@ impl Held {
         }
     }
 
-    fn remove(&mut self, owner: &Owner, number: u64) -> Option<Arc<Connection>> {
+    fn put(&mut self, owner: Owner, number: u64, part: Part) {
+        let own = self.by.entry(owner).or_default();
+        own.bytes += part.bytes;
+        self.in_all += part.bytes;
+        own.parts.insert(number, part);
+    }
+
+    fn remove(&mut self, owner: &Owner, number: u64) -> Option<Part> {
         let own = self.by.get_mut(owner)?;
         let part = own.parts.remove(&number)?;
         own.bytes -= part.bytes;
@@ -131,7 +146,7 @@ impl Held {
         if own.parts.is_empty() {
             self.by.remove(owner);
         }
-        Some(part.connection)
+        Some(part)
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use actix_web::{
     body::{BodySize, BoxBody, MessageBody},
     dev::ServiceResponse,
+    http::header::SET_COOKIE,
     web::Bytes,
 };
 use service_kit::{Code, Problem};
@@ -64,7 +65,8 @@ impl Drop for Pieces {
     }
 }
 
-/// Holds an answer that is whole in memory; another is answered when there is no room.
+/// Holds an answer that is whole in memory. Where there is no room for it a read is refused; an answer to what has
+/// changed something is given all the same.
 pub(super) fn hold(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if !matches!(answered.response().body().size(), BodySize::Sized(1..)) {
         return answered;
@@ -78,8 +80,15 @@ pub(super) fn hold(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBod
     };
     let mut room = connections::place(&request).map(|place| place.room(Kind::Answers));
     let held = room.as_mut().map(|room| room.grow(HEAD + body.len()));
-    if let Some(Err(spent)) = held {
-        return ServiceResponse::from_err(Failure::from(no_room(spent)), request);
+    // What has been done is said, whatever is held: nobody is to do it again, or to miss a new session.
+    let can_be_asked_again =
+        request.method().is_safe() && !response.headers().contains_key(SET_COOKIE);
+    match held {
+        Some(Err(spent)) if can_be_asked_again => {
+            return ServiceResponse::from_err(Failure::from(no_room(spent)), request);
+        }
+        Some(Err(_)) => room = None,
+        Some(Ok(())) | None => {}
     }
     let pieces = Pieces { rest: body, room };
     ServiceResponse::new(request, response.set_body(BoxBody::new(pieces)))

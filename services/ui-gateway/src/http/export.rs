@@ -1,9 +1,9 @@
 //! A person's account, what belongs to it, the list of their projects and their learning profile, as one
-//! document. It is whole or it is not answered: while a service is away this is 503. Tasks and comments
-//! are read from the projects; conversations are not in it yet.
+//! document; while a service is away this is 503. Tasks and comments are read from the projects;
+//! conversations are not in it yet.
 //!
 //! Its projects, whose texts can be long, are read a page at a time as the document is taken. Where a service
-//! goes away in between, the connection is closed before the end.
+//! goes away in between, the connection is closed before the end: what ends well is whole.
 
 mod document;
 

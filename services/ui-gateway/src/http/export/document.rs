@@ -15,6 +15,7 @@ use crate::{
         call::Call,
         reply::given,
     },
+    server::OpenRequest,
 };
 
 /// A document that is being taken.
@@ -29,6 +30,8 @@ pub(super) struct Document {
     /// What is to be taken before more is read, and the room for it.
     rest: Bytes,
     room: Option<Room>,
+    /// The request is open until all is written.
+    _open: OpenRequest,
 }
 
 impl Document {
@@ -45,6 +48,7 @@ impl Document {
         text.extend(br#","projects":["#);
         let mut document = Self {
             room: connections::place(&call.request).map(|place| place.room(Kind::Answers)),
+            _open: call.state.drain.enter(&call.request),
             signed,
             call,
             next: Some(String::new()),
