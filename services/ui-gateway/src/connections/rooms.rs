@@ -224,6 +224,7 @@ mod tests {
 
     fn room(connections: &Connections, owner: &str) -> (Room, Arc<Connection>) {
         let connection = Arc::new(Connection::new(Owner::Network(owner.into()), false));
+        connections.with_table(|table| table.add(&connection));
         let place = Place {
             connection: Arc::clone(&connection),
             connections: connections.clone(),

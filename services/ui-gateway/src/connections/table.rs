@@ -348,6 +348,7 @@ mod tests {
         held.extend((1..=2).map(|ms| add(&mut table, &another, ms)));
         let _busy: Vec<_> = held.iter().map(Busy::on).collect();
         let stranger = add(&mut table, &network("c"), 9);
+        let _busy_too = Busy::on(&stranger);
         assert!(!is_refused(&stranger) && !gives_way(&stranger));
         assert!(gives_way(&held[0]), "the one used longest ago");
         add(&mut table, &one, 9);
@@ -386,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_refused_ones_is_closed() {
-        let mut table = table(1000, 1);
+        let mut table = table(10_000, 1);
         let owner = network("a");
         let held = add(&mut table, &owner, 0);
         let _busy = Busy::on(&held);
