@@ -214,32 +214,32 @@ impl Drop for Room {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use super::*;
 
     fn connections() -> Connections {
         Connections::with_rooms(Rooms::new(10, 15))
     }
 
-    fn room(connections: &Connections, owner: &str) -> (Room, Arc<Connection>) {
+    fn room(connections: &Connections, owner: &str) -> Room {
         let connection = Arc::new(Connection::new(Owner::Network(owner.into()), false));
-        connections.with_table(|table| table.add(&connection));
         let place = Place {
-            connection: Arc::clone(&connection),
+            connection,
             connections: connections.clone(),
         };
-        (place.room(Kind::Bodies), connection)
+        place.room(Kind::Bodies)
     }
 
-    fn gives_way(connection: &Connection) -> bool {
-        connection.gives_way.load(Ordering::Relaxed)
+    /// What one holds.
+    fn bytes(connections: &Connections, owner: &str) -> usize {
+        let held = connections.rooms(Kind::Bodies).lock();
+        let own = held.by.get(&Owner::Network(owner.into()));
+        own.map_or(0, |own| own.bytes)
     }
 
     #[test]
     fn each_has_a_bound_and_gets_back_what_is_dropped() {
         let connections = connections();
-        let ((mut one, _), (mut another, _)) = (room(&connections, "a"), room(&connections, "a"));
+        let (mut one, mut another) = (room(&connections, "a"), room(&connections, "a"));
         assert_eq!((one.grow(8), another.grow(3)), (Ok(()), Err(Spent::OfEach)));
         one.shrink(1);
         assert_eq!(another.grow(3), Ok(()));
@@ -253,16 +253,14 @@ mod tests {
     #[test]
     fn where_all_is_held_who_holds_most_loses_their_largest() {
         let connections = connections();
-        let (mut small, small_one) = room(&connections, "a");
-        let (mut large, large_one) = room(&connections, "a");
-        let (mut other, other_one) = room(&connections, "b");
+        let (mut small, mut large) = (room(&connections, "a"), room(&connections, "a"));
+        let (mut other, mut newcomer) = (room(&connections, "b"), room(&connections, "c"));
         assert_eq!((small.grow(2), large.grow(6)), (Ok(()), Ok(())));
         assert_eq!(other.grow(7), Ok(()));
-        let (mut newcomer, _) = room(&connections, "c");
         assert_eq!(newcomer.grow(9), Err(Spent::InAll), "more than anybody");
         assert_eq!(newcomer.grow(1), Ok(()));
-        let gave_way = [&small_one, &large_one, &other_one].map(|of| gives_way(of));
-        assert_eq!(gave_way, [false, true, false]);
+        let held = ["a", "b", "c"].map(|owner| bytes(&connections, owner));
+        assert_eq!(held, [2, 7, 1]);
         drop(large);
         let held = connections.rooms(Kind::Bodies).lock();
         assert_eq!(held.in_all, 10, "what gave way is not given back twice");
@@ -272,14 +270,12 @@ mod tests {
     fn of_equal_ones_the_oldest_gives_way() {
         let connections = connections();
         let mut rooms = ["a", "b", "c"].map(|owner| room(&connections, owner));
-        for (room, _) in &mut rooms {
+        for room in &mut rooms {
             assert_eq!(room.grow(5), Ok(()));
         }
-        let (mut newcomer, _) = room(&connections, "d");
+        let mut newcomer = room(&connections, "d");
         assert_eq!(newcomer.grow(5), Ok(()));
-        let gave_way = rooms
-            .each_ref()
-            .map(|(_, connection)| gives_way(connection));
-        assert_eq!(gave_way, [true, false, false]);
+        let held = ["a", "b", "c", "d"].map(|owner| bytes(&connections, owner));
+        assert_eq!(held, [0, 5, 5, 5]);
     }
 }
