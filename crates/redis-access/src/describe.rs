@@ -44,17 +44,26 @@ pub struct GroupReport {
 
 type Fields = BTreeMap<String, Reply>;
 
+fn unless_missing<T>(answer: Result<T, AccessError>) -> Result<Option<T>, AccessError> {
+    match answer {
+        Err(AccessError::Refused { message, .. }) if message.contains("no such key") => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 impl StreamsPool {
     /// A stream and its groups (XINFO); `None` when it is not there.
     pub async fn describe(&self, stream: &str) -> Result<Option<StreamReport>, AccessError> {
-        let Some(held) = self.stream_fields(stream).await? else {
+        // Groups first: what one of them was given is then in the stream that is described.
+        let mut command = redis::cmd("XINFO");
+        command.arg("GROUPS").arg(stream);
+        let described = unless_missing(self.run::<Vec<Fields>>(&command).await)?;
+        let held = self.stream_fields(stream).await?;
+        let (Some(described), Some(held)) = (described, held) else {
             return Ok(None);
         };
         let mut usage = redis::cmd("MEMORY");
         usage.arg("USAGE").arg(stream);
-        let mut command = redis::cmd("XINFO");
-        command.arg("GROUPS").arg(stream);
-        let described: Vec<Fields> = self.run(&command).await?;
         let length = read(&held, "length")?;
         let mut groups = Vec::with_capacity(described.len());
         for group in &described {
@@ -79,12 +88,7 @@ impl StreamsPool {
     async fn stream_fields(&self, stream: &str) -> Result<Option<Fields>, AccessError> {
         let mut command = redis::cmd("XINFO");
         command.arg("STREAM").arg(stream);
-        match self.run(&command).await {
-            Err(AccessError::Refused { message, .. }) if message.contains("no such key") => {
-                Ok(None)
-            }
-            answer => answer.map(Some),
-        }
+        unless_missing(self.run(&command).await)
     }
 
     async fn describe_group(

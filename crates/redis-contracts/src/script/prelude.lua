@@ -166,22 +166,27 @@ local function kept_delivered(key)
 end
 
 -- Moves that ID on, and answers it. A group's last-delivered-id says less: XGROUP SETID takes it past entries
--- that were delivered to nobody. Those that were are pending, or have just been `settled` (a table by ID).
+-- that were delivered to nobody. Those that were are pending, or have just been `settled` (a table by ID). What
+-- is neither was settled before, where the ID had to begin anew, or skipped: for a day a group may be set back to
+-- it.
 local function move_delivered(stream, group, key, settled)
-  local AT_ONCE = 100
+  local AT_ONCE, ROUNDS, DAY_MS = 100, 20, 86400000
+  local skipped_ms = now_ms() - DAY_MS
   local delivered = kept_delivered(key)
   if before(group['last-delivered-id'], delivered) then
     delivered = group['last-delivered-id']
   end
   -- IDs of the future are an operator's, and may be taken away again.
   local latest = string.format('%.0f', now_ms() + 60000)
-  local is_next = not before(latest .. '-0', delivered)
-  while is_next do
+  local is_next, rounds = not before(latest .. '-0', delivered), 0
+  while is_next and rounds < ROUNDS do
+    rounds = rounds + 1
     local following = redis.call('XRANGE', stream, '(' .. delivered, latest, 'COUNT', AT_ONCE)
     is_next = #following == AT_ONCE
     for _, entry in ipairs(following) do
       local id = entry[1]
-      if not settled[id] and #redis.call('XPENDING', stream, group['name'], id, id, 1) == 0 then
+      local is_passed = settled[id] or parse(id) < skipped_ms
+      if not is_passed and #redis.call('XPENDING', stream, group['name'], id, id, 1) == 0 then
         is_next = false
         break
       end
