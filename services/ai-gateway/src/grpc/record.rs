@@ -124,7 +124,8 @@ fn full(stream: &str) -> Problem {
 
 /// Somebody has put something else in its place, or taken the last ID: its worker repairs that.
 fn broken(stream: &str) -> Problem {
-    tracing::error!(
+    // The worker that repairs it warns; this is said to each caller.
+    tracing::debug!(
         stream.name = stream,
         "the stream takes no entries until it is repaired"
     );
