@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// So many bytes of an upload have to arrive,
+/// Bytes of an upload that have to arrive in each [`PACE_WITHIN`].
 pub const PACE_BYTES: usize = 10 * 1024;
 
-/// in each such time.
+/// The time for each [`PACE_BYTES`].
 pub const PACE_WITHIN: Duration = Duration::from_secs(10);

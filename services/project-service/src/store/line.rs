@@ -15,6 +15,9 @@ use crate::waitable::Waitable;
 /// Reads that are remembered, the latest.
 const REMEMBERED: usize = 1024;
 
+/// Reads of one person that wait at most, so that looking through the line stays short.
+const WAITING_OF_EACH: usize = 16;
+
 /// The line before some places. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Line(Arc<Waitable<State>>);
@@ -68,7 +71,11 @@ impl Line {
 
     /// A place for a person, when it is their turn.
     pub(super) async fn turn(&self, person: Uuid, within: Duration) -> Result<Turn, Problem> {
-        self.0.change(|state| state.join(person));
+        let mut joins = false;
+        self.0.change(|state| joins = state.join(person));
+        if !joins {
+            return Err(enough());
+        }
         // Dropped when the turn has begun, so that the next one is found.
         let _waiting = Waiting { line: self, person };
         let begun = self.0.when(within, |state| state.begin(person)).await;
@@ -82,18 +89,29 @@ impl Line {
 
     fn refusal(&self, person: Uuid) -> Problem {
         if self.0.lock().reading.contains(&person) {
-            let detail = "You are reading as much already; wait for the answer, then ask again.";
-            return Problem::new(Code::RateLimited, detail);
+            return enough();
         }
         let detail = "Others are reading much; try again shortly.";
         Problem::new(Code::Unavailable, detail)
     }
 }
 
+/// Whoever reads or waits already for what they may hears this.
+fn enough() -> Problem {
+    let detail = "You are reading as much already; wait for the answer, then ask again.";
+    Problem::new(Code::RateLimited, detail)
+}
+
 impl State {
-    fn join(&mut self, person: Uuid) {
-        self.waiting.push(person);
-        self.choose();
+    /// `false` when as many of theirs wait as may.
+    fn join(&mut self, person: Uuid) -> bool {
+        let of_theirs = self.waiting.iter().filter(|waits| **waits == person);
+        let joins = of_theirs.count() < WAITING_OF_EACH;
+        if joins {
+            self.waiting.push(person);
+            self.choose();
+        }
+        joins
     }
 
     fn leave(&mut self, person: Uuid) {
@@ -193,8 +211,7 @@ mod tests {
         for _ in 0..20 {
             state.remember(short, 3_000_000);
         }
-        state.join(long);
-        state.join(short);
+        assert!(state.join(long) && state.join(short));
         assert_eq!(state.next, Some(short));
     }
 
@@ -218,12 +235,25 @@ mod tests {
     }
 
     #[test]
+    fn so_many_of_one_wait_and_no_more() {
+        let line = Line::new(1);
+        let mut state = line.0.lock();
+        let (person, bystander) = (Uuid::now_v7(), Uuid::now_v7());
+        for _ in 0..WAITING_OF_EACH {
+            assert!(state.join(person));
+        }
+        assert!(!state.join(person) && state.join(bystander));
+        state.leave(person);
+        assert!(state.join(person));
+    }
+
+    #[test]
     fn so_many_are_remembered_and_no_more() {
         let line = Line::new(1);
         let mut state = line.0.lock();
         for _ in 0..2 * REMEMBERED {
             let person = Uuid::now_v7();
-            state.join(person);
+            assert!(state.join(person));
             assert_eq!(state.begin(person), Some(()));
             state.leave(person);
             state.end(person, Duration::ZERO);

@@ -27,10 +27,10 @@ use super::{events, fence, queue::Queue, sql_problem};
 /// Changes that share a commit at most.
 const TOGETHER: usize = 64;
 
-/// A commit takes no further change when it writes so many bytes,
+/// A commit that writes so many bytes takes no further change.
 pub const COMMIT_BYTES: usize = 1 << 20;
 
-/// or when its changes have taken so long.
+/// Nor does one whose changes have taken so long.
 pub const COMMIT_WITHIN: Duration = Duration::from_millis(10);
 
 /// Who makes a change, and in which request.
@@ -173,13 +173,19 @@ impl Writer {
             answer,
         };
         if let Some(refused) = self.queue.push(person, Box::new(job)) {
-            let detail = "Too many changes are waiting; try again shortly.";
-            let problem = Problem::new(Code::Unavailable, detail);
-            refused.answer(Err(problem), &self.shares);
+            refused.answer(Err(self.refusal()), &self.shares);
         }
         answered
             .await
             .map_err(|_| Problem::unavailable("The project database"))?
+    }
+
+    fn refusal(&self) -> Problem {
+        if self.queue.is_closed() {
+            return Problem::unavailable("The project database");
+        }
+        let detail = "Too many changes are waiting; try again shortly.";
+        Problem::new(Code::Unavailable, detail)
     }
 }
 

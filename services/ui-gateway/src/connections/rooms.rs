@@ -214,6 +214,8 @@ impl Drop for Room {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
 
     fn connections() -> Connections {
@@ -222,11 +224,16 @@ mod tests {
 
     fn room(connections: &Connections, owner: &str) -> Room {
         let connection = Arc::new(Connection::new(Owner::Network(owner.into()), false));
+        connections.with_table(|table| table.add(&connection));
         let place = Place {
             connection,
             connections: connections.clone(),
         };
         place.room(Kind::Bodies)
+    }
+
+    fn gave_way(room: &Room) -> bool {
+        room.place.connection.gives_way.load(Ordering::Relaxed)
     }
 
     /// What one holds.
@@ -261,6 +268,8 @@ mod tests {
         assert_eq!(newcomer.grow(1), Ok(()));
         let held = ["a", "b", "c"].map(|owner| bytes(&connections, owner));
         assert_eq!(held, [2, 7, 1]);
+        let gave_way = [&small, &large, &other, &newcomer].map(gave_way);
+        assert_eq!(gave_way, [false, true, false, false]);
         drop(large);
         let held = connections.rooms(Kind::Bodies).lock();
         assert_eq!(held.in_all, 10, "what gave way is not given back twice");

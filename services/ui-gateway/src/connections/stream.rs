@@ -14,6 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Connection, Connections};
 
+/// What a head that is too long is answered (RFC 6585 section 5).
+const HEAD_TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Reads of what came after a head that is too long, at most.
+const READS_OF_THE_REST: usize = 64;
+
 /// An accepted stream that counts.
 pub(crate) struct Guarded {
     stream: TcpStream,
@@ -58,11 +64,25 @@ impl Guarded {
             return Ok(true);
         }
         if self.has_paused {
+            self.answer_long_head();
             return Err(io::ErrorKind::InvalidData.into());
         }
         self.has_paused = true;
         cx.waker().wake_by_ref();
         Ok(false)
+    }
+
+    /// All requests before it are answered. What has come already is read: a connection that is closed with
+    /// something unread is reset, and the answer may be lost with it.
+    fn answer_long_head(&self) {
+        // Its client may have gone, or takes nothing.
+        let _ = self.stream.try_write(HEAD_TOO_LONG);
+        let mut rest = [0; 4096];
+        for _ in 0..READS_OF_THE_REST {
+            if !matches!(self.stream.try_read(&mut rest), Ok(1..)) {
+                return;
+            }
+        }
     }
 
     /// Something was taken.
