@@ -152,19 +152,20 @@ mod tests {
     }
 
     #[test]
-    fn the_one_whose_last_call_began_longest_ago_gives_way() {
+    fn who_has_never_called_gives_way_and_else_whoever_called_longest_ago() {
         let connections = Connections::new(3);
         let open = |port| connections.open(Some(peer(port)));
         let mut places: Vec<_> = (1..=3).map(open).collect();
         connections.called(peer(1));
         places.push(open(4));
         connections.called(peer(3));
+        connections.called(peer(4));
         places.push(open(5));
         let left: Vec<_> = places.iter().map(leaves).collect();
         assert_eq!(left, [true, true, false, false, false]);
         // The place of another is not given up with the connection that was there before.
         let again = open(1);
-        assert!(leaves(&places[3]));
+        assert!(leaves(&places[4]));
         drop(places);
         assert_eq!(connections.lock().open.len(), 1);
         assert!(!leaves(&again));

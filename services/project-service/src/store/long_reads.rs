@@ -211,7 +211,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_person_searches_once_at_a_time_and_holds_up_nobody_else() {
-        let searches = searches(Duration::from_millis(2500)).await;
+        // Longer than another one of theirs waits.
+        let searches = searches(2 * TURN_WITHIN).await;
         let readers = SqlitePoolOptions::new().max_connections(2);
         let readers = readers.connect("sqlite::memory:").await;
         let searches = LongReads {
