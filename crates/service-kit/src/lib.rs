@@ -7,6 +7,7 @@ pub mod grpc;
 pub mod health;
 pub mod identity;
 pub mod limits;
+pub mod line;
 pub mod metrics;
 pub mod ops;
 pub mod pace;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     client::Site,
     connections::Connections,
+    http::Turns,
     limits::{ApiLimits, LONGEST_WAIT},
     live::Live,
     platform::{self, Platform},
@@ -34,6 +35,7 @@ pub struct State {
     pub(crate) drain: Drain,
     pub(crate) connections: Connections,
     pub(crate) limits: ApiLimits,
+    pub(crate) turns: Turns,
     /// Goes with what reports a client to auth-service.
     pub(crate) credential: GatewayCredential,
 }
@@ -71,6 +73,7 @@ impl State {
                 context.settings.http.trusted_proxies.clone(),
             ),
             limits: ApiLimits::start(context, limiter)?,
+            turns: Turns::new(),
             credential,
             streams,
             upstream,

@@ -114,3 +114,52 @@ async fn imports_and_long_texts_at_once() {
         .end("4 accounts, imports of 10 MB, deletes and texts of 250 kB")
         .await;
 }
+
+#[tokio::test]
+async fn long_tasks_read_and_changed_without_end() {
+    let abuse = Abuse::begin("long_tasks_read_and_changed_without_end").await;
+    let mut people = Vec::new();
+    for _ in 0..3 {
+        let person = abuse.platform.person().await;
+        let project = person.create_project("LONG").await;
+        let text = "\u{1f600}".repeat(62_500);
+        let imported = import(&person, &project, &archive(5, &text)).await;
+        imported.expect("an answer").expect(200);
+        let tasks = format!("/api/projects/{}/tasks?limit=200", id(&project));
+        let listed = person.get(&tasks).await.expect(200);
+        let task = format!("/api/tasks/{}", id(&listed["items"][0]));
+        people.push((person, tasks, task));
+    }
+    abuse.strike();
+    let lasts = abuse.lasts();
+    let answered = attack(move || async move {
+        let began = Instant::now();
+        // Each on connections of their own: half of them ask for pages of 1 MB, half change a title.
+        let client = async |number: usize| {
+            let (person, tasks, task) = &people[number % people.len()];
+            let mut statuses = Vec::new();
+            while began.elapsed() < lasts {
+                let request = match number % 2 == 0 {
+                    true => person.request(Method::GET, tasks),
+                    false => {
+                        let title = json!({"title": format!("Title {}", statuses.len())});
+                        person.request(Method::PATCH, task).json(&title)
+                    }
+                };
+                let answer = person.try_send(request.timeout(PATIENCE)).await.ok();
+                statuses.extend(answer.map(|answer| answer.status));
+            }
+            statuses
+        };
+        join_all((0..300).map(client)).await.concat()
+    })
+    .await;
+    let known = |status: &u16| [200, 429, 503, 504].contains(status);
+    assert!(
+        answered.contains(&200) && answered.iter().all(known),
+        "{answered:?}"
+    );
+    abuse
+        .end("3 accounts, 300 connections, answers of 250 kB and 1 MB")
+        .await;
+}

@@ -11,6 +11,7 @@ use std::{
 
 use service_kit::{
     Code, Problem,
+    line::{Full, Line, Places, Turn},
     page::{Limit, Page},
 };
 use sqlx::{
@@ -20,13 +21,19 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    line::{Line, Turn},
     pages::{self, Entry},
     sql_problem,
 };
 
 /// Connections of one class.
 pub const LONG_READERS: u32 = 2;
+
+/// Who reads with them.
+const PLACES: Places = Places {
+    in_all: LONG_READERS as usize,
+    of_each: 1,
+    waiting_of_each: 16,
+};
 
 /// Longest read. With the longest wait for its turn it ends before the deadline of the call.
 const READ_WITHIN: Duration = Duration::from_secs(2);
@@ -77,14 +84,14 @@ impl LongReads {
     pub fn new(readers: SqlitePool) -> Self {
         Self {
             readers,
-            line: Line::new(LONG_READERS as usize),
+            line: Line::new(PLACES),
             within: READ_WITHIN,
         }
     }
 
     /// A person's read, when it is its turn.
     pub async fn begin(&self, person: Uuid) -> Result<LongRead, Problem> {
-        let turn = self.line.turn(person, TURN_WITHIN).await?;
+        let turn = self.line.turn(person, TURN_WITHIN).await.map_err(full)?;
         let mut sql = self.readers.acquire().await.map_err(sql_problem)?;
         let stop = self.stop_in_time(&mut sql).await.map_err(sql_problem)?;
         Ok(LongRead {
@@ -120,6 +127,21 @@ impl LongReads {
     }
 }
 
+/// There was no turn.
+fn full(full: Full) -> Problem {
+    let (code, detail) = match full {
+        Full::OfEach => (
+            Code::RateLimited,
+            "You are reading as much already; wait for the answer, then ask again.",
+        ),
+        Full::InAll => (
+            Code::Unavailable,
+            "Others are reading much; try again shortly.",
+        ),
+    };
+    Problem::new(code, detail)
+}
+
 /// Whether the engine stopped because time was up.
 pub(super) fn is_interrupt(error: &sqlx::Error) -> bool {
     let fault = error.as_database_error();
@@ -130,7 +152,7 @@ pub(super) fn is_interrupt(error: &sqlx::Error) -> bool {
 pub(super) fn too_long() -> Problem {
     let seconds = READ_WITHIN.as_secs();
     let detail = format!(
-        "This took longer than {seconds} s to read. Search in one status, or ask for fewer tasks at once with limit."
+        "This took longer than {seconds} s to read. Ask for less at once: search in one status, or lower the limit."
     );
     Problem::new(Code::DeadlineExceeded, detail)
 }

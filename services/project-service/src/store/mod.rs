@@ -8,7 +8,6 @@ mod events;
 mod fence;
 mod idempotency;
 mod imports;
-mod line;
 mod long_reads;
 mod pages;
 mod projects;
@@ -34,7 +33,7 @@ use service_kit::{
     sqlite::{Migration, Sqlite},
 };
 use sqlx::SqlitePool;
-pub use sweep::{ForgetAnswers, Left, SweepProjects};
+pub use sweep::{ForgetAnswers, Left, SweepProjects, Swept};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
 pub use writer::{Actor, COMMIT_BYTES, COMMIT_WITHIN, Change, Mutation, Writer};
 

@@ -15,6 +15,7 @@ use actix_web::{
 use futures_util::future::Either;
 use redis_contracts::keys::Scope;
 use service_kit::{Code, Problem, identity::Caller};
+use uuid::Uuid;
 
 use super::{Failure, envelope::SharedContext};
 use crate::{
@@ -70,7 +71,8 @@ impl Signed {
         permit: Result<Left, Problem>,
     ) -> Result<Self, Failure> {
         request.extensions_mut().insert(permit?);
-        request.extensions_mut().insert(IsSignedIn);
+        let person = caller.user().id;
+        request.extensions_mut().insert(IsSignedIn(person));
         connections::sign_in(request, state, Subject::of(&caller))?;
         caller.require(scope(request))?;
         Ok(Self { caller, context })
@@ -78,7 +80,8 @@ impl Signed {
 }
 
 /// On a request of which it is known who sends it.
-pub(super) struct IsSignedIn;
+#[derive(Clone, Copy)]
+pub(super) struct IsSignedIn(pub(super) Uuid);
 
 type Admitted = Result<Signed, Failure>;
 

@@ -18,7 +18,6 @@ mod replay;
 mod seen;
 mod sessions;
 mod socket;
-mod turns;
 
 use std::sync::Arc;
 

@@ -83,6 +83,7 @@ impl Document {
             page: Some(page),
             key: String::new(),
         });
+        let _turn = self.call.turn().await?;
         let mut service = self.call.state.upstream.projects.clone();
         let answer = service.list_projects(request).await?.into_inner();
         for project in answer.projects {
