@@ -4,7 +4,8 @@
 //! places are taken and nobody is idle, whoever holds most loses one: who has none gets in.
 //!
 //! A connection of a trusted proxy carries the requests of many: it is its client's from one request to the
-//! next. What connections hold in memory is in [`rooms`].
+//! next. Only those in use count for the client, and none is closed for the client's bound: the proxy may be
+//! passing somebody else's request on it. What connections hold in memory is in [`rooms`].
 
 mod metrics;
 mod rooms;
@@ -81,10 +82,12 @@ pub(crate) struct Connection {
     is_proxied: bool,
     /// Bytes that may be read until the next request begins.
     head_left: AtomicUsize,
-    /// What was written holds these until it was taken; none any more once the connection is closed.
-    written: Mutex<Option<Vec<Room>>>,
+    /// Answers that were written, until they are taken; none any more once the connection is closed.
+    written: Mutex<Option<Vec<Delivery>>>,
     /// Requests being answered, an open socket among them.
     busy: AtomicUsize,
+    /// Answers that are not taken yet.
+    deliveries: AtomicUsize,
     /// When bytes last went either way, in ms since the process began.
     used_ms: AtomicU64,
     /// Whether its client has ever said something.
@@ -154,6 +157,12 @@ impl Connections {
         metrics::OPEN.dec();
     }
 
+    fn all_give_way(&self, connections: Vec<Arc<Connection>>) {
+        for connection in connections {
+            self.with_table(|table| table.give_way(Some(connection)));
+        }
+    }
+
     fn with_table<T>(&self, work: impl FnOnce(&mut Table) -> T) -> T {
         let table = &self.inner.table;
         work(&mut table.lock().unwrap_or_else(PoisonError::into_inner))
@@ -168,6 +177,7 @@ impl Connection {
             head_left: AtomicUsize::new(LONGEST_HEAD),
             written: Mutex::new(Some(Vec::new())),
             busy: AtomicUsize::new(0),
+            deliveries: AtomicUsize::new(0),
             used_ms: AtomicU64::new(0),
             has_spoken: AtomicBool::new(false),
             gives_way: AtomicBool::new(false),
@@ -220,6 +230,10 @@ impl Connection {
         self.busy.load(Ordering::Relaxed) > 0
     }
 
+    fn is_delivering(&self) -> bool {
+        self.deliveries.load(Ordering::Relaxed) > 0
+    }
+
     /// A request begins, whose body has so many bytes: they and the head of the next may come.
     fn begin(&self, body: usize) {
         let left = LONGEST_HEAD.saturating_add(body);
@@ -238,13 +252,6 @@ impl Connection {
         self.head_left.load(Ordering::Relaxed) == 0 && !self.is_busy()
     }
 
-    fn hold_until_taken(&self, room: Room) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(written) = &mut *written {
-            written.push(room);
-        }
-    }
-
     /// It is closed: nothing is taken any more.
     fn end(&self) {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
@@ -258,6 +265,43 @@ impl Connection {
             written.clear();
         }
     }
+}
+
+/// An answer on its way to a client, with the room it holds. Its connection counts as idle only when nothing
+/// has been taken for long: who reads slowly gets the rest, who reads nothing keeps no place.
+pub(crate) struct Delivery {
+    connection: Arc<Connection>,
+    _room: Option<Room>,
+}
+
+impl Delivery {
+    fn on(connection: &Arc<Connection>, room: Option<Room>) -> Self {
+        connection.deliveries.fetch_add(1, Ordering::Relaxed);
+        Self {
+            connection: Arc::clone(connection),
+            _room: room,
+        }
+    }
+
+    /// All of it is written: it lasts until the client has taken that.
+    pub(crate) fn until_taken(self) {
+        let connection = Arc::clone(&self.connection);
+        let written = connection.written.lock();
+        if let Some(written) = &mut *written.unwrap_or_else(PoisonError::into_inner) {
+            written.push(self);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.connection.deliveries.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The answer to a request begins to be written; none in a test without connections.
+pub(crate) fn deliver(request: &HttpRequest, room: Option<Room>) -> Option<Delivery> {
+    connection(request).map(|connection| Delivery::on(connection, room))
 }
 
 /// Keeps a connection from counting as idle, until it is dropped.
@@ -323,7 +367,8 @@ pub(crate) async fn admit(request: &HttpRequest) -> Result<(), Problem> {
         return Ok(());
     };
     let table = &state.connections;
-    let is_in = match connection.is_proxied.then(|| state.site.address(request)) {
+    let client = connection.is_proxied.then(|| state.site.address(request));
+    let is_in = match client {
         Some(Some(address)) => {
             let client = Owner::Network(address_subject(address).into());
             table.with_table(|table| table.hand_over(connection, client))

@@ -8,6 +8,9 @@ use crate::{Abuse, Raw, attack};
 
 const ATTACKER: [u8; 4] = [127, 0, 0, 3];
 
+/// Longest wait for an attack to be at its height.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 #[tokio::test]
 async fn idle_connections_of_one_address() {
     let abuse = Abuse::begin("idle_connections_of_one_address").await;
@@ -84,7 +87,7 @@ async fn busy_connections_of_many_addresses() {
     let abuse = Abuse::begin_on("busy_connections_of_many_addresses", platform).await;
     abuse.strike();
     let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
-    attack(move || async move {
+    let attack = attack(move || async move {
         let mut connections = Vec::new();
         for number in 0..1750u16 {
             let [_, address] = (number % 7 + 1).to_be_bytes();
@@ -104,8 +107,18 @@ async fn busy_connections_of_many_addresses() {
             connections.push(connection);
         }
         tokio::time::sleep(lasts).await;
-    })
-    .await;
+    });
+    let watch = async {
+        test_kit::eventually("all places are taken", PATIENCE, async || {
+            let (open, made_room) = (abuse.connections().await, abuse.made_room().await);
+            match open >= 1536 && made_room > 0 {
+                true => Ok(()),
+                false => Err(format!("{open} open, {made_room} made room")),
+            }
+        })
+        .await;
+    };
+    tokio::join!(attack, watch);
     abuse.end("7 addresses, 1,750 bodies that never end").await;
 }
 
@@ -188,6 +201,7 @@ async fn large_bodies_of_many_accounts() {
     attack.await;
     let grown = abuse.resident("ui-gateway").saturating_sub(before);
     assert!(grown < 192 << 20, "the gateway has grown by {grown} bytes");
+    assert!(abuse.made_room().await > 0, "nothing gave way");
     abuse.end("34 accounts, 136 bodies of 1 MB").await;
 }
 

@@ -78,6 +78,28 @@ impl Abuse {
         open.count()
     }
 
+    /// Connections of the gateway that gave way so far, or were refused.
+    pub(crate) async fn made_room(&self) -> u64 {
+        let counted = self.counted("devmentor_http_connections_made_room_total");
+        counted.await.unwrap_or_default()
+    }
+
+    /// Connections that the gateway has open.
+    pub(crate) async fn connections(&self) -> u64 {
+        let counted = self.counted("devmentor_http_connections ");
+        counted.await.expect("a metric that is always there")
+    }
+
+    /// The sum of a metric of the gateway; `None` while it has counted nothing.
+    async fn counted(&self, metric: &str) -> Option<u64> {
+        let port = self.platform.ops_port("ui-gateway");
+        let answer = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await;
+        let text = answer.expect("an answer").text().await.expect("a text");
+        let lines = text.lines().filter(|line| line.starts_with(metric));
+        let values = lines.map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        values.reduce(|one, another| Some(one? + another?))?
+    }
+
     /// The attack is over: writes its line, and fails when the bystander has noticed.
     pub(crate) async fn end(self, cost: &str) {
         let during = self.bystander.end().await;

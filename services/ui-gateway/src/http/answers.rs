@@ -16,7 +16,7 @@ use actix_web::{
 use service_kit::{Code, Problem};
 
 use super::Failure;
-use crate::connections::{self, Kind, Room, Spent};
+use crate::connections::{self, Delivery, Kind, Spent};
 
 /// A piece: the server copies it as a whole.
 pub(super) const PIECE: usize = 16 * 1024;
@@ -27,15 +27,13 @@ const HEAD: usize = 512;
 /// A body that is written piece by piece.
 pub(super) struct Pieces {
     rest: Bytes,
-    room: Option<Room>,
 }
 
 impl Pieces {
-    /// Of what is in memory anyway.
+    /// Of what is in memory anyway: it takes no room.
     pub(super) fn shared(body: &'static [u8]) -> Self {
         Self {
             rest: Bytes::from_static(body),
-            room: None,
         }
     }
 }
@@ -57,41 +55,71 @@ impl MessageBody for Pieces {
     }
 }
 
-impl Drop for Pieces {
+/// A body that is written to its connection, and then taken there.
+struct Delivered<B> {
+    body: B,
+    delivery: Option<Delivery>,
+}
+
+impl<B: MessageBody + Unpin> MessageBody for Delivered<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+impl<B> Drop for Delivered<B> {
     fn drop(&mut self) {
-        if let Some(room) = self.room.take() {
-            room.hold_until_taken();
+        if let Some(delivery) = self.delivery.take() {
+            delivery.until_taken();
         }
     }
 }
 
-/// Holds an answer that is whole in memory. Where there is no room for it a read is refused; an answer to what has
-/// changed something is given all the same.
-pub(super) fn hold(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    if !matches!(answered.response().body().size(), BodySize::Sized(1..)) {
+/// Delivers an answer, and holds one that is whole in memory. Where there is no room for it a read is refused; an
+/// answer to what has changed something is given all the same.
+pub(super) fn deliver(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    if matches!(
+        answered.response().body().size(),
+        BodySize::None | BodySize::Sized(0)
+    ) {
         return answered;
     }
     let (request, response) = answered.into_parts();
     let (response, body) = response.into_parts();
-    let body = match body.try_into_bytes() {
+    let rest = match body.try_into_bytes() {
         Ok(bytes) => bytes,
         // It has its own pieces.
-        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+        Err(body) => {
+            let delivery = connections::deliver(&request, None);
+            let body = BoxBody::new(Delivered { body, delivery });
+            return ServiceResponse::new(request, response.set_body(body));
+        }
     };
     let mut room = connections::place(&request).map(|place| place.room(Kind::Answers));
-    let held = room.as_mut().map(|room| room.grow(HEAD + body.len()));
     // What has been done is said, whatever is held: nobody is to do it again, or to miss a new session.
     let can_be_asked_again =
         request.method().is_safe() && !response.headers().contains_key(SET_COOKIE);
-    match held {
-        Some(Err(spent)) if can_be_asked_again => {
+    if let Some(room) = &mut room {
+        let bytes = HEAD + rest.len();
+        if !can_be_asked_again {
+            room.grow_anyway(bytes);
+        } else if let Err(spent) = room.grow(bytes) {
             return ServiceResponse::from_err(Failure::from(no_room(spent)), request);
         }
-        Some(Err(_)) => room = None,
-        Some(Ok(())) | None => {}
     }
-    let pieces = Pieces { rest: body, room };
-    ServiceResponse::new(request, response.set_body(BoxBody::new(pieces)))
+    let body = Pieces { rest };
+    let delivery = connections::deliver(&request, room);
+    let body = BoxBody::new(Delivered { body, delivery });
+    ServiceResponse::new(request, response.set_body(body))
 }
 
 /// There is no room for an answer.

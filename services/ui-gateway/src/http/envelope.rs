@@ -66,7 +66,7 @@ pub(crate) async fn envelope(
             answered.map_into_boxed_body()
         }
     };
-    let answered = answers::hold(answered);
+    let answered = answers::deliver(answered);
     let mut answered = span.in_scope(|| with_document(answered, &context));
     let closes = is_stopping || connections::is_refused(answered.request());
     let head = answered.response_mut().head_mut();

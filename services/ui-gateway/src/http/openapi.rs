@@ -5,24 +5,24 @@ use std::sync::LazyLock;
 use actix_web::{
     HttpResponse,
     http::{Method, StatusCode},
-    web::Bytes,
 };
 use serde_json::{Map, Value, json};
 
 use super::{
+    answers::Pieces,
     route::{Access, Path, Takes, Told},
     signed::ACCESS_COOKIE,
     table::table,
 };
 use crate::SERVICE;
 
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi().into());
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 
 /// Anyone.
 pub(super) async fn read() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(DOCUMENT.clone())
+        .body(Pieces::shared(DOCUMENT.as_bytes()))
 }
 
 /// The OpenAPI 3.1 document of the API.
