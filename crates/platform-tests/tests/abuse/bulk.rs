@@ -139,7 +139,7 @@ async fn long_tasks_read_and_changed_without_end() {
             let (person, tasks, task) = &people[number % people.len()];
             let mut statuses = Vec::new();
             while began.elapsed() < lasts {
-                let request = match number % 2 == 0 {
+                let request = match number.is_multiple_of(2) {
                     true => person.request(Method::GET, tasks),
                     false => {
                         let title = json!({"title": format!("Title {}", statuses.len())});

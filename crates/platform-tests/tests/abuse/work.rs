@@ -175,7 +175,7 @@ async fn pages_that_nobody_reads() {
     for (index, service) in SERVICES.into_iter().enumerate() {
         let grown = [during, after].map(|now| now[index].saturating_sub(before[index]));
         // 16 MiB of each account, and as much as is on its way: a hundred pages were asked for at once.
-        let is_bounded = grown.iter().all(|grown| *grown < 192 << 20);
+        let is_bounded = grown.iter().all(|grown| *grown < 96 << 20);
         assert!(is_bounded, "{service} has grown by {grown:?} bytes");
     }
     let known = |status: &String| ["200", "429", "503"].contains(&&**status);
