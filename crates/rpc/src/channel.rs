@@ -7,13 +7,8 @@ use tonic::transport::{Channel, Endpoint};
 /// The deadline of a call whose caller set none.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The largest answer that is taken: a page of 200 events, each with a text of 65,536 characters
-/// before and after, is still below it.
-pub const LARGEST_ANSWER: usize = 256 * 1024 * 1024;
-
-/// Bytes that a server takes of all calls of a connection before they are read: what is uploaded at once,
-/// and not what anybody who reaches the port might send.
-pub const SERVER_WINDOW: u32 = 64 * CALL_WINDOW;
+/// The largest answer that is taken. Pages of lists end at about 1 MiB, with an entry of some 300 KiB.
+pub const LARGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// Calls that one connection may have open at once; the servers announce it.
 pub const CALLS_PER_CONNECTION: u32 = 1024;
@@ -24,6 +19,14 @@ pub const CALL_WINDOW: u32 = 256 * 1024;
 /// What it may send of all calls of a connection (RFC 9113, 5.2): the sum of their windows, so that a call
 /// that is not read never takes from the others.
 const CONNECTION_WINDOW: u32 = CALLS_PER_CONNECTION * CALL_WINDOW;
+
+/// What a server takes of one call before it is read. Calls are short but for uploads, which it reads as they
+/// come.
+pub const SERVER_CALL_WINDOW: u32 = 64 * 1024;
+
+/// What a server takes of all calls of a connection, by the same rule: so much can whoever reaches the port make it
+/// hold with each.
+pub const SERVER_WINDOW: u32 = CALLS_PER_CONNECTION * SERVER_CALL_WINDOW;
 
 /// An upstream address that is no URI.
 #[derive(Debug)]

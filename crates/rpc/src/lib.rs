@@ -6,8 +6,8 @@ mod convert;
 pub mod metadata;
 
 pub use channel::{
-    CALL_WINDOW, CALLS_PER_CONNECTION, DEADLINE, InvalidUpstream, LARGEST_ANSWER, SERVER_WINDOW,
-    connect,
+    CALL_WINDOW, CALLS_PER_CONNECTION, DEADLINE, InvalidUpstream, LARGEST_ANSWER,
+    SERVER_CALL_WINDOW, SERVER_WINDOW, connect,
 };
 pub use convert::{Malformed, timestamp, timestamp_from};
 pub use tonic;

@@ -1,6 +1,7 @@
 //! The gRPC server of every service: reflection, health, deadlines, request ids, metrics and an
 //! ordered stop.
 
+mod connections;
 mod handshake;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use rpc::{
-    CALL_WINDOW, CALLS_PER_CONNECTION, DEADLINE, SERVER_WINDOW,
+    CALLS_PER_CONNECTION, DEADLINE, SERVER_CALL_WINDOW, SERVER_WINDOW,
     metadata::{REQUEST_ID, TRACEPARENT},
 };
 use tokio_util::sync::CancellationToken;
@@ -22,13 +23,23 @@ use tonic::{
     body::Body,
     server::NamedService,
     service::Routes,
-    transport::{Server, server::TcpIncoming},
+    transport::{
+        Server,
+        server::{TcpConnectInfo, TcpIncoming},
+    },
 };
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use self::handshake::{Handshake, PREFACE_WITHIN};
-use crate::{Code, Problem, RequestContext};
+use self::{
+    connections::Connections,
+    handshake::{Handshake, PREFACE_WITHIN},
+};
+use crate::{Code, Problem, RequestContext, process::most_connections};
+
+/// Connections at most, where the system allows as many open files: the callers are services, each of which has
+/// a few.
+const CONNECTIONS: usize = 1024;
 
 const GRPC_TIMEOUT: &str = "grpc-timeout";
 
@@ -38,17 +49,32 @@ pub async fn serve(
     routes: Routes,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    serve_at_most(most_connections(CONNECTIONS), listener, routes, stop).await
+}
+
+async fn serve_at_most(
+    most: usize,
+    listener: TcpListener,
+    routes: Routes,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let connections = Connections::new(most);
     let incoming =
         TcpIncoming::from(tokio::net::TcpListener::from_std(listener)?).with_nodelay(Some(true));
-    let incoming =
-        incoming.map(|accepted| accepted.map(|stream| Handshake::new(stream, PREFACE_WITHIN)));
+    let opened = connections.clone();
+    let incoming = incoming.map(move |accepted| {
+        accepted.map(|stream| {
+            let place = opened.open(stream.peer_addr().ok());
+            Handshake::new(stream, place, PREFACE_WITHIN)
+        })
+    });
     Server::builder()
         .max_concurrent_streams(Some(CALLS_PER_CONNECTION))
-        .initial_stream_window_size(CALL_WINDOW)
+        .initial_stream_window_size(SERVER_CALL_WINDOW)
         .initial_connection_window_size(SERVER_WINDOW)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .http2_keepalive_timeout(Some(Duration::from_secs(5)))
-        .layer(RequestLayer)
+        .layer(RequestLayer { connections })
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
         .await?;
@@ -89,20 +115,24 @@ where
 }
 
 /// Gives each call its context and deadline, a span, and a line in the metrics.
-#[derive(Clone, Copy, Debug)]
-struct RequestLayer;
+#[derive(Clone)]
+struct RequestLayer {
+    connections: Connections,
+}
 
 impl<S> Layer<S> for RequestLayer {
     type Service = RequestService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequestService { inner }
+        let connections = self.connections.clone();
+        RequestService { inner, connections }
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct RequestService<S> {
     inner: S,
+    connections: Connections,
 }
 
 impl<S, B> Service<Request<B>> for RequestService<S>
@@ -121,6 +151,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let began = Instant::now();
+        let connection = request.extensions().get::<TcpConnectInfo>();
+        if let Some(peer) = connection.and_then(TcpConnectInfo::remote_addr) {
+            self.connections.called(peer);
+        }
         let headers = request.headers();
         let context =
             RequestContext::from_headers(text(headers, REQUEST_ID), text(headers, TRACEPARENT));

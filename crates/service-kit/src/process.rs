@@ -29,6 +29,9 @@ use crate::{
     telemetry,
 };
 
+/// Descriptors for everything but the connections of a server: Redis, SQL, the services behind, logs.
+const RESERVED_FILES: usize = 512;
+
 /// `EX_CONFIG` of sysexits.h: the settings are refused.
 const EXIT_CONFIG: u8 = 78;
 
@@ -279,10 +282,13 @@ impl Context {
     }
 }
 
-/// How many files the process may have open, sockets included.
-pub fn open_files() -> u64 {
+/// How many connections a server may have, of at most so many: what the system allows, less what everything else
+/// needs.
+pub fn most_connections(most: usize) -> usize {
     use rustix::process::{Resource, getrlimit};
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let open_files = usize::try_from(open_files).unwrap_or(usize::MAX);
+    most.min(open_files - RESERVED_FILES.min(open_files / 2))
 }
 
 /// Shells and hosts allow 1,024 open files unless asked for more; a thousand sockets need more.

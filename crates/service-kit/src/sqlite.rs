@@ -19,13 +19,16 @@ use sqlx::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Context, Problem, Stage, config::ConfigFault, health::Need};
+use crate::{Code, Context, Problem, Stage, config::ConfigFault, health::Need};
 
 /// Connections that read.
 pub(crate) const READERS: u32 = 2;
 
 /// Longest wait for a connection.
 pub(crate) const ACQUIRE: Duration = Duration::from_secs(2);
+
+/// Rows that a reader is ahead of whoever takes them: each can have a text of 256 KiB.
+const ROWS_AHEAD: usize = 8;
 
 /// How often the database is asked whether it is there.
 pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(2);
@@ -88,7 +91,7 @@ impl Sqlite {
             .await
             .with_context(opened)?;
         migrate(&write, migrations).await.with_context(opened)?;
-        let options = options.read_only(true);
+        let options = options.read_only(true).row_buffer_size(ROWS_AHEAD);
         Ok(Self {
             write,
             read: pool(READERS).connect_lazy_with(options.clone()),
@@ -150,13 +153,16 @@ impl Sqlite {
     }
 }
 
-/// SQL failed: the cause is logged, the caller hears that `what` is away, or of a fault of ours.
+/// SQL failed: the cause is logged, the caller hears that `what` is away, or of a fault of ours. Where others
+/// have every connection nothing is away: that is said to the caller alone.
 pub fn problem(error: sqlx::Error, what: &str) -> Problem {
     match error {
-        sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::Io(_) => {
+        sqlx::Error::PoolTimedOut => {
+            tracing::debug!("every connection to SQL is in use");
+            let detail = format!("{what} is busy; try again shortly.");
+            Problem::new(Code::Unavailable, detail)
+        }
+        sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
             tracing::error!(error = %error, "SQL is away");
             Problem::unavailable(what)
         }

@@ -62,6 +62,7 @@ struct Running {
 pub struct PlatformBuilder {
     proxy_cache: bool,
     proxy_streams: bool,
+    open_files: Option<u32>,
     settings: Vec<(String, String)>,
 }
 
@@ -75,6 +76,12 @@ impl PlatformBuilder {
     /// Puts a proxy before the streams Redis.
     pub fn proxy_streams(mut self) -> Self {
         self.proxy_streams = true;
+        self
+    }
+
+    /// Open files that each service may have, at most.
+    pub fn open_files(mut self, open_files: u32) -> Self {
+        self.open_files = Some(open_files);
         self
     }
 
@@ -123,7 +130,7 @@ impl PlatformBuilder {
             .map(|((name, _), ports)| (*name, ports));
         let services = behind
             .chain([(GATEWAY, Ports::http(http_port))])
-            .map(|(name, ports)| (name, ports.spawn(name, &common)));
+            .map(|(name, ports)| (name, ports.spawn(name, &common, self.open_files)));
         let mut platform = Platform {
             cache,
             streams,
@@ -194,7 +201,7 @@ impl Platform {
     /// One more gateway over the same Redis and the same services; ready.
     pub async fn another_gateway(&self) -> AnotherGateway {
         let port = free_port();
-        let mut running = Ports::http(port).spawn(GATEWAY, &self.settings);
+        let mut running = Ports::http(port).spawn(GATEWAY, &self.settings, None);
         running.process.wait_ready(running.ops_port).await;
         AnotherGateway {
             base_url: format!("http://127.0.0.1:{port}"),
@@ -269,7 +276,12 @@ impl Ports {
         }
     }
 
-    fn spawn(self, name: &'static str, common: &[(String, String)]) -> Running {
+    fn spawn(
+        self,
+        name: &'static str,
+        common: &[(String, String)],
+        open_files: Option<u32>,
+    ) -> Running {
         let local = |name: &str, port: u16| setting(name, &format!("127.0.0.1:{port}"));
         let mut environment = common.to_vec();
         environment.push(local("http.addr", self.http_port));
@@ -278,7 +290,7 @@ impl Ports {
         Running {
             ops_port: self.ops_port,
             grpc_port: self.grpc_port,
-            process: ServiceProcess::spawn(name, environment),
+            process: ServiceProcess::spawn_with(name, environment, open_files),
         }
     }
 }

@@ -23,6 +23,7 @@ const SHOWN_LINES: usize = 60;
 pub struct ServiceProcess {
     name: String,
     environment: Vec<(String, String)>,
+    open_files: Option<u32>,
     dir: TempDir,
     process: Option<Child>,
 }
@@ -40,9 +41,19 @@ pub fn binary(name: &str) -> PathBuf {
 impl ServiceProcess {
     /// Starts a binary with these `DEVMENTOR__*` names and none else.
     pub fn spawn(name: &str, environment: Vec<(String, String)>) -> Self {
+        Self::spawn_with(name, environment, None)
+    }
+
+    /// The same, with so many open files at most.
+    pub(crate) fn spawn_with(
+        name: &str,
+        environment: Vec<(String, String)>,
+        open_files: Option<u32>,
+    ) -> Self {
         let mut service = Self {
             name: name.to_owned(),
             environment,
+            open_files,
             dir: tempfile::tempdir().expect("a temporary directory"),
             process: None,
         };
@@ -53,7 +64,7 @@ impl ServiceProcess {
     /// Starts it again as it was started; kills it before if it runs.
     pub fn respawn(&mut self) {
         self.kill();
-        let mut command = Command::new(binary(&self.name));
+        let mut command = self.command();
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("DEVMENTOR__") || INHERITED.contains(&&*text) {
@@ -69,6 +80,16 @@ impl ServiceProcess {
             .spawn()
             .unwrap_or_else(|error| panic!("{} does not start: {error}", self.name));
         self.process = Some(process);
+    }
+
+    fn command(&self) -> Command {
+        let Some(open_files) = self.open_files else {
+            return Command::new(binary(&self.name));
+        };
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {open_files} && exec \"$0\"");
+        command.args(["-c", &limited]).arg(binary(&self.name));
+        command
     }
 
     /// Its process id, while it runs.

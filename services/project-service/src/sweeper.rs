@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{Actor, ForgetAnswers, Left, Mutation, SweepProjects, Writer};
+use crate::store::{Actor, ForgetAnswers, Left, Mutation, SweepProjects, Swept, Writer};
 
 /// How often old answers are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
@@ -43,16 +43,23 @@ pub async fn forget(writer: Writer, stop: CancellationToken) -> anyhow::Result<(
     Ok(())
 }
 
-/// Takes turns until nothing is left. One that fails is logged, and the next look tries again.
-async fn in_turns<M: Mutation<Output = Left>>(
+/// Takes turns until nothing is left, and leaves the writer to others for as long as each took. One that fails
+/// is logged, and the next look tries again.
+async fn in_turns<M: Mutation<Output = Swept>>(
     writer: &Writer,
     stop: &CancellationToken,
     turn: impl Fn() -> M,
 ) {
     while !stop.is_cancelled() {
         match writer.write(Actor::process(), turn()).await {
-            Ok(Left::More) => {}
-            Ok(Left::Nothing) => return,
+            Ok(Swept {
+                left: Left::More,
+                took,
+            }) => tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(took) => {}
+            },
+            Ok(_) => return,
             Err(problem) => {
                 tracing::warn!(error = %problem, "rows that are over were not deleted");
                 return;

@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::Notify, time::timeout};
 
 /// State behind a lock, and whoever waits for a change of it.
 #[derive(Default)]
@@ -29,21 +26,25 @@ impl<S> Waitable<S> {
         self.changed.notify_waiters();
     }
 
-    /// What an attempt gives. It is made anew after each change, until time is up.
-    pub async fn when<T>(
-        &self,
-        within: Duration,
-        mut attempt: impl FnMut(&mut S) -> Option<T>,
-    ) -> Option<T> {
-        let deadline = Instant::now() + within;
+    /// What an attempt gives. It is made anew after each change.
+    pub async fn until<T>(&self, mut attempt: impl FnMut(&mut S) -> Option<T>) -> T {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
             let attempted = attempt(&mut self.lock());
-            if attempted.is_some() {
+            if let Some(attempted) = attempted {
                 return attempted;
             }
-            timeout_at(deadline, changed).await.ok()?;
+            changed.await;
         }
+    }
+
+    /// What an attempt gives before time is up.
+    pub async fn when<T>(
+        &self,
+        within: Duration,
+        attempt: impl FnMut(&mut S) -> Option<T>,
+    ) -> Option<T> {
+        timeout(within, self.until(attempt)).await.ok()
     }
 }

@@ -1,48 +1,63 @@
 //! The connections of the public server, and whose they are: an address's while nobody is signed in on
 //! them, then that person's. Each has a bound, and so have all together; over it the one that is idle
-//! longest gives way, so that who holds many costs themselves theirs, and nobody else a place.
+//! longest gives way, so that who holds many costs themselves theirs, and nobody else a place. Where all
+//! places are taken and nobody is idle, whoever holds most loses one: who has none gets in.
 //!
-//! A connection of a trusted proxy carries the requests of many and has no bound itself: what counts are
-//! the requests being answered for each client behind it.
+//! A connection of a trusted proxy carries the requests of many: it is its client's from one request to the
+//! next. Only those in use count for the client, and none is closed for the client's bound: the proxy may be
+//! passing somebody else's request on it. What connections hold in memory is in [`rooms`].
 
 mod metrics;
+mod rooms;
 mod stream;
 mod table;
 
 use std::{
-    cell::RefCell,
+    future::poll_fn,
     net::IpAddr,
-    rc::Rc,
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Instant,
 };
 
-use actix_web::{HttpMessage, HttpRequest, web::Data};
+use actix_web::{
+    HttpRequest,
+    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    web::Data,
+};
 use futures_util::task::AtomicWaker;
 use ipnet::IpNet;
 use service_kit::{Code, Problem, limits::address_subject};
-use uuid::Uuid;
 
-pub(crate) use self::stream::Guarded;
-use self::{metrics::Ended, table::Table};
-use crate::{
-    State,
-    forwarded::is_trusted,
-    http::shows_credential,
-    shares::{Share, Shares},
+use self::{metrics::MadeRoom, rooms::Rooms, table::Table};
+pub(crate) use self::{
+    rooms::{Kind, Place, Room, Spent},
+    stream::Guarded,
 };
+use crate::{State, forwarded::is_trusted, http::caller_of, limits::Subject};
+
+/// Longest head of a request, about: what is read beyond it ends the connection.
+const LONGEST_HEAD: usize = 16 << 10;
+
+/// What may still come of a body without a length that was refused: its sender has to be able to read why.
+const REST_OF_UNKNOWN_LENGTH: usize = 4 << 20;
+
+/// Bytes that are held, of one person or address and in all.
+const BODIES: (usize, usize) = (4 << 20, 128 << 20);
+const ANSWERS: (usize, usize) = (16 << 20, 128 << 20);
+const EVENTS: (usize, usize) = (32 << 20, 128 << 20);
 
 /// Whose a connection is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Owner {
     /// Those of an address, or of a /64: nobody is signed in.
     Network(Box<str>),
-    /// A person.
-    Person(Uuid),
-    /// A trusted proxy.
+    /// A person, or their machine tokens.
+    Caller(Subject),
+    /// A trusted proxy that has passed nothing on yet.
     Proxy,
 }
 
@@ -55,14 +70,24 @@ pub(crate) struct Connections {
 struct Inner {
     trusted_proxies: Vec<IpNet>,
     table: Mutex<Table>,
-    behind_proxies: Shares<Owner>,
+    bodies: Rooms,
+    answers: Rooms,
+    events: Rooms,
 }
 
 /// One connection.
 pub(crate) struct Connection {
     owner: Mutex<Owner>,
+    /// Each request says whose it is.
+    is_proxied: bool,
+    /// Bytes that may be read until the next request begins.
+    head_left: AtomicUsize,
+    /// Answers that were written, until they are taken; none any more once the connection is closed.
+    written: Mutex<Option<Vec<Delivery>>>,
     /// Requests being answered, an open socket among them.
     busy: AtomicUsize,
+    /// Answers that are not taken yet.
+    deliveries: AtomicUsize,
     /// When bytes last went either way, in ms since the process began.
     used_ms: AtomicU64,
     /// Whether its client has ever said something.
@@ -82,8 +107,31 @@ impl Connections {
             inner: Arc::new(Inner {
                 trusted_proxies,
                 table: Mutex::new(Table::new(most, of_each)),
-                behind_proxies: Shares::new(of_each),
+                bodies: Rooms::new(BODIES.0, BODIES.1),
+                answers: Rooms::new(ANSWERS.0, ANSWERS.1),
+                events: Rooms::new(EVENTS.0, EVENTS.1),
             }),
+        }
+    }
+
+    #[cfg(test)]
+    fn with_rooms(bodies: Rooms) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                trusted_proxies: Vec::new(),
+                table: Mutex::new(Table::new(usize::MAX, 0)),
+                bodies,
+                answers: Rooms::new(0, 0),
+                events: Rooms::new(0, 0),
+            }),
+        }
+    }
+
+    fn rooms(&self, kind: Kind) -> &Rooms {
+        match kind {
+            Kind::Bodies => &self.inner.bodies,
+            Kind::Answers => &self.inner.answers,
+            Kind::Events => &self.inner.events,
         }
     }
 
@@ -96,15 +144,23 @@ impl Connections {
             Some(peer) => Owner::Network(address_subject(peer).into()),
             None => Owner::Network("".into()),
         };
-        let connection = Arc::new(Connection::new(owner));
+        let is_proxied = owner == Owner::Proxy;
+        let connection = Arc::new(Connection::new(owner, is_proxied));
         self.with_table(|table| table.add(&connection));
         metrics::OPEN.inc();
         connection
     }
 
     fn close(&self, connection: &Connection) {
+        connection.end();
         self.with_table(|table| table.remove(connection));
         metrics::OPEN.dec();
+    }
+
+    fn all_give_way(&self, connections: Vec<Arc<Connection>>) {
+        for connection in connections {
+            self.with_table(|table| table.give_way(Some(connection)));
+        }
     }
 
     fn with_table<T>(&self, work: impl FnOnce(&mut Table) -> T) -> T {
@@ -114,10 +170,14 @@ impl Connections {
 }
 
 impl Connection {
-    const fn new(owner: Owner) -> Self {
+    const fn new(owner: Owner, is_proxied: bool) -> Self {
         Self {
             owner: Mutex::new(owner),
+            is_proxied,
+            head_left: AtomicUsize::new(LONGEST_HEAD),
+            written: Mutex::new(Some(Vec::new())),
             busy: AtomicUsize::new(0),
+            deliveries: AtomicUsize::new(0),
             used_ms: AtomicU64::new(0),
             has_spoken: AtomicBool::new(false),
             gives_way: AtomicBool::new(false),
@@ -144,15 +204,104 @@ impl Connection {
 
     /// It stays in the table until its descriptor is free.
     fn give_way(&self) {
-        Ended::GaveWay.count();
+        MadeRoom::GaveWay.count();
         self.gives_way.store(true, Ordering::Relaxed);
         self.waker.wake();
     }
 
+    /// Has to give way. Whatever is waited for on it, a client that takes no answer among it, is over then.
+    pub(crate) async fn has_to_give_way(&self) {
+        poll_fn(|cx| {
+            self.waker.register(cx.waker());
+            match self.gives_way.load(Ordering::Relaxed) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
     fn refuse(&self) {
-        Ended::Refused.count();
+        MadeRoom::Refused.count();
         self.is_refused.store(true, Ordering::Relaxed);
     }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    fn is_delivering(&self) -> bool {
+        self.deliveries.load(Ordering::Relaxed) > 0
+    }
+
+    /// A request begins, whose body has so many bytes: they and the head of the next may come.
+    fn begin(&self, body: usize) {
+        let left = LONGEST_HEAD.saturating_add(body);
+        self.head_left.store(left, Ordering::Relaxed);
+    }
+
+    /// What comes during a request is its body; what comes after it is the rest of that, or the next head.
+    fn count_read(&self, bytes: usize) {
+        let left = self.head_left.load(Ordering::Relaxed);
+        let least = if self.is_busy() { LONGEST_HEAD } else { 0 };
+        let left = left.saturating_sub(bytes).max(least);
+        self.head_left.store(left, Ordering::Relaxed);
+    }
+
+    fn is_head_too_long(&self) -> bool {
+        self.head_left.load(Ordering::Relaxed) == 0 && !self.is_busy()
+    }
+
+    /// It is closed: nothing is taken any more.
+    fn end(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        *written = None;
+    }
+
+    /// All that was written was taken.
+    fn all_taken(&self) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(written) = &mut *written {
+            written.clear();
+        }
+    }
+}
+
+/// An answer on its way to a client, with the room it holds. Its connection counts as idle only when nothing
+/// has been taken for long: who reads slowly gets the rest, who reads nothing keeps no place.
+pub(crate) struct Delivery {
+    connection: Arc<Connection>,
+    _room: Option<Room>,
+}
+
+impl Delivery {
+    fn on(connection: &Arc<Connection>, room: Option<Room>) -> Self {
+        connection.deliveries.fetch_add(1, Ordering::Relaxed);
+        Self {
+            connection: Arc::clone(connection),
+            _room: room,
+        }
+    }
+
+    /// All of it is written: it lasts until the client has taken that.
+    pub(crate) fn until_taken(self) {
+        let connection = Arc::clone(&self.connection);
+        let written = connection.written.lock();
+        if let Some(written) = &mut *written.unwrap_or_else(PoisonError::into_inner) {
+            written.push(self);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.connection.deliveries.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The answer to a request begins to be written; none in a test without connections.
+pub(crate) fn deliver(request: &HttpRequest, room: Option<Room>) -> Option<Delivery> {
+    connection(request).map(|connection| Delivery::on(connection, room))
 }
 
 /// Keeps a connection from counting as idle, until it is dropped.
@@ -177,62 +326,78 @@ pub(crate) fn busy(request: &HttpRequest) -> Option<Busy> {
     connection(request).map(Busy::on)
 }
 
-/// A request behind a proxy, counted for whom it is until it was answered.
-struct Behind(RefCell<Option<Share<Owner>>>);
+/// A request has begun; its connection is not idle while this is held.
+pub(crate) fn begin(request: &HttpRequest) -> Option<Busy> {
+    let headers = request.headers();
+    let length = headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let of_unknown = || {
+        headers
+            .contains_key(TRANSFER_ENCODING)
+            .then_some(REST_OF_UNKNOWN_LENGTH)
+    };
+    let length = length.or_else(of_unknown).unwrap_or_default();
+    connection(request).map(|connection| {
+        connection.begin(length);
+        Busy::on(connection)
+    })
+}
+
+/// The connection of a request, for what it will hold in memory; none in a test without connections.
+pub(crate) fn place(request: &HttpRequest) -> Option<Place> {
+    let state = request.app_data::<Data<State>>()?;
+    Some(Place {
+        connection: Arc::clone(connection(request)?),
+        connections: state.connections.clone(),
+    })
+}
 
 /// Whether a connection that there was no place for is closed after its answer.
 pub(crate) fn is_refused(request: &HttpRequest) -> bool {
     connection(request).is_some_and(|connection| connection.is_refused.load(Ordering::Relaxed))
 }
 
-/// Lets a request in, unless there is no place for its connection or for more of its client.
-pub(crate) fn admit(request: &HttpRequest) -> Result<(), Problem> {
+/// Lets a request in, unless there is no place for its connection or for more of its client. One without
+/// a place is heard as far as its credential: who has shown a good one counts for themselves.
+pub(crate) async fn admit(request: &HttpRequest) -> Result<(), Problem> {
     let Some(connection) = connection(request) else {
         return Ok(());
     };
     let Some(state) = request.app_data::<Data<State>>() else {
         return Ok(());
     };
-    // Who says that they are signed in may be counted for themselves in a moment.
-    if connection.is_refused.load(Ordering::Relaxed)
-        && !shows_credential(request)
-        && !state
-            .connections
-            .with_table(|table| table.retry(connection))
-    {
-        return Err(too_many("Your address"));
+    let table = &state.connections;
+    let client = connection.is_proxied.then(|| state.site.address(request));
+    let is_in = match client {
+        Some(Some(address)) => {
+            let client = Owner::Network(address_subject(address).into());
+            table.with_table(|table| table.hand_over(connection, client))
+        }
+        _ => {
+            !connection.is_refused.load(Ordering::Relaxed)
+                || table.with_table(|table| table.retry(connection))
+        }
+    };
+    if is_in {
+        return Ok(());
     }
-    if connection.is_owned_by(&Owner::Proxy)
-        && let Some(address) = state.site.address(request)
-    {
-        let owner = Owner::Network(address_subject(address).into());
-        let shares = &state.connections.inner.behind_proxies;
-        let share = shares.take(owner).map_err(|_| too_many("Your address"))?;
-        let behind = Rc::new(Behind(RefCell::new(Some(share))));
-        request.extensions_mut().insert(behind);
-    }
-    Ok(())
+    let caller = caller_of(request, state).await;
+    caller
+        .and_then(|caller| sign_in(request, state, caller).ok())
+        .ok_or_else(|| too_many("Your address"))
 }
 
-/// From now on it counts for this person.
-pub(crate) fn sign_in(request: &HttpRequest, state: &State, person: Uuid) -> Result<(), Problem> {
+/// From now on it counts for this caller.
+pub(crate) fn sign_in(
+    request: &HttpRequest,
+    state: &State,
+    caller: Subject,
+) -> Result<(), Problem> {
     let Some(connection) = connection(request) else {
         return Ok(());
     };
-    let behind = request.extensions().get::<Rc<Behind>>().cloned();
-    let is_in = match behind {
-        Some(behind) => {
-            let shares = &state.connections.inner.behind_proxies;
-            let share = shares.take(Owner::Person(person)).ok();
-            let is_in = share.is_some();
-            behind.0.replace(share);
-            is_in
-        }
-        None if connection.is_owned_by(&Owner::Person(person)) => true,
-        None => state
-            .connections
-            .with_table(|table| table.hand_over(connection, Owner::Person(person))),
-    };
+    let table = &state.connections;
+    let is_in = table.with_table(|table| table.hand_over(connection, Owner::Caller(caller)));
     is_in.then_some(()).ok_or_else(|| too_many("Your account"))
 }
 

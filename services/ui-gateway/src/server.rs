@@ -1,9 +1,9 @@
-//! The public HTTP server, and its stop in order: no new connections, then the requests it has, then
-//! (in a later stage) the open sockets, then the rest.
+//! The public HTTP server, and its stop in order: no new connections, then the requests it has. Open
+//! sockets are closed after that, in a stage of their own, and the rest in the end.
 
 use std::{
     future::ready,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     num::NonZero,
     pin::pin,
     sync::{
@@ -16,11 +16,11 @@ use std::{
 
 use actix_http::HttpService;
 use actix_server::Server;
-use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_service::{Service, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::{
     App, HttpRequest, dev::AppConfig, middleware::from_fn, rt::net::TcpStream, web::Data,
 };
-use service_kit::{Context, Stage, process::open_files};
+use service_kit::{Context, Stage, process};
 use tokio::sync::Notify;
 
 use crate::{
@@ -31,9 +31,6 @@ use crate::{
 
 /// Connections of all workers together, where the system allows as many open files.
 const CONNECTIONS: usize = 20_000;
-
-/// Descriptors for everything else: Redis, the services behind, logs.
-const RESERVED: usize = 512;
 
 /// Connections beyond the bound that are accepted, and taken up by having another give way.
 const ON_THEIR_WAY: usize = 64;
@@ -81,7 +78,7 @@ impl Drain {
         self.counted.open.fetch_add(1, Ordering::SeqCst);
         OpenRequest {
             counted: Arc::clone(&self.counted),
-            _busy: connections::busy(request),
+            _busy: connections::begin(request),
         }
     }
 
@@ -118,11 +115,9 @@ impl Drop for OpenRequest {
     }
 }
 
-/// How many connections there may be: what the system allows, less what everything else needs.
+/// How many connections there may be.
 pub(crate) fn most_connections() -> usize {
-    let open_files = usize::try_from(open_files()).unwrap_or(usize::MAX);
-    let reserved = RESERVED.min(open_files / 2);
-    CONNECTIONS.min(open_files - reserved)
+    process::most_connections(CONNECTIONS)
 }
 
 /// Sets how an accepted connection behaves. Without delay, for an event would wait, up to 40 ms, until the
@@ -144,38 +139,8 @@ pub(crate) fn start(
     listener: TcpListener,
     state: State,
 ) -> anyhow::Result<()> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    let grace_seconds = context.settings.shutdown.grace_seconds;
-    socket2::SockRef::from(&listener).listen(WAITING_CONNECTIONS)?;
-    let (drain, connections) = (state.drain.clone(), state.connections.clone());
-    let state = Data::new(state);
-    let app = move || {
-        let app = App::new()
-            .app_data(state.clone())
-            .wrap(from_fn(http::envelope::envelope))
-            .configure(http::routes);
-        let connections = connections.clone();
-        let guarded = fn_service(move |stream: TcpStream| {
-            prepare(&stream);
-            ready(Ok(Guarded::new(stream, &connections)))
-        });
-        let service = HttpService::build()
-            .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(HEAD_WITHIN)
-            .client_disconnect_timeout(LINGER)
-            .on_connect_ext(|stream: &Guarded, data| {
-                data.insert(stream.connection());
-            })
-            .h1(map_config(app, |()| AppConfig::default()));
-        guarded.and_then(service)
-    };
-    let server = Server::build()
-        .workers(workers)
-        .max_concurrent_connections((most_connections() + ON_THEIR_WAY).div_ceil(workers))
-        .disable_signals()
-        .shutdown_timeout(grace_seconds)
-        .listen("http", listener, app)?
-        .run();
+    let drain = state.drain.clone();
+    let server = serve(context.settings.shutdown.grace_seconds, listener, state)?;
     let (handle, stop) = (
         server.handle(),
         context.supervisor.stop_of(Stage::Listeners),
@@ -205,6 +170,60 @@ pub(crate) fn start(
                 .map_err(Into::into)
         });
     Ok(())
+}
+
+/// A server whose connections are guarded.
+fn serve(grace_seconds: u64, listener: TcpListener, state: State) -> anyhow::Result<Server> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    socket2::SockRef::from(&listener).listen(WAITING_CONNECTIONS)?;
+    let connections = state.connections.clone();
+    let state = Data::new(state);
+    let app = move || {
+        let app = App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(http::envelope::envelope))
+            .configure(http::routes);
+        let connections = connections.clone();
+        let guarded = fn_service(move |stream: TcpStream| {
+            prepare(&stream);
+            ready(Ok(Guarded::new(stream, &connections)))
+        });
+        let service = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_WITHIN)
+            .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|stream: &Guarded, data| {
+                data.insert(stream.connection());
+            })
+            .h1(map_config(app, |()| AppConfig::default()));
+        guarded.and_then(apply_fn_factory(service, until_it_gives_way))
+    };
+    let server = Server::build()
+        .workers(workers)
+        .max_concurrent_connections((most_connections() + ON_THEIR_WAY).div_ceil(workers))
+        .disable_signals()
+        .shutdown_timeout(grace_seconds)
+        .listen("http", listener, app)?;
+    Ok(server.run())
+}
+
+/// Serves a connection until it ends, or has to give way to another, whatever is waited for on it.
+fn until_it_gives_way<S>(
+    accepted: (Guarded, Option<SocketAddr>),
+    service: &S,
+) -> impl Future<Output = Result<(), S::Error>> + use<S>
+where
+    S: Service<(Guarded, Option<SocketAddr>), Response = ()>,
+{
+    let connection = accepted.0.connection();
+    let serving = service.call(accepted);
+    async move {
+        tokio::select! {
+            biased;
+            () = connection.has_to_give_way() => Ok(()),
+            ended = serving => ended,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     client::Site,
     connections::Connections,
-    http::upload::{Bodies, bodies},
+    http::Turns,
     limits::{ApiLimits, LONGEST_WAIT},
     live::Live,
     platform::{self, Platform},
@@ -34,8 +34,8 @@ pub struct State {
     pub(crate) platform: Platform,
     pub(crate) drain: Drain,
     pub(crate) connections: Connections,
-    pub(crate) bodies: Bodies,
     pub(crate) limits: ApiLimits,
+    pub(crate) turns: Turns,
     /// Goes with what reports a client to auth-service.
     pub(crate) credential: GatewayCredential,
 }
@@ -67,13 +67,13 @@ impl State {
                 streams.clone(),
             ),
             drain: Drain::default(),
-            bodies: bodies(),
             connections: Connections::new(
                 server::most_connections(),
                 limits.connections_per_address,
                 context.settings.http.trusted_proxies.clone(),
             ),
             limits: ApiLimits::start(context, limiter)?,
+            turns: Turns::new(),
             credential,
             streams,
             upstream,

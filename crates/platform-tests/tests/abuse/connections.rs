@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use test_kit::Platform;
+
 use crate::{Abuse, Raw, attack};
 
 const ATTACKER: [u8; 4] = [127, 0, 0, 3];
+
+/// Longest wait for an attack to be at its height.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn idle_connections_of_one_address() {
@@ -75,6 +80,131 @@ async fn bodies_of_strangers_that_never_end() {
     abuse.end("200 connections, 100 MB").await;
 }
 
+#[tokio::test]
+async fn busy_connections_of_many_addresses() {
+    // It has room for 1,536 connections.
+    let platform = Platform::builder().open_files(2048);
+    let abuse = Abuse::begin_on("busy_connections_of_many_addresses", platform).await;
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let mut connections = Vec::new();
+        for number in 0..1750u16 {
+            let [_, address] = (number % 7 + 1).to_be_bytes();
+            let connecting = Raw::connect(&base_url, [127, 2, 0, address]);
+            let connecting = tokio::time::timeout(Duration::from_secs(1), connecting).await;
+            let Ok(Ok(mut connection)) = connecting else {
+                continue;
+            };
+            // Half of them say that they are somebody.
+            let credential = if number % 2 == 0 {
+                "authorization: Bearer x\r\n"
+            } else {
+                ""
+            };
+            let head = login(100).replacen("\r\n\r\n", &format!("\r\n{credential}\r\n{{"), 1);
+            connection.send(head.as_bytes()).await;
+            connections.push(connection);
+        }
+        tokio::time::sleep(lasts).await;
+    });
+    let watch = async {
+        test_kit::eventually("all places are taken", PATIENCE, async || {
+            let (open, made_room) = (abuse.connections().await, abuse.made_room().await);
+            match open >= 1536 && made_room > 0 {
+                true => Ok(()),
+                false => Err(format!("{open} open, {made_room} made room")),
+            }
+        })
+        .await;
+    };
+    tokio::join!(attack, watch);
+    abuse.end("7 addresses, 1,750 bodies that never end").await;
+}
+
+#[tokio::test]
+async fn heads_that_never_end() {
+    let mut abuse = Abuse::begin("heads_that_never_end").await;
+    let before = abuse.resident("ui-gateway");
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let began = std::time::Instant::now();
+        let head = format!(
+            "GET /api/health HTTP/1.1\r\nHost: x\r\nx-a: {}",
+            "a".repeat(100_000)
+        );
+        let (mut all, mut closed) = (0, 0);
+        while all == 0 || began.elapsed() < lasts {
+            let mut connections = Vec::new();
+            for number in 0..2000_u16 {
+                let [_, address] = (number % 8 + 1).to_be_bytes();
+                let connecting = Raw::connect(&base_url, [127, 3, 0, address]);
+                let mut connection = connecting.await.expect("a connection");
+                let sending = connection.send(head.as_bytes());
+                let _ = tokio::time::timeout(Duration::from_millis(100), sending).await;
+                connections.push(connection);
+            }
+            for connection in &mut connections {
+                let is_closed = connection
+                    .is_closed_within(Duration::from_millis(100))
+                    .await;
+                closed += usize::from(is_closed);
+            }
+            all += connections.len();
+        }
+        (closed, all)
+    });
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        abuse.resident("ui-gateway")
+    };
+    let ((closed, all), during) = tokio::join!(attack, watch);
+    assert_eq!(closed, all, "each is closed");
+    for now in [during, abuse.resident("ui-gateway")] {
+        let grown = now.saturating_sub(before);
+        assert!(grown < 48 << 20, "the gateway has grown by {grown} bytes");
+    }
+    abuse.end("2,000 connections, heads of 100 kB").await;
+}
+
+#[tokio::test]
+async fn large_bodies_of_many_accounts() {
+    let mut abuse = Abuse::begin("large_bodies_of_many_accounts").await;
+    let mut people = Vec::new();
+    for _ in 0..34 {
+        people.push(abuse.platform.person().await.token);
+    }
+    let before = abuse.resident("ui-gateway");
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let mut connections = Vec::new();
+        // All that there is room for, but for the last bytes of each.
+        for token in &people {
+            for _ in 0..4 {
+                let mut connection = Raw::connect(&base_url, [127, 4, 0, 1])
+                    .await
+                    .expect("a connection");
+                let head = format!(
+                    "POST /api/projects HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
+                     authorization: Bearer {token}\r\ncontent-length: 1048576\r\n\r\n"
+                );
+                connection.send(head.as_bytes()).await;
+                let sending = async { connection.send(&vec![b' '; 1_040_000]).await };
+                let _ = tokio::time::timeout(Duration::from_secs(5), sending).await;
+                connections.push(connection);
+            }
+        }
+        tokio::time::sleep(lasts).await;
+    });
+    attack.await;
+    let grown = abuse.resident("ui-gateway").saturating_sub(before);
+    assert!(grown < 192 << 20, "the gateway has grown by {grown} bytes");
+    assert!(abuse.made_room().await > 0, "nothing gave way");
+    abuse.end("34 accounts, 136 bodies of 1 MB").await;
+}
+
 fn login(length: usize) -> String {
     format!(
         "POST /api/auth/login HTTP/1.1\r\nHost: x\r\ncontent-type: application/json\r\n\
@@ -84,7 +214,7 @@ fn login(length: usize) -> String {
 
 #[tokio::test]
 async fn a_body_of_a_stranger_has_sixteen_kib_at_most() {
-    let platform = test_kit::Platform::start().await;
+    let platform = Platform::start().await;
     for (length, status) in [(16_384, "400"), (16_385, "413")] {
         let connecting = Raw::connect(platform.base_url(), ATTACKER);
         let mut raw = connecting.await.expect("a connection");

@@ -5,6 +5,7 @@
 //! longer, holds the bystander's times against those of a calm platform, and prints a table.
 
 mod attacker;
+mod bulk;
 mod bystander;
 mod connections;
 mod report;

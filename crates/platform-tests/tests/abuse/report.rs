@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::json;
-use test_kit::Platform;
+use test_kit::{Platform, PlatformBuilder};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::bystander::{Bystander, Seen};
@@ -29,8 +29,13 @@ pub(crate) struct Abuse {
 impl Abuse {
     /// On a platform with default settings, but for the rates: all here come from one address.
     pub(crate) async fn begin(name: &'static str) -> Self {
+        Self::begin_on(name, Platform::builder()).await
+    }
+
+    /// On such a platform.
+    pub(crate) async fn begin_on(name: &'static str, platform: PlatformBuilder) -> Self {
         let turn = ONE_AT_A_TIME.lock().await;
-        let platform = Platform::start().await;
+        let platform = platform.start().await;
         Self::on(name, platform, turn).await
     }
 
@@ -71,6 +76,28 @@ impl Abuse {
         let pid = self.platform.service(service).pid().expect("it runs");
         let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("a process");
         open.count()
+    }
+
+    /// Connections of the gateway that gave way so far, or were refused.
+    pub(crate) async fn made_room(&self) -> u64 {
+        let counted = self.counted("devmentor_http_connections_made_room_total");
+        counted.await.unwrap_or_default()
+    }
+
+    /// Connections that the gateway has open.
+    pub(crate) async fn connections(&self) -> u64 {
+        let counted = self.counted("devmentor_http_connections ");
+        counted.await.expect("a metric that is always there")
+    }
+
+    /// The sum of a metric of the gateway; `None` while it has counted nothing.
+    async fn counted(&self, metric: &str) -> Option<u64> {
+        let port = self.platform.ops_port("ui-gateway");
+        let answer = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await;
+        let text = answer.expect("an answer").text().await.expect("a text");
+        let lines = text.lines().filter(|line| line.starts_with(metric));
+        let values = lines.map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        values.reduce(|one, another| Some(one? + another?))?
     }
 
     /// The attack is over: writes its line, and fails when the bystander has noticed.

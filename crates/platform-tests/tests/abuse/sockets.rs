@@ -77,6 +77,42 @@ async fn sockets_that_do_not_read() {
 }
 
 #[tokio::test]
+async fn replays_that_nobody_reads() {
+    let mut abuse = Abuse::begin("replays_that_nobody_reads").await;
+    let mut readers = Vec::new();
+    for _ in 0..2 {
+        let person = abuse.platform.person().await;
+        let mut topics = Vec::new();
+        for key in ["ONE", "TWO"] {
+            topics.push(long_history(&person, key, 600).await);
+        }
+        readers.push((person.token, topics));
+    }
+    let before = abuse.resident("ui-gateway");
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let mut sockets = Vec::new();
+        for (token, topics) in &readers {
+            for _ in 0..50 {
+                let (mut socket, head) = Raw::socket(&base_url, ATTACKER, token).await;
+                assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+                for topic in topics {
+                    let subscribe = json!({"type": "subscribe", "topic": topic, "after": "0-0"});
+                    socket.text(&subscribe.to_string()).await;
+                }
+                sockets.push(socket);
+            }
+        }
+        tokio::time::sleep(lasts).await;
+    });
+    attack.await;
+    let grown = abuse.resident("ui-gateway").saturating_sub(before);
+    assert!(grown < 96 << 20, "the gateway has grown by {grown} bytes");
+    abuse.end("2 accounts, 100 sockets, 200 replays").await;
+}
+
+#[tokio::test]
 async fn frames_of_two_gigabytes() {
     let mut abuse = Abuse::begin("frames_of_two_gigabytes").await;
     let person = abuse.platform.person().await;

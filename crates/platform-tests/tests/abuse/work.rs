@@ -129,6 +129,64 @@ async fn searches_through_everything() {
     abuse.end("8 searches at once through 75 MB").await;
 }
 
+#[tokio::test]
+async fn pages_that_nobody_reads() {
+    let mut abuse = Abuse::begin("pages_that_nobody_reads").await;
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        let person = abuse.platform.person().await;
+        let project = person.create_project("MUCH").await;
+        import_text(&person, &project, 40).await;
+        let path = format!("/api/projects/{}/tasks", text(&project, "id"));
+        asked.push((path, person.token));
+    }
+    const SERVICES: [&str; 2] = ["ui-gateway", "project-service"];
+    let before = SERVICES.map(|service| abuse.resident(service));
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let mut connections = Vec::new();
+        for number in 0..100 {
+            let (path, token) = &asked[number % asked.len()];
+            let mut connection = Raw::connect(&base_url, [127, 5, 0, 1])
+                .await
+                .expect("a connection");
+            let get = format!(
+                "GET {path}?limit=200 HTTP/1.1\r\nHost: x\r\nauthorization: Bearer {token}\r\n\r\n"
+            );
+            // Some more of the same, which is not looked at before the first is read.
+            connection.send(get.repeat(5).as_bytes()).await;
+            connections.push(connection);
+        }
+        tokio::time::sleep(lasts).await;
+        let mut statuses = Vec::new();
+        for connection in &mut connections {
+            let head = connection.head().await;
+            statuses.push(head.split(' ').nth(1).unwrap_or_default().to_owned());
+        }
+        statuses
+    });
+    let watch = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        SERVICES.map(|service| abuse.resident(service))
+    };
+    let (statuses, during) = tokio::join!(attack, watch);
+    let after = SERVICES.map(|service| abuse.resident(service));
+    for (index, service) in SERVICES.into_iter().enumerate() {
+        let grown = [during, after].map(|now| now[index].saturating_sub(before[index]));
+        // 16 MiB of each account, and as much as is on its way: a hundred pages were asked for at once.
+        let is_bounded = grown.iter().all(|grown| *grown < 96 << 20);
+        assert!(is_bounded, "{service} has grown by {grown:?} bytes");
+    }
+    let known = |status: &String| ["200", "429", "503"].contains(&&**status);
+    assert!(statuses.iter().all(known), "{statuses:?}");
+    abuse.end("2 accounts, 500 pages of 1 MB").await;
+}
+
+fn text<'a>(of: &'a Value, field: &str) -> &'a str {
+    of[field].as_str().expect("a text")
+}
+
 /// So many tasks of 250 kB of text each.
 async fn import_text(person: &Person, project: &Value, tasks: usize) {
     let path = format!(

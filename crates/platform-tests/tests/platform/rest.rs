@@ -101,6 +101,59 @@ async fn a_resource_has_all_its_fields_a_location_and_a_version() {
     assert_eq!(task["comment_count"], 1);
 }
 
+#[tokio::test]
+async fn a_page_of_long_texts_ends_earlier_and_the_next_goes_on() {
+    let platform = Platform::start().await;
+    let person = platform.person().await;
+    let text = "\u{1f600}".repeat(62_500);
+    let mut made = Vec::new();
+    let project = person.create_project("PAGE").await;
+    let tasks = format!("/api/projects/{}/tasks", id(&project));
+    let task = person.create_task(&project, "First").await;
+    made.push(id(&task).to_owned());
+    let comments = format!("/api/tasks/{}/comments", id(&task));
+    for number in 0..9 {
+        let body = json!({"title": format!("Task {number}"), "description": text});
+        let task = person.post(&tasks, body).await.expect(201);
+        made.push(id(&task).to_owned());
+        let body = json!({"body": text});
+        person.post(&comments, body).await.expect(201);
+        let key = format!("P{number}");
+        let body = json!({"key": key, "name": key, "description": text});
+        person.post("/api/projects", body).await.expect(201);
+    }
+    let (pages, listed) = all_pages(&person, &tasks).await;
+    assert_eq!((pages, listed), (2, made));
+    for (list, length) in [(&*comments, 9), ("/api/projects", 10)] {
+        let (pages, mut listed) = all_pages(&person, list).await;
+        listed.sort();
+        listed.dedup();
+        assert_eq!((pages, listed.len()), (2, length), "{list}");
+    }
+    let (_, searched) = all_pages(&person, &format!("{tasks}?q=Task")).await;
+    assert_eq!(searched.len(), 9);
+    let export = person.get("/api/me/export").await.expect(200);
+    let exported = export["projects"].as_array().expect("a list").len();
+    assert_eq!((exported, &export["cut"]), (10, &json!([])));
+}
+
+/// How many pages a list has, when 200 entries are asked for, and the ids of its entries.
+async fn all_pages(person: &Person, list: &str) -> (usize, Vec<String>) {
+    let (mut pages, mut listed) = (0, Vec::new());
+    let mut cursor = Some(String::new());
+    while let Some(after) = cursor {
+        let and = if list.contains('?') { '&' } else { '?' };
+        let page = format!("{list}{and}limit=200&cursor={after}");
+        let page = person.get(&page).await.expect(200);
+        let items = page["items"].as_array().expect("items");
+        assert!(!items.is_empty() && page.to_string().len() < 2 << 20);
+        listed.extend(items.iter().map(|item| id(item).to_owned()));
+        cursor = page["next_cursor"].as_str().map(str::to_owned);
+        pages += 1;
+    }
+    (pages, listed)
+}
+
 fn fields(resource: &Value) -> Vec<&str> {
     resource
         .as_object()

@@ -1,4 +1,5 @@
-//! A connection that says nothing is closed: it has to begin HTTP/2 soon after it was accepted.
+//! A connection that says nothing is closed: it has to begin HTTP/2 soon after it was accepted. So is one that
+//! has to give way to another.
 
 use std::{
     future::Future,
@@ -15,6 +16,8 @@ use tokio::{
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
+use super::connections::Place;
+
 /// The connection preface has to arrive within this.
 pub(super) const PREFACE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -24,17 +27,27 @@ const PREFACE: usize = 24;
 /// A connection whose preface has a deadline; later ones are what keep-alive is for.
 pub(super) struct Handshake {
     stream: TcpStream,
+    place: Place,
     read: usize,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Handshake {
     /// Of a connection that was just accepted, with so long for its preface.
-    pub(super) fn new(stream: TcpStream, within: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, place: Place, within: Duration) -> Self {
         Self {
             stream,
+            place,
             read: 0,
             deadline: Some(Box::pin(sleep(within))),
+        }
+    }
+
+    /// Whatever it waits for is over when it gives way.
+    fn end_if_it_gives_way(&self, cx: &Context<'_>) -> io::Result<()> {
+        match self.place.gives_way(cx.waker()) {
+            true => Err(io::ErrorKind::ConnectionAborted.into()),
+            false => Ok(()),
         }
     }
 }
@@ -45,6 +58,7 @@ impl AsyncRead for Handshake {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.end_if_it_gives_way(cx)?;
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         let Some(deadline) = &mut self.deadline else {
@@ -67,14 +81,17 @@ impl AsyncWrite for Handshake {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.end_if_it_gives_way(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_if_it_gives_way(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_if_it_gives_way(cx)?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
@@ -83,6 +100,7 @@ impl AsyncWrite for Handshake {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.end_if_it_gives_way(cx)?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 
@@ -106,7 +124,7 @@ mod tests {
         net::TcpListener,
     };
 
-    use super::*;
+    use super::{super::connections::Connections, *};
 
     const SOON: Duration = Duration::from_millis(50);
 
@@ -114,8 +132,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let place = Connections::new(1).open(None);
         (
-            Handshake::new(server.expect("accepted").0, SOON),
+            Handshake::new(server.expect("accepted").0, place, SOON),
             client.expect("connected"),
         )
     }

@@ -13,9 +13,6 @@ use crate::domain::mentor::{Project, Task};
 /// Projects looked at when none is named, the newest.
 const MOST_PROJECTS: u32 = 20;
 
-/// Projects looked at at once.
-const AT_ONCE: usize = 4;
-
 impl Mentor {
     pub(super) async fn memory(&self, user_id: Uuid) -> Result<MentorMemory, Problem> {
         let held = self.streams.fields(&MEMORY.key(user_id)).await;
@@ -41,10 +38,10 @@ impl Mentor {
             return Ok(vec![self.review(call, project_id, memory).await?]);
         }
         let ids = self.project_ids(call).await?.into_iter();
-        // In the order of the projects, so that the same question gets the same answer.
-        let reviews = stream::iter(ids.map(|id| self.review(call, id, memory)));
+        // In the order of the projects, so that the same question gets the same answer; one after the other, for a
+        // person is given one long read at a time.
+        let reviews = stream::iter(ids).then(|id| self.review(call, id, memory));
         reviews
-            .buffered(AT_ONCE)
             .filter_map(async |review| match review {
                 // It was deleted after it was listed.
                 Err(problem) if problem.code == Code::NotFound => None,
@@ -70,21 +67,33 @@ impl Mentor {
         }
     }
 
+    /// Of the active ones among the newest.
     async fn project_ids<T>(&self, call: &Call<T>) -> Result<Vec<Uuid>, Problem> {
-        let message = ListProjectsRequest {
-            page: Some(Page {
-                limit: MOST_PROJECTS,
-                cursor: String::new(),
-            }),
-            key: String::new(),
-        };
-        let request = call.context.call(Some(&call.caller.token), message);
-        let answer = self.projects.clone().list_projects(request).await?;
-        let projects = answer.into_inner().projects.into_iter();
-        projects
-            .filter(|project| project.status == "active")
-            .map(|project| id(&project.id, "project"))
-            .collect()
+        let (mut ids, mut left, mut cursor) = (Vec::new(), MOST_PROJECTS, String::new());
+        loop {
+            // A page of long texts ends earlier than it was asked to.
+            let page = Page {
+                limit: left,
+                cursor,
+            };
+            let message = ListProjectsRequest {
+                page: Some(page),
+                key: String::new(),
+            };
+            let request = call.context.call(Some(&call.caller.token), message);
+            let answer = self.projects.clone().list_projects(request).await?;
+            let answer = answer.into_inner();
+            left = left.saturating_sub(u32::try_from(answer.projects.len()).unwrap_or(left));
+            for project in answer.projects {
+                if project.status == "active" {
+                    ids.push(id(&project.id, "project")?);
+                }
+            }
+            cursor = answer.next_cursor;
+            if cursor.is_empty() || left == 0 {
+                return Ok(ids);
+            }
+        }
     }
 
     async fn review<T>(

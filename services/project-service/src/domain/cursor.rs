@@ -25,6 +25,12 @@ pub struct TimeCursor {
 }
 
 impl TimeCursor {
+    /// Before the newest.
+    pub const NEWEST: Self = Self {
+        unix_ms: i64::MAX,
+        id: Uuid::max(),
+    };
+
     /// Reads it; `None` is the beginning.
     pub fn read(cursor: &str) -> Result<Option<Self>, Problem> {
         if cursor.is_empty() {
@@ -56,6 +62,15 @@ pub struct BoardCursor {
 }
 
 impl BoardCursor {
+    /// Before the first card of a column.
+    pub const fn top_of(column: i64) -> Self {
+        Self {
+            column,
+            position: String::new(),
+            id: Uuid::nil(),
+        }
+    }
+
     /// Reads it; `None` is the beginning.
     pub fn read(cursor: &str) -> Result<Option<Self>, Problem> {
         if cursor.is_empty() {

@@ -43,9 +43,9 @@ impl Projects {
         let limit = Limit::asked(page.limit)?;
         let after = TimeCursor::read(&page.cursor)?;
         let task_id = id(&call.message.task_id, "task")?;
-        let mut comments = self
+        let comments = self
             .store
-            .comments(call.owner(), task_id, after, limit.to_read())
+            .comments(call.owner(), task_id, after, limit)
             .await?;
         let cursor = |comment: &redis_contracts::resource::Comment| {
             let unix_ms = comment.created_at.unix_ms();
@@ -55,8 +55,9 @@ impl Projects {
             }
             .write()
         };
+        let (comments, next_cursor) = comments.end(cursor);
         Ok(Response::new(api::ListCommentsResponse {
-            next_cursor: limit.cut(&mut comments, cursor),
+            next_cursor,
             comments: comments.into_iter().map(Into::into).collect(),
         }))
     }

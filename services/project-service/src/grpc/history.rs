@@ -32,11 +32,19 @@ impl Projects {
         let limit = Limit::asked(asked.limit)?;
         let after = position("after", &asked.after)?.unwrap_or(Position::START);
         let (from, to) = (moment(asked.from.as_ref()), moment(asked.to.as_ref()));
-        let mut events = self
+        let events = self
             .store
-            .project_events(project_id, after, from, to, &asked.r#type, limit.to_read())
+            .project_events(
+                call.owner(),
+                project_id,
+                after,
+                from,
+                to,
+                &asked.r#type,
+                limit,
+            )
             .await?;
-        let next_after = limit.cut(&mut events, |event| event.position.to_string());
+        let (events, next_after) = events.end(|event| event.position.to_string());
         let recorded = events.into_iter().map(|event| api::RecordedEvent {
             position: event.position.to_string(),
             event: event.event,

@@ -44,12 +44,13 @@ impl Projects {
         let page = call.message.page.clone().unwrap_or_default();
         let limit = Limit::asked(page.limit)?;
         let after = cursor::after_id(&page.cursor)?;
-        let mut projects = self
+        let projects = self
             .store
-            .projects(call.owner(), after, &call.message.key, limit.to_read())
+            .projects(call.owner(), after, &call.message.key, limit)
             .await?;
+        let (projects, next_cursor) = projects.end(|project| project.id.to_string());
         Ok(Response::new(api::ListProjectsResponse {
-            next_cursor: limit.cut(&mut projects, |project| project.id.to_string()),
+            next_cursor,
             projects: projects.into_iter().map(Into::into).collect(),
         }))
     }

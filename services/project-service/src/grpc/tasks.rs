@@ -68,9 +68,9 @@ impl Projects {
         };
         checker.finish()?;
         let project_id = id(&asked.project_id, "project")?;
-        let mut tasks = self
+        let tasks = self
             .store
-            .tasks(owner, project_id, filter, after, limit.to_read())
+            .tasks(owner, project_id, filter, after, limit)
             .await?;
         let cursor = |task: &redis_contracts::resource::Task| {
             let column = TaskStatus::from_name(&task.status).map_or(0, TaskStatus::column);
@@ -82,8 +82,9 @@ impl Projects {
             }
             .write()
         };
+        let (tasks, next_cursor) = tasks.end(cursor);
         Ok(Response::new(api::ListTasksResponse {
-            next_cursor: limit.cut(&mut tasks, cursor),
+            next_cursor,
             tasks: tasks.into_iter().map(Into::into).collect(),
         }))
     }

@@ -5,18 +5,21 @@ use redis_contracts::{
     event::{Changed, Changes, CommentAdded, CommentDeleted, EventBody},
     resource::{Author, Comment},
 };
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    Change, Mutation, Store,
+    Change, Mutation, Store, pages,
     projects::{note, require_version},
     sql_problem, tasks,
 };
 use crate::domain::cursor::TimeCursor;
 
-fn comment(row: &SqliteRow) -> Comment {
+pub(super) fn comment(row: &SqliteRow) -> Comment {
     Comment {
         id: row.get("id"),
         task_id: row.get("task_id"),
@@ -55,6 +58,10 @@ async fn own(
     .ok_or_else(|| Problem::not_found("comment"))
 }
 
+/// The comments before a moment: the index is read from there.
+const COMMENTS: &str = "SELECT * FROM comments WHERE task_id = ?1 AND (created_at, id) < (?2, ?3)
+     ORDER BY created_at DESC, id DESC LIMIT ?4";
+
 impl Store {
     /// A comment on a task of the caller's own projects, or not found.
     pub async fn comment(&self, owner: Uuid, id: Uuid) -> Result<Comment, Problem> {
@@ -68,21 +75,17 @@ impl Store {
         owner: Uuid,
         task_id: Uuid,
         after: Option<TimeCursor>,
-        limit: i64,
-    ) -> Result<Vec<Comment>, Problem> {
+        limit: Limit,
+    ) -> Result<Page<Comment>, Problem> {
         self.task(owner, task_id).await?;
-        sqlx::query(
-            "SELECT * FROM comments WHERE task_id = ?1 AND (?2 IS NULL OR (created_at, id) < (?2, ?3))
-             ORDER BY created_at DESC, id DESC LIMIT ?4",
-        )
-        .bind(task_id)
-        .bind(after.map(|after| after.unix_ms))
-        .bind(after.map(|after| after.id))
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await
-        .map(|rows| rows.iter().map(comment).collect())
-        .map_err(sql_problem)
+        let after = after.unwrap_or(TimeCursor::NEWEST);
+        let comments = sqlx::query(COMMENTS)
+            .bind(task_id)
+            .bind(after.unix_ms)
+            .bind(after.id)
+            .bind(limit.to_read());
+        let page = pages::read(comments.fetch(&self.read), limit).await;
+        page.map_err(sql_problem)
     }
 }
 
@@ -130,6 +133,10 @@ pub struct CreateComment {
 impl Mutation for CreateComment {
     type Output = Comment;
 
+    fn text_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     async fn apply(self, change: &mut Change<'_>) -> Result<Comment, Problem> {
         let task = tasks::own(change.sql, change.actor.user_id, self.task_id).await?;
         let comment = Comment {
@@ -162,6 +169,10 @@ pub struct UpdateComment {
 
 impl Mutation for UpdateComment {
     type Output = Comment;
+
+    fn text_bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, String::len)
+    }
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Comment, Problem> {
         let (mut comment, project_id) = own(change.sql, change.actor.user_id, self.id).await?;
@@ -226,5 +237,20 @@ impl Mutation for DeleteComment {
         change
             .record(project_id, subject(comment.id), change.now, body)
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{empty_database, plan};
+
+    #[tokio::test]
+    async fn a_page_of_comments_is_read_from_where_it_begins() {
+        let mut sql = empty_database().await;
+        let plan = plan(&mut sql, COMMENTS).await;
+        let from = "comments_newest (task_id=? AND (created_at,id)<(?,?))";
+        assert!(plan.contains(from), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
     }
 }

@@ -1,11 +1,14 @@
 //! The history: event rows under positions that grow in commit order.
 
 use redis_contracts::{Position, Timestamp, event::Event};
-use service_kit::Problem;
+use service_kit::{
+    Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Store, sql_problem};
+use super::{Store, pages, sql_problem};
 
 /// Events after a position are counted up to here: a reader further behind than 10,000 starts from a
 /// snapshot, and how much further tells nobody anything.
@@ -76,7 +79,7 @@ pub(super) async fn insert(
     .map_err(sql_problem)
 }
 
-fn stored(row: &SqliteRow) -> StoredEvent {
+pub(super) fn stored(row: &SqliteRow) -> StoredEvent {
     StoredEvent {
         position: Position::from_packed(row.get("position")),
         project_id: row.get("project_id"),
@@ -159,17 +162,20 @@ impl EventLog {
 
 impl Store {
     /// A project's events after a position, oldest first; `from` and `to` bound their time, `to`
-    /// exclusive; an empty type means all.
+    /// exclusive; an empty type means all. To look for some of them is a search.
+    #[expect(clippy::too_many_arguments, reason = "a list's filters")]
     pub async fn project_events(
         &self,
+        owner: Uuid,
         project_id: Uuid,
         after: Position,
         from: Option<Timestamp>,
         to: Option<Timestamp>,
         type_name: &str,
-        limit: i64,
-    ) -> Result<Vec<StoredEvent>, Problem> {
-        sqlx::query(
+        limit: Limit,
+    ) -> Result<Page<StoredEvent>, Problem> {
+        let is_search = from.is_some() || to.is_some() || !type_name.is_empty();
+        let events = sqlx::query(
             "SELECT position, project_id, event FROM events
              WHERE project_id = ?1 AND position > ?2 AND (?3 IS NULL OR time >= ?3) AND (?4 IS NULL OR time < ?4)
                AND (?5 = '' OR type = ?5)
@@ -180,11 +186,12 @@ impl Store {
         .bind(from.map(Timestamp::unix_ms))
         .bind(to.map(Timestamp::unix_ms))
         .bind(type_name)
-        .bind(limit)
-        .fetch_all(&self.history)
-        .await
-        .map(|rows| rows.iter().map(stored).collect())
-        .map_err(sql_problem)
+        .bind(limit.to_read());
+        if is_search {
+            return self.searches.find(owner, events, limit).await;
+        }
+        let page = pages::read(events.fetch(&self.history), limit).await;
+        page.map_err(sql_problem)
     }
 
     /// How far a reader at `after` is behind a project's history.

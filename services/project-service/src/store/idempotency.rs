@@ -43,6 +43,11 @@ where
     type Output = Answer<M::Output>;
     const IS_COUNTED: bool = M::IS_COUNTED;
 
+    fn text_bytes(&self) -> usize {
+        // The answer is kept as well.
+        self.mutation.text_bytes() * (1 + usize::from(self.key.is_some()))
+    }
+
     async fn apply(self, change: &mut Change<'_>) -> Result<Self::Output, Problem> {
         let Some(key) = self.key else {
             let value = self.mutation.apply(change).await?;

@@ -29,6 +29,10 @@ impl Mutation for ImportBatch {
     type Output = Imported;
     const IS_COUNTED: bool = false;
 
+    fn text_bytes(&self) -> usize {
+        self.pieces.iter().map(Piece::text_bytes).sum()
+    }
+
     async fn apply(self, change: &mut Change<'_>) -> Result<Imported, Problem> {
         let project = projects::own(change.sql, change.actor.user_id, self.project_id).await?;
         let mut imported = Imported::default();

@@ -1,6 +1,6 @@
 //! SQL: the truth. One writer commits what is waiting together; readers never wait for it. Who reads what
-//! the process publishes, who catches up with a history, who searches and who reads the rest do not wait for
-//! each other either.
+//! the process publishes, who catches up with a history, who searches, who reviews a project and who reads the
+//! rest do not wait for each other either.
 
 mod changes;
 mod comments;
@@ -8,16 +8,18 @@ mod events;
 mod fence;
 mod idempotency;
 mod imports;
+mod long_reads;
+mod pages;
 mod projects;
+mod queue;
 mod review;
-mod search;
 mod sweep;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-use self::search::{SEARCHERS, Searches};
+use self::long_reads::{LONG_READERS, LongReads, is_interrupt, too_long};
 pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
 pub use events::{EventLog, StoredEvent};
@@ -31,9 +33,9 @@ use service_kit::{
     sqlite::{Migration, Sqlite},
 };
 use sqlx::SqlitePool;
-pub use sweep::{ForgetAnswers, Left, SweepProjects};
+pub use sweep::{ForgetAnswers, Left, SweepProjects, Swept};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
-pub use writer::{Actor, Change, Mutation, Writer};
+pub use writer::{Actor, COMMIT_BYTES, COMMIT_WITHIN, Change, Mutation, Writer};
 
 /// The schema, in the order it grew.
 pub const MIGRATIONS: &[Migration] = &[
@@ -53,17 +55,23 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "0004_fence",
         sql: include_str!("../../migrations/0004_fence.sql"),
     },
+    Migration {
+        name: "0005_projects_newest",
+        sql: include_str!("../../migrations/0005_projects_newest.sql"),
+    },
 ];
 
 /// Connections that read histories: how far a reader is behind, and what it missed.
 const HISTORY_READERS: u32 = 2;
 
-/// What callers read. Cheap to clone.
+/// What callers read. `read` is for what is bounded in rows and bytes; what grows with a project is a long
+/// read. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     read: SqlitePool,
     history: SqlitePool,
-    searches: Searches,
+    searches: LongReads,
+    reviews: LongReads,
 }
 
 impl Store {
@@ -72,12 +80,16 @@ impl Store {
         Self {
             read: sqlite.read.clone(),
             history: sqlite.readers(HISTORY_READERS),
-            searches: Searches::new(sqlite.readers(SEARCHERS)),
+            searches: LongReads::new(sqlite.readers(LONG_READERS)),
+            reviews: LongReads::new(sqlite.readers(LONG_READERS)),
         }
     }
 }
 
-/// SQL failed: the cause is logged, the caller hears that it is away.
+/// SQL failed: the cause is logged, the caller hears that it is away; or a read was stopped for its time.
 pub(crate) fn sql_problem(error: sqlx::Error) -> Problem {
+    if is_interrupt(&error) {
+        return too_long();
+    }
     service_kit::sqlite::problem(error, "The project database")
 }

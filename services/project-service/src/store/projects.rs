@@ -5,16 +5,19 @@ use redis_contracts::{
     event::{Change as FieldChange, Changed, Changes, EventBody, ProjectDeleted},
     resource::Project,
 };
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Change, Mutation, Store, sql_problem, sweep::disown};
+use super::{Change, Mutation, Store, pages, sql_problem, sweep::disown};
 
 /// Projects are their owner's alone so far.
 const OWNER: &str = "owner";
 
-fn project(row: &SqliteRow) -> Project {
+pub(super) fn project(row: &SqliteRow) -> Project {
     Project {
         id: row.get("id"),
         key: row.get("key"),
@@ -78,6 +81,14 @@ pub(super) fn note(
     changes.insert(field.to_owned(), FieldChange { from, to });
 }
 
+/// Somebody's projects before an id: the index is read from there.
+const PROJECTS: &str =
+    "SELECT * FROM projects WHERE owner_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3";
+
+/// The one with a key.
+const WITH_KEY: &str =
+    "SELECT * FROM projects WHERE owner_id = ?1 AND key = ?4 AND +id < ?2 LIMIT ?3";
+
 impl Store {
     /// The caller's project, or not found.
     pub async fn project(&self, owner: Uuid, id: Uuid) -> Result<Project, Problem> {
@@ -97,20 +108,18 @@ impl Store {
         owner: Uuid,
         after: Option<Uuid>,
         key: &str,
-        limit: i64,
-    ) -> Result<Vec<Project>, Problem> {
-        sqlx::query(
-            "SELECT * FROM projects WHERE owner_id = ?1 AND (?2 IS NULL OR id < ?2) AND (?3 = '' OR key = ?3)
-             ORDER BY id DESC LIMIT ?4",
-        )
-        .bind(owner)
-        .bind(after)
-        .bind(key)
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await
-        .map(|rows| rows.iter().map(project).collect())
-        .map_err(sql_problem)
+        limit: Limit,
+    ) -> Result<Page<Project>, Problem> {
+        let projects = sqlx::query(if key.is_empty() { PROJECTS } else { WITH_KEY })
+            .bind(owner)
+            .bind(after.unwrap_or(Uuid::max()))
+            .bind(limit.to_read());
+        let projects = match key {
+            "" => projects,
+            key => projects.bind(key),
+        };
+        let page = pages::read(projects.fetch(&self.read), limit).await;
+        page.map_err(sql_problem)
     }
 }
 
@@ -126,6 +135,10 @@ pub struct CreateProject {
 
 impl Mutation for CreateProject {
     type Output = Project;
+
+    fn text_bytes(&self) -> usize {
+        self.description.len()
+    }
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Project, Problem> {
         let made = Project {
@@ -190,6 +203,10 @@ pub struct UpdateProject {
 impl Mutation for UpdateProject {
     type Output = Project;
 
+    fn text_bytes(&self) -> usize {
+        self.description.as_ref().map_or(0, String::len)
+    }
+
     async fn apply(self, change: &mut Change<'_>) -> Result<Project, Problem> {
         let mut project = own(change.sql, change.actor.user_id, self.id).await?;
         require_version(&self.if_version, project.version)?;
@@ -253,5 +270,24 @@ impl Mutation for DeleteProject {
         change
             .record(project.id, subject(project.id), change.now, body)
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{empty_database, plan};
+
+    #[tokio::test]
+    async fn a_page_of_projects_is_read_from_where_it_begins() {
+        let mut sql = empty_database().await;
+        for (statement, from) in [
+            (PROJECTS, "projects_newest (owner_id=? AND id<?)"),
+            (WITH_KEY, "(owner_id=? AND key=?)"),
+        ] {
+            let plan = plan(&mut sql, statement).await;
+            assert!(plan.contains(from), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! A project at a glance. Each list is counted and begun from an index of its own, so the work does
-//! not grow with the descriptions of all tasks.
+//! not grow with the descriptions of all tasks; with their number it does, so it is a long read.
 
 use redis_contracts::{Position, Timestamp, resource::Project};
 use service_kit::Problem;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
@@ -84,7 +84,8 @@ impl Store {
         since: Option<Position>,
         bounds: &Bounds,
     ) -> Result<Review, Problem> {
-        let mut sql = self.read.begin().await.map_err(sql_problem)?;
+        let mut read = self.reviews.begin(owner).await?;
+        let mut sql = read.sql().begin().await.map_err(sql_problem)?;
         let sql = &mut *sql;
         let project = own_project(sql, owner, project_id).await?;
         let (by_status, done_this_week) = counts(sql, project_id, bounds).await?;
@@ -192,8 +193,35 @@ fn glance(row: &SqliteRow) -> Glance {
 
 #[cfg(test)]
 mod tests {
+    use service_kit::{Code, sqlite::Sqlite};
+
     use super::*;
-    use crate::store::tests::{empty_database, plan};
+    use crate::store::{
+        MIGRATIONS,
+        tests::{empty_database, plan},
+    };
+
+    #[tokio::test]
+    async fn a_review_waits_for_no_reads_and_no_reads_for_reviews() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}/projects.db", folder.path().display());
+        let mut sqlite = Sqlite::open(&url, MIGRATIONS).await.expect("a database");
+        let store = Store::new(&mut sqlite);
+        let (nobody, bounds) = (Uuid::now_v7(), Bounds::at(Timestamp::now()));
+        let mut held = Vec::new();
+        while let Some(reader) = store.read.try_acquire() {
+            held.push(reader);
+        }
+        let review = store.review(nobody, nobody, None, &bounds).await;
+        assert_eq!(review.expect_err("no project").code, Code::NotFound);
+        drop(held);
+        let reviewing = [Uuid::now_v7(), Uuid::now_v7()].map(|person| store.reviews.begin(person));
+        let _reviewing = futures_util::future::join_all(reviewing).await;
+        let review = store.review(nobody, nobody, None, &bounds).await;
+        assert_eq!(review.expect_err("others review").code, Code::Unavailable);
+        let task = store.task(nobody, nobody).await;
+        assert_eq!(task.expect_err("no task").code, Code::NotFound);
+    }
 
     #[tokio::test]
     async fn every_statement_reads_its_own_index_in_order() {

@@ -11,24 +11,30 @@ use service_kit::Problem;
 use sqlx::SqliteConnection;
 use uuid::Uuid;
 
-use super::{Change, Mutation, idempotency::KEPT_MS, sql_problem};
+use super::{COMMIT_WITHIN, Change, Mutation, idempotency::KEPT_MS, sql_problem};
 
-/// Rows that one turn deletes at most; whatever has fewer is deleted at once.
-pub(super) const ROWS_A_TURN: u64 = 500;
+/// Rows that one turn deletes at most.
+const ROWS_A_TURN: u64 = 500;
 
-/// Rows of one statement.
-const ROWS_A_STEP: i64 = 50;
+/// Rows of one statement: with the longest of texts they are some MiB. Whatever has no more is deleted at once.
+pub(super) const ROWS_A_STEP: i64 = 10;
 
-/// A turn ends early when it has taken this long, for rows differ in size.
-const TURN_WITHIN: Duration = Duration::from_millis(30);
-
-/// What a turn leaves.
+/// What is left to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// More for another turn.
+    /// More, for another turn.
     More,
     /// Nothing.
     Nothing,
+}
+
+/// A turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Swept {
+    /// What it left.
+    pub left: Left,
+    /// How long it held the writer.
+    pub took: Duration,
 }
 
 /// Takes a project from its owner: nobody finds it any more, and its key is free.
@@ -70,19 +76,19 @@ pub(super) async fn disown_task(
 pub struct SweepProjects;
 
 impl Mutation for SweepProjects {
-    type Output = Left;
+    type Output = Swept;
     const IS_COUNTED: bool = false;
 
-    async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
+    async fn apply(self, change: &mut Change<'_>) -> Result<Swept, Problem> {
         let mut turn = Turn::begin();
         while turn.goes_on() {
             let deleted = sweep_step(change.sql).await.map_err(sql_problem)?;
             let Some(deleted) = deleted else {
-                return Ok(Left::Nothing);
+                return Ok(turn.end(Left::Nothing));
             };
             turn.rows += deleted;
         }
-        Ok(Left::More)
+        Ok(turn.end(Left::More))
     }
 }
 
@@ -90,33 +96,42 @@ impl Mutation for SweepProjects {
 pub struct ForgetAnswers;
 
 impl Mutation for ForgetAnswers {
-    type Output = Left;
+    type Output = Swept;
     const IS_COUNTED: bool = false;
 
-    async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
-        let old = change.now.unix_ms() - KEPT_MS;
+    async fn apply(self, change: &mut Change<'_>) -> Result<Swept, Problem> {
         let mut turn = Turn::begin();
-        while turn.goes_on() {
-            let deleted = sqlx::query(
-                "DELETE FROM idempotency WHERE (user_id, key_hash) IN
-                    (SELECT user_id, key_hash FROM idempotency WHERE created_at <= ? ORDER BY created_at LIMIT ?)",
-            )
-            .bind(old)
-            .bind(ROWS_A_STEP)
-            .execute(&mut *change.sql)
+        let old: Vec<(Uuid, Vec<u8>)> = sqlx::query_as(OLD_ANSWERS)
+            .bind(change.now.unix_ms() - KEPT_MS)
+            .bind(ROWS_A_TURN.cast_signed())
+            .fetch_all(&mut *change.sql)
             .await
-            .map_err(sql_problem)?
-            .rows_affected();
-            if deleted == 0 {
-                return Ok(Left::Nothing);
+            .map_err(sql_problem)?;
+        let found = old.len() as u64;
+        for (user_id, key_hash) in old {
+            if !turn.goes_on() {
+                return Ok(turn.end(Left::More));
             }
-            turn.rows += deleted;
+            sqlx::query("DELETE FROM idempotency WHERE user_id = ? AND key_hash = ?")
+                .bind(user_id)
+                .bind(key_hash)
+                .execute(&mut *change.sql)
+                .await
+                .map_err(sql_problem)?;
+            turn.rows += 1;
         }
-        Ok(Left::More)
+        Ok(turn.end(match found < ROWS_A_TURN {
+            true => Left::Nothing,
+            false => Left::More,
+        }))
     }
 }
 
-/// How far a turn has come.
+/// The keys alone: an answer can be long.
+const OLD_ANSWERS: &str =
+    "SELECT user_id, key_hash FROM idempotency WHERE created_at <= ? ORDER BY created_at LIMIT ?";
+
+/// How far a turn has come. It ends early when it has taken as long as a commit may, for rows differ in size.
 struct Turn {
     began: Instant,
     rows: u64,
@@ -131,7 +146,14 @@ impl Turn {
     }
 
     fn goes_on(&self) -> bool {
-        self.rows < ROWS_A_TURN && self.began.elapsed() < TURN_WITHIN
+        self.rows < ROWS_A_TURN && self.began.elapsed() < COMMIT_WITHIN
+    }
+
+    fn end(&self, left: Left) -> Swept {
+        Swept {
+            left,
+            took: self.began.elapsed(),
+        }
     }
 }
 
@@ -185,6 +207,10 @@ mod tests {
             (COMMENTS, first_tasks),
             (COMMENTS, their_comments),
             (TASKS, first_tasks),
+            (
+                OLD_ANSWERS,
+                "SEARCH idempotency USING COVERING INDEX idempotency_oldest",
+            ),
         ] {
             let plan = plan(&mut sql, statement).await;
             assert!(plan.contains(step), "{statement}\n{plan}");

@@ -5,15 +5,18 @@ use redis_contracts::{
     event::{Changed, Changes, EventBody, TaskDeleted},
     resource::{Author, Task},
 };
-use service_kit::Problem;
+use service_kit::{
+    Problem,
+    page::{Limit, Page},
+};
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    Change, Mutation, Store,
+    Change, Mutation, Store, pages,
     projects::{note, own as own_project, require_version},
     sql_problem,
-    sweep::{Left, ROWS_A_TURN, disown_task},
+    sweep::{Left, ROWS_A_STEP, disown_task},
 };
 use crate::domain::{attention::open_steps, board::TaskStatus, cursor::BoardCursor, rank};
 
@@ -27,7 +30,7 @@ macro_rules! select_task {
     };
 }
 
-fn task(row: &SqliteRow) -> Task {
+pub(super) fn task(row: &SqliteRow) -> Task {
     let status = TaskStatus::from_column(row.get("status")).unwrap_or(TaskStatus::Todo);
     Task {
         id: row.get("id"),
@@ -102,6 +105,14 @@ pub struct TaskFilter {
     pub text: Option<String>,
 }
 
+/// The tasks after a place on the board, up to a column: the index is read from there.
+const TASKS: &str = select_task!(
+    "WHERE t.project_id = ?1 AND p.owner_id = ?9 AND (t.status, t.position, t.id) > (?2, ?3, ?4) AND t.status <= ?5
+       AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(t.labels) WHERE value = ?6))
+       AND (?7 IS NULL OR instr(lower(t.title), lower(?7)) > 0 OR instr(lower(t.description), lower(?7)) > 0)
+     ORDER BY t.status, t.position, t.id LIMIT ?8"
+);
+
 impl Store {
     /// A task of the caller's own projects, or not found.
     pub async fn task(&self, owner: Uuid, id: Uuid) -> Result<Task, Problem> {
@@ -131,32 +142,31 @@ impl Store {
         project_id: Uuid,
         filter: TaskFilter,
         after: Option<BoardCursor>,
-        limit: i64,
-    ) -> Result<Vec<Task>, Problem> {
+        limit: Limit,
+    ) -> Result<Page<Task>, Problem> {
         self.project(owner, project_id).await?;
         let is_search = filter.label.is_some() || filter.text.is_some();
-        let tasks = sqlx::query(select_task!(
-            "WHERE t.project_id = ?1 AND p.owner_id = ?9
-               AND (?2 IS NULL OR (t.status, t.position, t.id) > (?2, ?3, ?4))
-               AND (?5 IS NULL OR t.status = ?5)
-               AND (?6 IS NULL OR EXISTS (SELECT 1 FROM json_each(t.labels) WHERE value = ?6))
-               AND (?7 IS NULL OR instr(lower(t.title), lower(?7)) > 0 OR instr(lower(t.description), lower(?7)) > 0)
-             ORDER BY t.status, t.position, t.id LIMIT ?8"
-        ))
-        .bind(project_id)
-        .bind(after.as_ref().map(|after| after.column))
-        .bind(after.as_ref().map(|after| after.position.clone()))
-        .bind(after.as_ref().map(|after| after.id))
-        .bind(filter.status.map(TaskStatus::column))
-        .bind(filter.label)
-        .bind(filter.text)
-        .bind(limit)
-        .bind(owner);
-        let rows = match is_search {
-            true => self.searches.find(owner, tasks).await?,
-            false => tasks.fetch_all(&self.read).await.map_err(sql_problem)?,
+        let (first, last) = match filter.status {
+            Some(status) => (status.column(), status.column()),
+            None => (0, i64::MAX),
         };
-        Ok(rows.iter().map(task).collect())
+        let after = after.filter(|after| after.column >= first);
+        let after = after.unwrap_or(BoardCursor::top_of(first));
+        let tasks = sqlx::query(TASKS)
+            .bind(project_id)
+            .bind(after.column)
+            .bind(after.position)
+            .bind(after.id)
+            .bind(last)
+            .bind(filter.label)
+            .bind(filter.text)
+            .bind(limit.to_read())
+            .bind(owner);
+        if is_search {
+            return self.searches.find(owner, tasks, limit).await;
+        }
+        let page = pages::read(tasks.fetch(&self.read), limit).await;
+        page.map_err(sql_problem)
     }
 }
 
@@ -255,6 +265,10 @@ pub struct CreateTask {
 impl Mutation for CreateTask {
     type Output = Task;
 
+    fn text_bytes(&self) -> usize {
+        self.description.len()
+    }
+
     async fn apply(self, change: &mut Change<'_>) -> Result<Task, Problem> {
         let project = own_project(change.sql, change.actor.user_id, self.project_id).await?;
         let number = take_number(change.sql, project.id).await?;
@@ -316,6 +330,10 @@ pub struct UpdateTask {
 
 impl Mutation for UpdateTask {
     type Output = Task;
+
+    fn text_bytes(&self) -> usize {
+        self.description.as_ref().map_or(0, String::len)
+    }
 
     async fn apply(self, change: &mut Change<'_>) -> Result<Task, Problem> {
         let mut task = own(change.sql, change.actor.user_id, self.id).await?;
@@ -522,7 +540,7 @@ impl Mutation for DeleteTask {
 }
 
 async fn delete(change: &mut Change<'_>, task: &Task) -> Result<Left, Problem> {
-    if task.comment_count > ROWS_A_TURN {
+    if task.comment_count > ROWS_A_STEP.unsigned_abs() {
         disown_task(change.sql, task.id, change.now).await?;
         return Ok(Left::More);
     }
@@ -532,4 +550,19 @@ async fn delete(change: &mut Change<'_>, task: &Task) -> Result<Left, Problem> {
         .await
         .map(|_| Left::Nothing)
         .map_err(sql_problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::{empty_database, plan};
+
+    #[tokio::test]
+    async fn a_page_of_the_board_is_read_from_where_it_begins() {
+        let mut sql = empty_database().await;
+        let plan = plan(&mut sql, TASKS).await;
+        let from = "tasks_board (project_id=? AND (status,position,id)>(?,?,?) AND status<?)";
+        assert!(plan.contains(from), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }

@@ -1,27 +1,37 @@
 //! The one writer. Each change gets its rows, its event rows and their positions in one
-//! transaction; changes that are waiting share a commit, because a commit is an fsync.
+//! transaction; changes that are waiting share a commit, because a commit is an fsync. How much shares one is
+//! bounded in changes, bytes and time, and who is next is for the queue to say, so nobody waits for the bulk of
+//! others.
 //!
 //! A change runs to its end even when its caller has gone: whoever asks again finds it done.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use redis_contracts::{
     Position, Timestamp,
     event::{Event, EventBody},
 };
-use service_kit::{Problem, RequestContext, limits::DayShare, relay::Committed};
-use sqlx::{Acquire, SqliteConnection, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use service_kit::{Code, Problem, RequestContext, limits::DayShare, relay::Committed};
+use sqlx::{Acquire, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{events, fence, sql_problem};
-
-/// Changes that may wait; a further one is told to come again.
-const WAITING: usize = 1024;
+use super::{events, fence, queue::Queue, sql_problem};
 
 /// Changes that share a commit at most.
 const TOGETHER: usize = 64;
+
+/// A commit that writes so many bytes takes no further change.
+pub const COMMIT_BYTES: usize = 1 << 20;
+
+/// Nor does one whose changes have taken so long.
+pub const COMMIT_WITHIN: Duration = Duration::from_millis(10);
 
 /// Who makes a change, and in which request.
 #[derive(Clone, Debug)]
@@ -51,6 +61,10 @@ pub trait Mutation: Send + 'static {
     type Output: Send + 'static;
     /// Whether its events count for the day's share of who makes it.
     const IS_COUNTED: bool = true;
+    /// The texts that it writes, in bytes: of what is longer than a line.
+    fn text_bytes(&self) -> usize {
+        0
+    }
     /// Makes the change. On `Err` nothing of it stays.
     fn apply(
         self,
@@ -115,7 +129,7 @@ impl Change<'_> {
 /// Hands changes to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
+    queue: Arc<Queue<Box<dyn Job>>>,
     committed: Arc<Committed>,
     shares: DayShare,
 }
@@ -123,18 +137,14 @@ pub struct Writer {
 impl Writer {
     /// A writer, and what makes its changes. `shares` are of what people add to streams.
     pub fn new(pool: SqlitePool, shares: DayShare) -> (Self, Writing) {
-        let (jobs, waiting) = mpsc::channel(WAITING);
-        let committed = Arc::<Committed>::default();
+        let writer = Self {
+            queue: Arc::default(),
+            committed: Arc::default(),
+            shares,
+        };
         let writing = Writing {
             pool,
-            waiting,
-            committed: Arc::clone(&committed),
-            shares: shares.clone(),
-        };
-        let writer = Self {
-            jobs,
-            committed,
-            shares,
+            writer: writer.clone(),
         };
         (writer, writing)
     }
@@ -154,6 +164,7 @@ impl Writer {
             self.shares.admit(actor.user_id)?;
         }
         let (answer, answered) = oneshot::channel();
+        let person = actor.user_id;
         let job = Waiting {
             mutation: Some(mutation),
             actor,
@@ -161,12 +172,20 @@ impl Writer {
             bytes: 0,
             answer,
         };
-        self.jobs.try_send(Box::new(job)).map_err(|_| {
-            Problem::unavailable("The project database (too many changes are waiting)")
-        })?;
+        if let Some(refused) = self.queue.push(person, Box::new(job)) {
+            refused.answer(Err(self.refusal()), &self.shares);
+        }
         answered
             .await
             .map_err(|_| Problem::unavailable("The project database"))?
+    }
+
+    fn refusal(&self) -> Problem {
+        if self.queue.is_closed() {
+            return Problem::unavailable("The project database");
+        }
+        let detail = "Too many changes are waiting; try again shortly.";
+        Problem::new(Code::Unavailable, detail)
     }
 }
 
@@ -176,6 +195,8 @@ type Step<'a> = Pin<Box<dyn Future<Output = Result<(), ()>> + Send + 'a>>;
 pub trait Job: Send {
     #[doc(hidden)]
     fn actor(&self) -> Actor;
+    #[doc(hidden)]
+    fn text_bytes(&self) -> usize;
     #[doc(hidden)]
     fn run<'a>(&'a mut self, change: &'a mut Change<'_>) -> Step<'a>;
     #[doc(hidden)]
@@ -194,6 +215,10 @@ struct Waiting<M: Mutation> {
 impl<M: Mutation> Job for Waiting<M> {
     fn actor(&self) -> Actor {
         self.actor.clone()
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.mutation.as_ref().map_or(0, M::text_bytes)
     }
 
     fn run<'a>(&'a mut self, change: &'a mut Change<'_>) -> Step<'a> {
@@ -225,66 +250,242 @@ impl<M: Mutation> Job for Waiting<M> {
     }
 }
 
-/// Makes changes, one batch after the other.
+/// Makes changes, one commit after the other.
 pub struct Writing {
     pool: SqlitePool,
-    waiting: mpsc::Receiver<Box<dyn Job>>,
-    committed: Arc<Committed>,
-    shares: DayShare,
+    writer: Writer,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.writer.queue.abandon();
+    }
 }
 
 impl Writing {
     /// Makes changes until `stop`, then those that are still waiting.
-    pub async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut last = fence::begin(&self.pool).await?;
-        let mut jobs = Vec::with_capacity(TOGETHER);
+        let Writer {
+            queue,
+            committed,
+            shares,
+        } = &self.writer;
         loop {
-            let waiting = &mut self.waiting;
-            tokio::select! {
+            let first = tokio::select! {
                 biased;
-                count = waiting.recv_many(&mut jobs, TOGETHER) => if count == 0 { return Ok(()) },
-                () = stop.cancelled(), if !waiting.is_closed() => { waiting.close(); continue }
-            }
+                first = queue.next() => first,
+                () = stop.cancelled(), if !queue.is_closed() => { queue.close(); continue }
+            };
+            let Some(first) = first else {
+                return Ok(());
+            };
+            let mut jobs = vec![first];
             let outcome = self.commit_together(&mut jobs, &mut last).await;
             if let Ok(recorded) = outcome
                 && recorded > 0
             {
-                self.committed.add(recorded);
+                committed.add(recorded);
             }
             let outcome = outcome.map(drop).map_err(sql_problem);
-            for job in jobs.drain(..) {
-                job.answer(outcome.clone(), &self.shares);
+            for job in jobs {
+                job.answer(outcome.clone(), shares);
             }
         }
     }
 
-    /// One transaction for all jobs; each has a savepoint, so that one that fails takes none with it.
+    /// One transaction for the first of `jobs` and for what waits, which is added to them; answers how many
+    /// events were recorded.
     async fn commit_together(
         &self,
-        jobs: &mut [Box<dyn Job>],
+        jobs: &mut Vec<Box<dyn Job>>,
         last: &mut Position,
     ) -> Result<usize, sqlx::Error> {
+        let queue = &self.writer.queue;
         let mut transaction = self.pool.begin().await?;
-        let mut recorded = 0;
-        for job in jobs {
-            let actor = job.actor();
-            let mut savepoint = transaction.begin().await?;
-            let mut change = Change {
-                sql: &mut savepoint,
-                actor: &actor,
-                now: Timestamp::now(),
-                last,
-                position_ms: self.committed.clock().now_ms(),
-                recorded: Recorded::default(),
-            };
-            if job.run(&mut change).await.is_ok() {
-                recorded += change.recorded.events;
-                savepoint.commit().await?;
-            } else {
-                savepoint.rollback().await?;
+        let (mut events, mut cost) = (0, 0);
+        while let Some(job) = jobs.last_mut() {
+            let began = Instant::now();
+            let (person, text_bytes) = (job.actor().user_id, job.text_bytes());
+            let recorded = self.make(&mut transaction, job.as_mut(), last).await?;
+            let its_cost = cost_of(text_bytes + recorded.bytes, began.elapsed());
+            queue.charge(person, its_cost);
+            (events, cost) = (events + recorded.events, cost + its_cost);
+            if jobs.len() >= TOGETHER || cost >= COMMIT_BYTES as u64 {
+                break;
             }
+            let Some(next) = queue.try_next() else {
+                break;
+            };
+            jobs.push(next);
         }
         transaction.commit().await?;
-        Ok(recorded)
+        Ok(events)
+    }
+
+    /// Makes one change, in a savepoint: one that fails takes no other with it.
+    async fn make(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        job: &mut dyn Job,
+        last: &mut Position,
+    ) -> Result<Recorded, sqlx::Error> {
+        let actor = job.actor();
+        let mut savepoint = transaction.begin().await?;
+        let mut change = Change {
+            sql: &mut savepoint,
+            actor: &actor,
+            now: Timestamp::now(),
+            last,
+            position_ms: self.writer.committed.clock().now_ms(),
+            recorded: Recorded::default(),
+        };
+        let kept = job.run(&mut change).await;
+        let recorded = change.recorded;
+        match kept {
+            Ok(()) => savepoint.commit().await.map(|()| recorded),
+            Err(()) => savepoint.rollback().await.map(|()| Recorded::default()),
+        }
+    }
+}
+
+/// What a change takes of the writer, in bytes: its own, and as many as a commit has room for in that time.
+fn cost_of(bytes: usize, took: Duration) -> u64 {
+    let micros = took.as_micros().min(u128::from(u32::MAX)) as u64;
+    bytes as u64 + micros * COMMIT_BYTES as u64 / COMMIT_WITHIN.as_micros() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::future::join_all;
+    use redis_access::{CachePool, RedisSettings};
+    use redis_contracts::event::ProjectDeleted;
+    use service_kit::{config::Limits, limits::Share};
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+    use crate::store::MIGRATIONS;
+
+    const LIMITS: Limits = Limits {
+        auth_per_minute: 0,
+        api_per_minute: 0,
+        sockets_per_person: 0,
+        connections_per_address: 0,
+        stream_bytes_per_day: 0,
+        import_bytes_per_day: 0,
+    };
+
+    /// Who made each change, and how many were committed before it.
+    type Made = Arc<Mutex<Vec<(Uuid, u64)>>>;
+
+    /// A change with texts of so many bytes.
+    struct Record {
+        bytes: usize,
+        committed: Arc<Committed>,
+        made: Made,
+    }
+
+    impl Mutation for Record {
+        type Output = ();
+
+        fn text_bytes(&self) -> usize {
+            self.bytes
+        }
+
+        async fn apply(self, change: &mut Change<'_>) -> Result<(), Problem> {
+            let made = (change.actor.user_id, self.committed.pending());
+            self.made.lock().expect("no panic").push(made);
+            let id = Uuid::now_v7();
+            let key = String::new();
+            let body = EventBody::ProjectDeleted(ProjectDeleted { id, key });
+            change.record(id, String::new(), change.now, body).await
+        }
+    }
+
+    async fn writer() -> (Writer, Writing) {
+        let pool = SqlitePoolOptions::new().max_connections(1);
+        let pool = pool.connect("sqlite::memory:").await.expect("a database");
+        for migration in MIGRATIONS {
+            let schema = sqlx::raw_sql(migration.sql).execute(&pool).await;
+            schema.expect("a schema");
+        }
+        let cache = RedisSettings::new("redis://127.0.0.1:1".to_owned());
+        let cache = CachePool::new(&cache).expect("a Redis URL");
+        Writer::new(pool, DayShare::new(Share::Stream, &LIMITS, &cache))
+    }
+
+    /// Makes changes of these people, which all wait when the first is made; each with the bytes of its texts.
+    async fn make(changes: &[(Uuid, usize)]) -> Vec<(Uuid, u64)> {
+        let (writer, writing) = writer().await;
+        let (made, stop) = (Made::default(), CancellationToken::new());
+        let writes = changes.iter().map(|(person, bytes)| {
+            let actor = Actor {
+                user_id: *person,
+                ..Actor::process()
+            };
+            let record = Record {
+                bytes: *bytes,
+                committed: Arc::clone(writer.committed()),
+                made: Arc::clone(&made),
+            };
+            writer.write(actor, record)
+        });
+        let writes = async {
+            for written in join_all(writes).await {
+                written.expect("made");
+            }
+            stop.cancel();
+        };
+        let ((), ended) = tokio::join!(writes, writing.run(stop.clone()));
+        ended.expect("it ran until it was stopped");
+        let made = made.lock().expect("no panic");
+        made.clone()
+    }
+
+    /// How many changes shared a commit at most.
+    fn most_together(made: &[(Uuid, u64)]) -> usize {
+        let commits = made.chunk_by(|(_, one), (_, next)| one == next);
+        commits.map(<[_]>::len).max().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_commit_has_a_bound_in_changes_and_in_bytes() {
+        let person = Uuid::now_v7();
+        let small = make(&[(person, 10); 3 * TOGETHER]).await;
+        assert_eq!(small.len(), 3 * TOGETHER);
+        assert!((2..=TOGETHER).contains(&most_together(&small)), "{small:?}");
+        let large = make(&[(person, COMMIT_BYTES / 2); 20]).await;
+        assert_eq!(large.len(), 20);
+        assert!(most_together(&large) <= 2, "{large:?}");
+    }
+
+    #[tokio::test]
+    async fn a_small_change_of_one_stands_behind_one_of_each_other_however_many_and_large_they_are()
+    {
+        let greedy: Vec<_> = (0..3).map(|_| Uuid::now_v7()).collect();
+        let bystander = Uuid::now_v7();
+        let mut changes: Vec<_> = greedy
+            .iter()
+            .flat_map(|person| [(*person, COMMIT_BYTES); 10])
+            .collect();
+        changes.push((bystander, 10));
+        let made = make(&changes).await;
+        let place = made.iter().position(|(person, _)| *person == bystander);
+        assert_eq!(place, Some(greedy.len()), "{made:?}");
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_the_writer_has_gone_is_answered() {
+        let (writer, writing) = writer().await;
+        let record = Record {
+            bytes: 1,
+            committed: Arc::default(),
+            made: Made::default(),
+        };
+        let write = writer.write(Actor::process(), record);
+        let (answer, ()) = tokio::join!(write, async { drop(writing) });
+        assert_eq!(answer.expect_err("not made").code, Code::Unavailable);
     }
 }

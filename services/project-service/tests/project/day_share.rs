@@ -6,7 +6,7 @@ use test_kit::{Answer, PATIENCE, Person, Platform, eventually};
 
 use crate::{
     id,
-    imports::{archive, import},
+    imports::{Upload, archive, import},
 };
 
 const STREAM_BYTES: usize = 100_000;
@@ -125,13 +125,6 @@ async fn imports_count_by_their_file_and_are_refused_before_it_is_taken_in() {
         "{}",
         small.len()
     );
-    // What is refused for what is in it costs nothing.
-    import(&platform, &attacker, &project, b"no archive")
-        .await
-        .expect_err("refused");
-    import(&platform, &attacker, &project, &archive(100))
-        .await
-        .expect_err("larger than a day");
     import(&platform, &attacker, &project, &small)
         .await
         .expect("imported");
@@ -148,6 +141,25 @@ async fn imports_count_by_their_file_and_are_refused_before_it_is_taken_in() {
     }
     // Changes count apart.
     attacker.create_task(&project, "A task").await;
+    // What is refused for what is in it, and what is broken off, has cost what arrived.
+    for (whole, name) in [(true, "JUNK"), (false, "CUT")] {
+        let wasteful = platform.person().await;
+        let project = wasteful.create_project(name).await;
+        let upload = Upload::begin(&platform, &wasteful, &project).await;
+        let upload = upload.expect("a place");
+        assert!(upload.send(&[b'x'; IMPORT_BYTES]).await);
+        match whole {
+            true => drop(upload.finish(b"").await.expect_err("no archive")),
+            false => upload.give_up().await,
+        }
+        eventually("refused", PATIENCE, async || {
+            match import(&platform, &wasteful, &project, &small).await {
+                Err(refused) if refused.detail.contains("of archives") => Ok(()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+    }
     let beside = bystander.create_project("BESIDE").await;
     import(&platform, &bystander, &beside, &small)
         .await

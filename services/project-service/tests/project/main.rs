@@ -36,7 +36,10 @@ struct Room {
 
 impl Room {
     async fn open() -> Self {
-        let platform = Platform::start().await;
+        Self::on(Platform::start().await).await
+    }
+
+    async fn on(platform: Platform) -> Self {
         let person = platform.person().await;
         let project = person.create_project("ROOM").await;
         Self {

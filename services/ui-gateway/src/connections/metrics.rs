@@ -13,10 +13,10 @@ pub(super) static OPEN: LazyLock<IntGauge> = LazyLock::new(|| {
     .expect("a metric is registered once")
 });
 
-static ENDED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+static MADE_ROOM: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(
-        "devmentor_http_connections_ended_total",
-        "Connections that had to make room: idle ones gave way, new ones were refused.",
+        "devmentor_http_connections_made_room_total",
+        "Connections that had to make room: some gave way, new ones were refused.",
         &["reason"]
     )
     .expect("a metric is registered once")
@@ -24,20 +24,20 @@ static ENDED: LazyLock<IntCounterVec> = LazyLock::new(|| {
 
 /// How a connection made room.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Ended {
-    /// It was idle, and closed for another.
+pub(super) enum MadeRoom {
+    /// It was closed for another.
     GaveWay,
-    /// It was new, and none was idle.
+    /// It was new, and none of its owner's was idle: it is heard as far as its credential.
     Refused,
 }
 
-impl Ended {
+impl MadeRoom {
     /// Counts it.
     pub(super) fn count(self) {
         let reason = match self {
             Self::GaveWay => "gave_way",
             Self::Refused => "refused",
         };
-        ENDED.with_label_values(&[reason]).inc();
+        MADE_ROOM.with_label_values(&[reason]).inc();
     }
 }

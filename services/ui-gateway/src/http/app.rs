@@ -9,7 +9,7 @@ use actix_web::{
 };
 use service_kit::Problem;
 
-use super::{Failure, header::lists, reply::Answer};
+use super::{Failure, answers::Pieces, header::lists, reply::Answer};
 use crate::assets::{self, Asset};
 
 /// The web app's own routes; all answer the same page.
@@ -101,9 +101,10 @@ fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
     answer.content_type(asset.content_type);
     match asset.gzip {
         Some(gzip) if lists(request, &ACCEPT_ENCODING, "gzip") => {
-            answer.insert_header((CONTENT_ENCODING, "gzip")).body(gzip)
+            let answer = answer.insert_header((CONTENT_ENCODING, "gzip"));
+            answer.body(Pieces::shared(gzip))
         }
-        _ => answer.body(asset.bytes),
+        _ => answer.body(Pieces::shared(asset.bytes)),
     }
 }
 

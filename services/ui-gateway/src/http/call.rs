@@ -10,7 +10,7 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use rpc::metadata::IDEMPOTENCY_KEY;
-use service_kit::{Code, Problem};
+use service_kit::{Code, Problem, line::Turn};
 use uuid::Uuid;
 
 use super::{
@@ -19,10 +19,11 @@ use super::{
     fields::Fields,
     parameters::Parameters,
     precondition,
-    signed::surroundings,
+    signed::{IsSignedIn, surroundings},
+    turns::LONG_BODY,
     upload::{self, Upload},
 };
-use crate::{State, limits::Subject, shares::Share};
+use crate::{State, connections::Room};
 
 const LONGEST_IDEMPOTENCY_KEY: usize = 128;
 
@@ -36,7 +37,9 @@ pub(super) struct Call {
     pub(super) context: SharedContext,
     payload: Payload,
     /// What the body holds of the room for all, as long as this is answered.
-    room: Option<Share<Subject>>,
+    room: Option<Room>,
+    /// At reading a long body, as long as this is answered.
+    turn: Option<Turn>,
 }
 
 impl FromRequest for Call {
@@ -50,6 +53,7 @@ impl FromRequest for Call {
             context,
             payload: payload.take(),
             room: None,
+            turn: None,
         });
         std::future::ready(call.map_err(Failure::from))
     }
@@ -106,6 +110,17 @@ impl Call {
         Upload::new(&self.request, self.payload, largest)
     }
 
+    /// A turn at making an answer that can be long, to hold until it is made.
+    pub(super) async fn turn(&self) -> Result<Turn, Problem> {
+        self.state.turns.at_answers(self.person()?).await
+    }
+
+    fn person(&self) -> Result<Uuid, Problem> {
+        let signed_in = self.request.extensions().get::<IsSignedIn>().copied();
+        let person = signed_in.map(|IsSignedIn(person)| person);
+        person.ok_or_else(|| Problem::internal("this route lets in strangers"))
+    }
+
     /// The versions that `If-Match` allows; empty: any.
     pub(super) fn precondition(&self) -> Result<Vec<u64>, Problem> {
         let values = self.request.headers().get_all(IF_MATCH);
@@ -150,8 +165,11 @@ impl Call {
 
     async fn body(&mut self) -> Result<Bytes, Problem> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
-        let (body, room) = upload::collect(&self.request, payload, &self.state).await?;
+        let (body, room) = upload::collect(&self.request, payload).await?;
         self.room = room;
+        if body.len() > LONG_BODY {
+            self.turn = Some(self.state.turns.at_bodies(self.person()?).await?);
+        }
         Ok(body)
     }
 }

@@ -14,6 +14,7 @@ use super::{
 
 /// Members: newest first.
 pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+    let _turn = call.turn().await?;
     let request = signed.call(ListCommentsRequest {
         task_id: call.id("task")?,
         page: Some(call.query().page()?),

@@ -3,17 +3,18 @@
 
 use std::{fmt::Write, sync::LazyLock};
 
-use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Bytes};
+use actix_web::{HttpResponse, http::header::CACHE_CONTROL};
 use service_kit::Code;
 
 use super::{
+    answers::Pieces,
     app::with_page_headers,
     openapi::{access, area, statuses},
     table::table,
 };
 
-static ROUTES: LazyLock<Bytes> = LazyLock::new(|| routes_page().into());
-static ERRORS: LazyLock<Bytes> = LazyLock::new(|| errors_page().into());
+static ROUTES: LazyLock<String> = LazyLock::new(routes_page);
+static ERRORS: LazyLock<String> = LazyLock::new(errors_page);
 
 const STYLE: &str = "\
 :root { color-scheme: light dark }
@@ -39,14 +40,14 @@ pub(super) async fn style() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/css; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(STYLE)
+        .body(Pieces::shared(STYLE.as_bytes()))
 }
 
-fn page(written: &Bytes) -> HttpResponse {
+fn page(written: &'static str) -> HttpResponse {
     with_page_headers(HttpResponse::Ok())
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(written.clone())
+        .body(Pieces::shared(written.as_bytes()))
 }
 
 fn document(title: &str, rows: &str) -> String {

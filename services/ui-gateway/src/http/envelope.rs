@@ -22,6 +22,7 @@ use service_kit::RequestContext;
 use tracing::Instrument;
 
 use super::{
+    answers,
     cors::Cors,
     failure::{Document, Failure, foreign},
 };
@@ -54,7 +55,7 @@ pub(crate) async fn envelope(
     let open = drain.as_ref().map(|drain| drain.enter(request.request()));
     let span = tracing::info_span!("http", request.id = context.request_id);
     let cors = Cors::of(&request);
-    let admitted = connections::admit(request.request());
+    let admitted = connections::admit(request.request()).await;
     let is_stopping = drain.is_some_and(|drain| drain.is_stopping());
     let preflight = cors.as_ref().and_then(Cors::preflight);
     let answered = match (admitted, preflight) {
@@ -65,6 +66,7 @@ pub(crate) async fn envelope(
             answered.map_into_boxed_body()
         }
     };
+    let answered = answers::deliver(answered);
     let mut answered = span.in_scope(|| with_document(answered, &context));
     let closes = is_stopping || connections::is_refused(answered.request());
     let head = answered.response_mut().head_mut();

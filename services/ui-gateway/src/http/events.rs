@@ -23,7 +23,14 @@ struct Item {
 /// Members: oldest first.
 pub(super) async fn list(signed: Signed, call: Call) -> Answer {
     let project_id = call.id("project")?;
-    let request = signed.call(asked(project_id, &call.query())?);
+    let asked = asked(project_id, &call.query())?;
+    let is_search = asked.from.is_some() || asked.to.is_some() || !asked.r#type.is_empty();
+    // A search has a line of its own, in the service.
+    let _turn = match is_search {
+        false => Some(call.turn().await?),
+        true => None,
+    };
+    let request = signed.call(asked);
     let answer = call
         .state
         .upstream

@@ -1,20 +1,26 @@
 //! A person's account, what belongs to it, the list of their projects and their learning profile, as one
-//! document. It is whole or it is not answered: while a service is away this is 503. Tasks and comments
-//! are read from the projects; conversations are not in it yet.
+//! document; while a service is away this is 503. Tasks and comments are read from the projects;
+//! conversations are not in it yet.
+//!
+//! Its projects, whose texts can be long, are read a page at a time as the document is taken. Where a service
+//! goes away in between, the connection is closed before the end: what ends well is whole.
 
-use actix_web::{HttpResponse, http::header::CONTENT_DISPOSITION};
-use redis_contracts::{
-    Timestamp,
-    resource::{Project, User},
+mod document;
+
+use actix_web::{
+    HttpResponse,
+    http::header::{CONTENT_DISPOSITION, ContentType},
 };
+use futures_util::stream::try_unfold;
+use redis_contracts::{Timestamp, resource::User};
 use rpc::{
     Malformed,
     auth::{GetMeRequest, ListSecurityEventsRequest},
     learning::GetProfileRequest,
-    project::{ListProjectsRequest, Page},
 };
 use serde::Serialize;
 
+use self::document::Document;
 use super::{
     Failure, Signed,
     call::Call,
@@ -33,46 +39,39 @@ const PAGE: u32 = 200;
 
 const ATTACHMENT: &str = "attachment; filename=\"devmentor-export.json\"";
 
+/// The document up to its projects.
 #[derive(Serialize)]
-struct Export {
+struct Beginning {
     exported_at: Timestamp,
     user: User,
     sessions: Vec<Session>,
     machine_tokens: Vec<MachineToken>,
     security_events: Vec<SecurityEvent>,
-    projects: Vec<Project>,
     learning_profile: Learned,
-    /// The lists of which only the newest 10,000 are here.
-    cut: Vec<&'static str>,
 }
 
 /// A person: their own.
 pub(super) async fn read(signed: Signed, call: Call) -> Answer {
-    let (user, sessions, machine_tokens, events, projects, learning_profile) = tokio::try_join!(
+    let (user, sessions, machine_tokens, events, learning_profile) = tokio::try_join!(
         user(&signed, &call),
         sessions::all(&signed, &call),
         machine_tokens::all(&signed, &call),
         security_events(&signed, &call),
-        projects(&signed, &call),
         learning_profile(&signed, &call),
     )?;
-    let lists = [
-        ("security_events", events.is_cut),
-        ("projects", projects.is_cut),
-    ];
-    let cut = lists.iter().filter(|(_, is_cut)| *is_cut);
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((CONTENT_DISPOSITION, ATTACHMENT));
-    Ok(answer.json(Export {
+    let beginning = Beginning {
         exported_at: Timestamp::now(),
         user,
         sessions,
         machine_tokens,
-        cut: cut.map(|(name, _)| *name).collect(),
         security_events: events.items,
-        projects: projects.items,
         learning_profile,
-    }))
+    };
+    let document = Document::begin(signed, call, &beginning, events.is_cut).await?;
+    let mut answer = HttpResponse::Ok();
+    answer.content_type(ContentType::json());
+    answer.insert_header((CONTENT_DISPOSITION, ATTACHMENT));
+    Ok(answer.streaming(try_unfold(document, Document::piece)))
 }
 
 /// As SQL has it: the session may hold an older copy.
@@ -100,24 +99,6 @@ async fn security_events(signed: &Signed, call: &Call) -> Result<List<SecurityEv
         };
         let answer = security_events::ask(signed, call, asked).await?;
         list.add(answer.events, answer.next_cursor)?;
-    }
-    Ok(list)
-}
-
-async fn projects(signed: &Signed, call: &Call) -> Result<List<Project>, Failure> {
-    let mut list = List::new();
-    while let Some(cursor) = list.next_cursor() {
-        let page = Page {
-            limit: PAGE,
-            cursor,
-        };
-        let request = signed.call(ListProjectsRequest {
-            page: Some(page),
-            key: String::new(),
-        });
-        let mut projects = call.state.upstream.projects.clone();
-        let answer = projects.list_projects(request).await?.into_inner();
-        list.add(answer.projects, answer.next_cursor)?;
     }
     Ok(list)
 }
@@ -159,6 +140,7 @@ impl<R> List<R> {
 
 #[cfg(test)]
 mod tests {
+    use redis_contracts::resource::Project;
     use rpc::project;
 
     use super::*;

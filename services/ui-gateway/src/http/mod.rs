@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod answers;
 mod app;
 mod auth;
 mod call;
@@ -42,16 +43,17 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod totp;
+mod turns;
 pub(crate) mod upload;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub(crate) use self::signed::shows_credential;
 pub use self::{
     failure::{Document, Failure},
     openapi::openapi,
     signed::Signed,
 };
+pub(crate) use self::{signed::caller_of, turns::Turns};
 
 use self::{
     route::{anyone, path},

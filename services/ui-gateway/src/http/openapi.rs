@@ -5,24 +5,24 @@ use std::sync::LazyLock;
 use actix_web::{
     HttpResponse,
     http::{Method, StatusCode},
-    web::Bytes,
 };
 use serde_json::{Map, Value, json};
 
 use super::{
+    answers::Pieces,
     route::{Access, Path, Takes, Told},
     signed::ACCESS_COOKIE,
     table::table,
 };
 use crate::SERVICE;
 
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi().into());
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 
 /// Anyone.
 pub(super) async fn read() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(DOCUMENT.clone())
+        .body(Pieces::shared(DOCUMENT.as_bytes()))
 }
 
 /// The OpenAPI 3.1 document of the API.
@@ -138,6 +138,10 @@ fn in_path(pattern: &str) -> impl Iterator<Item = Value> {
     })
 }
 
+/// What is told of `limit`.
+const LIMIT: &str = "At most so many; 50 when it is not given. A page of long texts ends earlier, at about 1 MiB. \
+    There is more while the answer names where to go on.";
+
 fn in_query(names: &'static [&'static str]) -> impl Iterator<Item = Value> {
     names.iter().map(|name| {
         let schema = match *name {
@@ -145,7 +149,10 @@ fn in_query(names: &'static [&'static str]) -> impl Iterator<Item = Value> {
             "from" | "to" => json!({"type": "string", "format": "date-time"}),
             _ => json!({"type": "string"}),
         };
-        json!({"name": name, "in": "query", "schema": schema})
+        match *name {
+            "limit" => json!({"name": name, "in": "query", "schema": schema, "description": LIMIT}),
+            _ => json!({"name": name, "in": "query", "schema": schema}),
+        }
     })
 }
 

@@ -15,6 +15,7 @@ use super::{
 
 /// Signed in: their own, newest first.
 pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+    let _turn = call.turn().await?;
     let query = call.query();
     let request = signed.call(ListProjectsRequest {
         page: Some(query.page()?),
@@ -53,6 +54,7 @@ pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
 
 /// Members.
 pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+    let _turn = call.turn().await?;
     let request = signed.call(GetProjectRequest { id: id(&call)? });
     found::<Project, _>(
         call.state

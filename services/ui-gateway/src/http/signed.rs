@@ -15,6 +15,7 @@ use actix_web::{
 use futures_util::future::Either;
 use redis_contracts::keys::Scope;
 use service_kit::{Code, Problem, identity::Caller};
+use uuid::Uuid;
 
 use super::{Failure, envelope::SharedContext};
 use crate::{
@@ -70,17 +71,17 @@ impl Signed {
         permit: Result<Left, Problem>,
     ) -> Result<Self, Failure> {
         request.extensions_mut().insert(permit?);
-        let subject = SignedIn(Subject::of(&caller));
-        request.extensions_mut().insert(subject);
-        connections::sign_in(request, state, caller.user().id)?;
+        let person = caller.user().id;
+        request.extensions_mut().insert(IsSignedIn(person));
+        connections::sign_in(request, state, Subject::of(&caller))?;
         caller.require(scope(request))?;
         Ok(Self { caller, context })
     }
 }
 
-/// For whom a request counts, once it is known who they are.
+/// On a request of which it is known who sends it.
 #[derive(Clone, Copy)]
-pub(super) struct SignedIn(pub(super) Subject);
+pub(super) struct IsSignedIn(pub(super) Uuid);
 
 type Admitted = Result<Signed, Failure>;
 
@@ -130,8 +131,18 @@ fn shown(request: &HttpRequest) -> Result<(&Data<State>, SharedContext, Credenti
     Ok((state, context, credential))
 }
 
+/// Whom a request's credential is of, if it shows a good one.
+pub(crate) async fn caller_of(request: &HttpRequest, state: &State) -> Option<Subject> {
+    if !shows_credential(request) {
+        return None;
+    }
+    let (_, context, credential) = shown(request).ok()?;
+    let caller = state.guard.check(credential.token(), &context).await;
+    caller.ok().as_ref().map(Subject::of)
+}
+
 /// Whether a request shows a credential, good or not.
-pub(crate) fn shows_credential(request: &HttpRequest) -> bool {
+fn shows_credential(request: &HttpRequest) -> bool {
     request.headers().contains_key(AUTHORIZATION) || request.cookie(ACCESS_COOKIE).is_some()
 }
 

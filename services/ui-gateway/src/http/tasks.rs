@@ -17,12 +17,18 @@ use super::{
 /// Members: by status and position.
 pub(super) async fn list(signed: Signed, call: Call) -> Answer {
     let query = call.query();
+    let q = query.get("q");
+    // A search has a line of its own, in the service.
+    let _turn = match q {
+        None => Some(call.turn().await?),
+        Some(_) => None,
+    };
     let request = signed.call(ListTasksRequest {
         project_id: call.id("project")?,
         page: Some(query.page()?),
         status: query.get("status"),
         label: query.get("label"),
-        q: query.get("q"),
+        q,
     });
     let answer = call
         .state
@@ -61,6 +67,7 @@ pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
 
 /// Members.
 pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+    let _turn = call.turn().await?;
     let request = signed.call(GetTaskRequest { id: id(&call)? });
     found::<Task, _>(
         call.state

@@ -10,42 +10,26 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use futures_util::StreamExt;
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    pace::{PACE_BYTES, PACE_WITHIN},
+};
 use tokio::time::timeout;
 
-use super::signed::SignedIn;
-use crate::{
-    State,
-    limits::Subject,
-    shares::{Share, Shares, Spent},
-};
+use super::signed::IsSignedIn;
+use crate::connections::{self, Kind, Room, Spent};
 
 /// The largest JSON body.
 const LARGEST_BODY: usize = 1024 * 1024;
 
-/// The largest one of a request that nobody has signed in for. Up to here a body takes no room of others,
-/// so that what is large keeps nobody from signing in or from changing a card.
+/// The largest one of a request that nobody has signed in for.
 const SMALL: usize = 16 * 1024;
 
-/// Bytes of larger bodies in the process: of one person, and in all.
-const HELD_BY_EACH: usize = 4 << 20;
-const HELD_IN_ALL: usize = 128 << 20;
-
-/// So many bytes have to arrive in each such window, except for small bodies, which have so long in all.
-const WINDOW_BYTES: usize = 10 * 1024;
-const WINDOW: Duration = Duration::from_secs(10);
+/// Small bodies have so long in all, and no pace.
 const SMALL_WITHIN: Duration = Duration::from_secs(30);
 
-/// The bytes of large bodies that are held.
-pub(crate) type Bodies = Shares<Subject>;
-
-/// With the bounds of the process.
-pub(crate) fn bodies() -> Bodies {
-    Shares::bounded(HELD_BY_EACH, HELD_IN_ALL)
-}
-
 /// A body with the room that it takes of others.
-pub(super) type Collected = (Bytes, Option<Share<Subject>>);
+pub(super) type Collected = (Bytes, Option<Room>);
 
 /// A body that arrives.
 pub(super) struct Upload {
@@ -77,7 +61,7 @@ impl Upload {
             received: 0,
             is_large,
             window_bytes: 0,
-            window_left: if is_large { WINDOW } else { SMALL_WITHIN },
+            window_left: if is_large { PACE_WITHIN } else { SMALL_WITHIN },
         })
     }
 
@@ -96,29 +80,27 @@ impl Upload {
         self.window_left = self.window_left.saturating_sub(began.elapsed());
         self.window_bytes += piece.len();
         self.is_large |= self.received > SMALL;
-        if self.is_large && self.window_bytes >= WINDOW_BYTES {
-            (self.window_bytes, self.window_left) = (0, WINDOW);
+        if self.is_large && self.window_bytes >= PACE_BYTES {
+            (self.window_bytes, self.window_left) = (0, PACE_WITHIN);
         }
         Ok(Some(piece))
     }
 }
 
 /// The whole body of a request, in the room that its sender may hold.
-pub(super) async fn collect(
-    request: &HttpRequest,
-    payload: Payload,
-    state: &State,
-) -> Result<Collected, Problem> {
-    let signed_in = request.extensions().get::<SignedIn>().copied();
-    let mut room = signed_in.map(|SignedIn(subject)| state.bodies.nothing(subject));
-    let largest = if room.is_some() { LARGEST_BODY } else { SMALL };
+pub(super) async fn collect(request: &HttpRequest, payload: Payload) -> Result<Collected, Problem> {
+    let mut room = connections::place(request).map(|place| place.room(Kind::Bodies));
+    let largest = match request.extensions().contains::<IsSignedIn>() {
+        true => LARGEST_BODY,
+        false => SMALL,
+    };
     let mut upload = Upload::new(request, payload, largest)?;
     let mut body = BytesMut::new();
     while let Some(piece) = upload.next().await? {
-        body.extend_from_slice(&piece);
-        if let Some(room) = room.as_mut().filter(|_| body.len() > SMALL) {
+        if let Some(room) = &mut room {
             room.grow(piece.len()).map_err(no_room)?;
         }
+        body.extend_from_slice(&piece);
     }
     Ok((body.freeze(), room))
 }
@@ -152,8 +134,8 @@ fn too_large(largest: usize) -> Problem {
 fn too_slow() -> Problem {
     let detail = format!(
         "The body came too slowly: at least {} KiB in {} seconds.",
-        WINDOW_BYTES / 1024,
-        WINDOW.as_secs()
+        PACE_BYTES / 1024,
+        PACE_WITHIN.as_secs()
     );
     Problem::new(Code::RequestTimeout, detail)
 }

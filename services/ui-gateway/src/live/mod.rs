@@ -18,7 +18,6 @@ mod replay;
 mod seen;
 mod sessions;
 mod socket;
-mod turns;
 
 use std::sync::Arc;
 
@@ -104,7 +103,7 @@ impl Live {
 
     /// A further socket of a person, counted until it is dropped; none beyond those that each may have.
     fn enter(&self, user_id: Uuid, request: &HttpRequest) -> Result<OpenSocket, Problem> {
-        let share = self.of_people.take(user_id).map_err(|_| {
+        let share = self.of_people.take(user_id).ok_or_else(|| {
             Refused::Sockets.count();
             let detail = "You have too many WebSockets open; close some of them.";
             Problem::new(Code::RateLimited, detail)

@@ -9,6 +9,8 @@ use bytestring::ByteString;
 use redis_contracts::{Position, Topic};
 use tokio::sync::Notify;
 
+use crate::connections::Room;
+
 /// Messages that may wait.
 const MOST_MESSAGES: usize = 1000;
 
@@ -39,6 +41,8 @@ pub(super) struct Queue {
 struct Waiting {
     items: VecDeque<Item>,
     bytes: usize,
+    /// What it holds of the room for all; none in a test without connections.
+    room: Option<Room>,
 }
 
 /// Too much is waiting.
@@ -46,6 +50,18 @@ struct Waiting {
 pub(super) struct Full;
 
 impl Queue {
+    /// An empty one, in this room.
+    pub(super) fn new(room: Option<Room>) -> Self {
+        let waiting = Waiting {
+            room,
+            ..Waiting::default()
+        };
+        Self {
+            waiting: Mutex::new(waiting),
+            wake: Notify::new(),
+        }
+    }
+
     /// Adds an event.
     pub(super) fn push_event(
         &self,
@@ -58,6 +74,9 @@ impl Queue {
         let too_large = waiting.bytes > 0 && waiting.bytes + frame.len() > MOST_BYTES;
         if too_many || too_large {
             return Err(Full);
+        }
+        if let Some(room) = &mut waiting.room {
+            room.grow(frame.len()).map_err(|_| Full)?;
         }
         waiting.bytes += frame.len();
         let item = Item::Event(topic, position, frame.clone());
@@ -81,7 +100,9 @@ impl Queue {
             .into_iter()
             .filter(|item| item.topic() != topic);
         let kept: VecDeque<_> = kept.collect();
-        waiting.bytes = kept.iter().map(Item::bytes).sum();
+        let bytes: usize = kept.iter().map(Item::bytes).sum();
+        let forgotten = waiting.bytes - bytes;
+        waiting.give_back(forgotten);
         waiting.items = kept;
     }
 
@@ -89,7 +110,7 @@ impl Queue {
     pub(super) fn take(&self) -> Option<Item> {
         let mut waiting = self.lock();
         let item = waiting.items.pop_front()?;
-        waiting.bytes -= item.bytes();
+        waiting.give_back(item.bytes());
         Some(item)
     }
 
@@ -105,6 +126,15 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn give_back(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        if let Some(room) = &self.room {
+            room.shrink(bytes);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, future::pending, time::Duration};
 
 use redis_access::Entry;
 use redis_contracts::{Position, Topic};
-use service_kit::Problem;
+use service_kit::{Code, Problem};
 use tokio::task::{JoinError, JoinSet};
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     hub::Interest,
     seen::Visit,
 };
+use crate::connections::{Kind, Place, Room};
 
 /// Steps of one socket that are taken, or whose outcome it has not taken yet.
 const AT_ONCE: usize = 2;
@@ -54,8 +55,18 @@ pub(super) enum Asks {
 pub(super) enum Found {
     /// Where the reader stands.
     Standing(Result<Standing, Problem>),
-    /// Events after a position, and the bite for what follows on them.
-    Events(Position, Result<(Vec<Entry>, Bite), Problem>),
+    /// Events after a position.
+    Events(Position, Result<Events, Problem>),
+}
+
+/// Events that were read.
+pub(super) struct Events {
+    /// In order.
+    pub(super) entries: Vec<Entry>,
+    /// The bite for what follows on them.
+    pub(super) bite: Bite,
+    /// What they hold of the room for all, until they are written.
+    pub(super) room: Option<Room>,
 }
 
 /// A step that was taken.
@@ -77,17 +88,19 @@ pub(super) const fn first_bite() -> Bite {
 pub(super) struct Steps {
     history: History,
     reading: Reading,
+    place: Option<Place>,
     running: JoinSet<Taken>,
     waiting: VecDeque<Step>,
     subscribing: usize,
 }
 
 impl Steps {
-    /// None yet, on behalf of this reader.
-    pub(super) fn new(history: History, reading: Reading) -> Self {
+    /// None yet, on behalf of this reader, on this connection.
+    pub(super) fn new(history: History, reading: Reading, place: Option<Place>) -> Self {
         Self {
             history,
             reading,
+            place,
             running: JoinSet::new(),
             waiting: VecDeque::new(),
             subscribing: 0,
@@ -134,12 +147,13 @@ impl Steps {
             && let Some(step) = self.waiting.pop_front()
         {
             let (history, reading) = (self.history.clone(), self.reading.clone());
-            self.running.spawn(take(step, history, reading));
+            let room = self.place.as_ref().map(|place| place.room(Kind::Events));
+            self.running.spawn(take(step, history, reading, room));
         }
     }
 }
 
-async fn take(step: Step, history: History, reading: Reading) -> Taken {
+async fn take(step: Step, history: History, reading: Reading, room: Option<Room>) -> Taken {
     let Step {
         subscription,
         epoch,
@@ -154,7 +168,7 @@ async fn take(step: Step, history: History, reading: Reading) -> Taken {
         Asks::Events(position, bite, pause) => {
             tokio::time::sleep(pause).await;
             let events = history.after(topic, position, bite, &reading).await;
-            Found::Events(position, events)
+            Found::Events(position, events.and_then(|read| hold(read, room)))
         }
     };
     Taken {
@@ -162,6 +176,19 @@ async fn take(step: Step, history: History, reading: Reading) -> Taken {
         epoch,
         found,
     }
+}
+
+fn hold((entries, bite): (Vec<Entry>, Bite), mut room: Option<Room>) -> Result<Events, Problem> {
+    let bytes = entries.iter().map(|entry| entry.event.len()).sum();
+    if let Some(room) = &mut room {
+        let too_many = |_| Problem::new(Code::RateLimited, "Too many events wait to be read.");
+        room.grow(bytes).map_err(too_many)?;
+    }
+    Ok(Events {
+        entries,
+        bite,
+        room,
+    })
 }
 
 /// A topic a socket has subscribed to.

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     State,
+    connections::{self, Kind},
     http::{Failure, Signed},
 };
 
@@ -55,6 +56,7 @@ pub(crate) async fn connect(
     let live = state.live.clone();
     let user_id = signed.caller.user().id;
     let open = live.enter(user_id, &request)?;
+    let place = connections::place(&request);
     let frames = Verdict::default();
     let mut body = frames::bounded(body.into_inner(), LARGEST_MESSAGE, frames.clone());
     let body = web::Payload::from_request(&request, &mut body).await;
@@ -75,7 +77,10 @@ pub(crate) async fn connect(
     let socket = Socket {
         user_id,
         watched: live.sessions.join(&signed.caller),
-        steps: Steps::new(live.history.clone(), reading),
+        queue: Arc::new(Queue::new(
+            place.as_ref().map(|place| place.room(Kind::Events)),
+        )),
+        steps: Steps::new(live.history.clone(), reading, place),
         live,
         session,
         frames,
@@ -83,7 +88,6 @@ pub(crate) async fn connect(
             Quota::per_second(MESSAGES_PER_SECOND).allow_burst(MESSAGES_AT_ONCE),
         ),
         chatter: RateLimiter::direct(Quota::per_second(MESSAGES_PER_SECOND)),
-        queue: Arc::default(),
         topics: HashMap::new(),
         subscriptions: 0,
         open,

@@ -41,6 +41,19 @@ pub enum Piece {
     Comment(ArchivedComment),
 }
 
+impl Piece {
+    /// Its texts, in bytes.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Issue(issue) => {
+                let labels: usize = issue.labels.iter().map(String::len).sum();
+                issue.title.len() + issue.description.len() + labels
+            }
+            Self::Comment(comment) => comment.body.len(),
+        }
+    }
+}
+
 /// What an issue is found by.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct IssueName {

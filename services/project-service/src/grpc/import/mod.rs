@@ -120,9 +120,13 @@ impl Import {
         upload: Upload,
     ) -> Result<api::ImportArchiveResponse, Problem> {
         let (person, imports) = (self.caller.user().id, &self.projects.imports);
-        let fits = |bytes: usize| imports.shares.admit_more(person, bytes as u64);
-        let json = pieces.archive(&upload, fits).await?;
-        let bytes = json.len() as u64;
+        // What has arrived has cost, whatever becomes of it.
+        let count = |bytes: usize| {
+            imports.shares.admit_more(person, bytes as u64)?;
+            imports.shares.spend(person, bytes as u64);
+            Ok(())
+        };
+        let json = pieces.archive(&upload, count).await?;
         let turns = Arc::clone(&imports.turns);
         let turn = timeout(TURN_WITHIN, turns.acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
@@ -132,8 +136,6 @@ impl Import {
         });
         let archive = checked(json, Arc::clone(&places)).await?;
         self.look_again().await?;
-        // An archive that is refused adds nothing; one that is written counts whole, also a second time.
-        imports.shares.spend(person, bytes);
         write(self, archive, places).await
     }
 

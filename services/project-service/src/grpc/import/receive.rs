@@ -1,46 +1,51 @@
-//! The archive's way here: piece by piece, each within a bound of time.
+//! The archive's way here: piece by piece, at the pace of every upload.
 
 use std::time::Duration;
 
 use rpc::project::{self as api, import_archive_request::Part};
-use service_kit::{Code, Problem};
-use tokio::time::{Instant, timeout_at};
+use service_kit::{
+    Code, Problem,
+    pace::{PACE_BYTES, PACE_WITHIN},
+};
+use tokio::time::{Instant, timeout};
 use tonic::Streaming;
 
 use super::uploads::{LARGEST, Upload};
 
-/// Longest silence between two pieces.
-const SILENCE: Duration = Duration::from_secs(10);
-
-/// The pieces of an archive, and until when the next has to be here.
+/// The pieces of an archive, and whether they come fast enough.
 pub(super) struct Pieces {
     stream: Streaming<api::ImportArchiveRequest>,
-    until: Instant,
+    /// Bytes that count for the pace, and what is left of the time for them.
+    bytes: usize,
+    left: Duration,
 }
 
 impl Pieces {
     pub(super) fn new(stream: Streaming<api::ImportArchiveRequest>) -> Self {
         Self {
             stream,
-            until: Instant::now() + SILENCE,
+            bytes: 0,
+            left: PACE_WITHIN,
         }
     }
 
-    /// The next piece; `None` at the end.
+    /// The next piece; `None` at the end. Only the time spent here counts as its sender's.
     pub(super) async fn next(&mut self) -> Result<Option<Part>, Problem> {
-        let message = timeout_at(self.until, self.stream.message()).await;
-        let message = message.map_err(|_| silent())??;
+        let began = Instant::now();
+        let message = timeout(self.left, self.stream.message()).await;
+        let message = message.map_err(|_| too_slow())??;
+        self.left = self.left.saturating_sub(began.elapsed());
         Ok(message.and_then(|message| message.part))
     }
 
-    /// The whole archive; `fits` refuses one that has so many bytes.
+    /// The whole archive; `count` takes its bytes from whatever its sender has a share of, or refuses them.
     ///
     /// It is kept in memory, not in a file: the bytes that are checked and written from are those that
     /// arrived, so an import costs its archive once and little beside it, and [`Upload`] bounds them all.
     pub(super) async fn archive(
         mut self,
         upload: &Upload,
-        fits: impl Fn(usize) -> Result<(), Problem>,
+        count: impl Fn(usize) -> Result<(), Problem>,
     ) -> Result<Vec<u8>, Problem> {
         let mut json = Vec::new();
         while let Some(part) = self.next_unless_overtaken(upload).await? {
@@ -54,12 +59,12 @@ impl Pieces {
                 let detail = format!("An archive has at most {} MiB.", LARGEST >> 20);
                 return Err(Problem::new(Code::TooLarge, detail));
             }
-            fits(json.len() + chunk.len())?;
+            count(chunk.len())?;
             upload.take(chunk.len()).await?;
             json.extend_from_slice(&chunk);
-            // An empty piece is silence.
-            if !chunk.is_empty() {
-                self.until = Instant::now() + SILENCE;
+            self.bytes += chunk.len();
+            if self.bytes >= PACE_BYTES {
+                (self.bytes, self.left) = (0, PACE_WITHIN);
             }
         }
         upload.arrived();
@@ -74,9 +79,9 @@ impl Pieces {
     }
 }
 
-fn silent() -> Problem {
-    let seconds = SILENCE.as_secs();
-    let detail = format!("Nothing of the archive arrived for {seconds} s; send it again.");
+fn too_slow() -> Problem {
+    let (kib, seconds) = (PACE_BYTES / 1024, PACE_WITHIN.as_secs());
+    let detail = format!("The archive came too slowly: at least {kib} KiB in {seconds} s.");
     Problem::new(Code::DeadlineExceeded, detail)
 }
 

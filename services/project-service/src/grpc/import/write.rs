@@ -9,11 +9,14 @@ use tokio::sync::mpsc;
 use super::{Import, Places};
 use crate::{
     domain::archive::{Archive, Piece},
-    store::ImportBatch,
+    store::{COMMIT_BYTES, ImportBatch},
 };
 
-/// Issues and comments of one transaction.
+/// Issues and comments of one batch: so many,
 const BATCH: usize = 50;
+
+/// or fewer whose texts have so many bytes. Changes of others find room in the same commit.
+const BATCH_BYTES: usize = COMMIT_BYTES / 4;
 
 /// Batches that are ready beside the one that is being written.
 const READY: usize = 1;
@@ -56,12 +59,14 @@ pub(super) async fn write(
 
 /// Hands out the archive in batches until nobody takes them.
 fn read_batches(archive: &Archive, ready: &mpsc::Sender<Vec<Piece>>) -> Result<(), Problem> {
-    let mut batch = Vec::with_capacity(BATCH);
+    let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
     archive.for_each(|piece| {
+        bytes += piece.text_bytes();
         batch.push(piece);
-        if batch.len() < BATCH {
+        if batch.len() < BATCH && bytes < BATCH_BYTES {
             return ControlFlow::Continue(());
         }
+        bytes = 0;
         let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
         match ready.blocking_send(full) {
             Ok(()) => ControlFlow::Continue(()),

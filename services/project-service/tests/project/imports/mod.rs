@@ -22,14 +22,18 @@ use crate::{channel, id};
 const PIECE: usize = 1 << 20;
 
 /// An import that a test sends piece by piece.
-struct Upload {
+pub(crate) struct Upload {
     pieces: mpsc::Sender<ImportArchiveRequest>,
     answers: Streaming<ImportArchiveResponse>,
 }
 
 impl Upload {
     /// Begins one; the service has let it in.
-    async fn begin(platform: &Platform, person: &Person, project: &Value) -> Result<Self, Problem> {
+    pub(crate) async fn begin(
+        platform: &Platform,
+        person: &Person,
+        project: &Value,
+    ) -> Result<Self, Problem> {
         let (pieces, sent) = mpsc::channel(4);
         let first = Part::ProjectId(id(project).to_owned());
         let first = ImportArchiveRequest { part: Some(first) };
@@ -42,14 +46,20 @@ impl Upload {
     }
 
     /// Sends a piece; `false` when the service takes no more.
-    async fn send(&self, piece: &[u8]) -> bool {
+    pub(crate) async fn send(&self, piece: &[u8]) -> bool {
         let part = Some(Part::Chunk(piece.to_vec()));
         let sent = self.pieces.send(ImportArchiveRequest { part }).await;
         sent.is_ok()
     }
 
+    /// Hangs up, once all that was sent has been taken.
+    pub(crate) async fn give_up(self) {
+        let all = self.pieces.max_capacity();
+        drop(self.pieces.reserve_many(all).await);
+    }
+
     /// Sends the rest of the archive and waits for the end.
-    async fn finish(self, rest: &[u8]) -> Result<ImportArchiveResponse, Problem> {
+    pub(crate) async fn finish(self, rest: &[u8]) -> Result<ImportArchiveResponse, Problem> {
         for piece in rest.chunks(PIECE) {
             if !self.send(piece).await {
                 break;

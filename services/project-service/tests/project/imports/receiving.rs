@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use service_kit::Code;
+use service_kit::{
+    Code,
+    pace::{PACE_BYTES, PACE_WITHIN},
+};
 use test_kit::{PATIENCE, Person, Platform, eventually};
 use tokio::time::{Instant, interval};
 
 use super::{Upload, archive, import};
 use crate::{Room, id};
-
-/// Longest silence between two pieces.
-const SILENCE: Duration = Duration::from_secs(10);
 
 async fn tasks(person: &Person, project: &serde_json::Value) -> usize {
     let path = format!("/api/projects/{}/tasks", id(project));
@@ -67,7 +67,7 @@ async fn one_person_has_one_import_at_a_time_until_it_ends_or_is_given_up() {
 }
 
 #[tokio::test]
-async fn silence_ends_an_archive_and_a_slow_one_goes_on() {
+async fn an_archive_that_drips_is_ended_and_one_that_keeps_the_pace_goes_on() {
     let Room {
         platform,
         person,
@@ -75,34 +75,35 @@ async fn silence_ends_an_archive_and_a_slow_one_goes_on() {
     } = Room::open().await;
     let steady = platform.person().await;
     let its_project = steady.create_project("STEADY").await;
-    let silent = Upload::begin(&platform, &person, &project).await;
-    let silent = silent.expect("a place");
+    let drip = Upload::begin(&platform, &person, &project).await;
+    let drip = drip.expect("a place");
     let slow = Upload::begin(&platform, &steady, &its_project).await;
     let slow = slow.expect("a place");
     let began = Instant::now();
-    // An empty piece is silence as well.
-    let saying_nothing = async {
+    let dripping = async {
         let mut tick = interval(Duration::from_secs(1));
-        while silent.send(b"").await {
+        while drip.send(b" ").await {
             tick.tick().await;
         }
-        let ended = super::end(silent.answers).await;
-        (ended.expect_err("too silent"), began.elapsed())
+        let ended = super::end(drip.answers).await;
+        (ended.expect_err("too slow"), began.elapsed())
     };
-    let archive = archive(1);
     let slowly = async {
-        let mut tick = interval(SILENCE / 4);
-        for byte in &archive[..6] {
+        let mut tick = interval(PACE_WITHIN / 4);
+        for _ in 0..6 {
             tick.tick().await;
-            assert!(slow.send(&[*byte]).await);
+            assert!(slow.send(&[b' '; PACE_BYTES / 2]).await);
         }
-        slow.finish(&archive[6..]).await
+        slow.finish(&archive(1)).await
     };
-    let ((problem, after), done) = tokio::join!(saying_nothing, slowly);
+    let ((problem, after), done) = tokio::join!(dripping, slowly);
     assert_eq!(problem.code, Code::DeadlineExceeded);
     assert!(problem.detail.contains("10 s"), "{problem}");
-    assert!((SILENCE..SILENCE + PATIENCE).contains(&after), "{after:?}");
-    assert!(began.elapsed() > SILENCE);
+    assert!(
+        (PACE_WITHIN..PACE_WITHIN + PATIENCE).contains(&after),
+        "{after:?}"
+    );
+    assert!(began.elapsed() > PACE_WITHIN);
     assert_eq!(done.expect("imported").issues_imported, 1);
 }
 

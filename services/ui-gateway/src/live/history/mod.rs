@@ -11,19 +11,23 @@ use rpc::project::project_service_client::ProjectServiceClient;
 use service_kit::{
     Code, Problem, RequestContext,
     identity::{Caller, Guard},
+    line::{Line, Places, Turn},
 };
 use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
 use uuid::Uuid;
 
 use self::{people::People, projects::Projects};
-use super::{bite::Bite, turns::Turns};
+use super::bite::Bite;
 
 /// Readings at once in the whole process, of projects and of what people were told: apart, for they
 /// depend on different services. Together they leave one of Redis' connections for bulk work (16 by
 /// default) to the reader, who repairs what was missed for all.
 const PROJECTS_AT_ONCE: usize = 12;
 const PEOPLE_AT_ONCE: usize = 3;
+
+/// Longest wait for a turn: the web app takes a socket that answers nothing for 10 s as lost.
+const TURN_WITHIN: Duration = Duration::from_secs(7);
 
 /// Longest wait for where a reader stands: a subscription is answered within a second of its turn.
 const STANDING_WITHIN: Duration = Duration::from_millis(900);
@@ -39,8 +43,8 @@ const WAIT_FOR: Duration = Duration::from_secs(10);
 pub(super) struct History {
     projects: Projects,
     people: People,
-    turns_of_projects: Turns,
-    turns_of_people: Turns,
+    of_projects: Line,
+    of_people: Line,
 }
 
 /// On whose behalf a history is read.
@@ -102,8 +106,8 @@ impl History {
                 streams: streams.clone(),
             },
             projects: Projects { streams, service },
-            turns_of_projects: Turns::new(PROJECTS_AT_ONCE),
-            turns_of_people: Turns::new(PEOPLE_AT_ONCE),
+            of_projects: line(PROJECTS_AT_ONCE),
+            of_people: line(PEOPLE_AT_ONCE),
         }
     }
 
@@ -114,7 +118,7 @@ impl History {
         after: Option<&str>,
         reading: &Reading,
     ) -> Result<Standing, Problem> {
-        let _turn = self.turns(topic).take(reading.person()).await?;
+        let _turn = self.turn(topic, reading.person()).await?;
         let asked = async {
             match topic {
                 Topic::Project(id) => self.projects.standing(id, after, reading).await,
@@ -161,7 +165,7 @@ impl History {
         bite: Bite,
         reading: &Reading,
     ) -> Result<Vec<Entry>, Problem> {
-        let _turn = self.turns(topic).take(reading.person()).await?;
+        let _turn = self.turn(topic, reading.person()).await?;
         let read = async {
             match topic {
                 Topic::Project(id) => self.projects.after(id, position, bite, reading).await,
@@ -171,12 +175,24 @@ impl History {
         timeout(READ_WITHIN, read).await.map_err(|_| away())?
     }
 
-    fn turns(&self, topic: Topic) -> &Turns {
-        match topic {
-            Topic::Project(_) => &self.turns_of_projects,
-            Topic::User(_) => &self.turns_of_people,
-        }
+    async fn turn(&self, topic: Topic, person: Uuid) -> Result<Turn, Problem> {
+        let line = match topic {
+            Topic::Project(_) => &self.of_projects,
+            Topic::User(_) => &self.of_people,
+        };
+        let turn = line.turn(person, TURN_WITHIN).await;
+        turn.map_err(|_| away())
     }
+}
+
+/// Few at once in the process, so that a thousand clients that come back together do not stall those that
+/// are live, and fewer a person, so that nobody's sockets take the turns of others.
+fn line(in_all: usize) -> Line {
+    Line::new(Places {
+        in_all,
+        of_each: 2,
+        waiting_of_each: 1024,
+    })
 }
 
 fn away() -> Problem {

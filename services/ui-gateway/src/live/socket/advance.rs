@@ -14,7 +14,7 @@ use crate::live::{
     metrics::Refused,
     protocol::{MOST_TOPICS, Reply, Resync, event_text_frame},
     queue::Item,
-    replay::{Asks, Found, Step, Subscribed, Subscription, Taken, first_bite},
+    replay::{Asks, Events, Found, Step, Subscribed, Subscription, Taken, first_bite},
 };
 
 /// Subscriptions of one socket that are not answered yet.
@@ -104,14 +104,23 @@ impl Socket {
                 };
                 self.refuse(&topic.to_string(), code).await
             }
-            Found::Events(before, Ok((events, bite))) => {
-                let (newest, nothing_left) = match events.last() {
+            Found::Events(before, Ok(events)) => {
+                let Events {
+                    entries,
+                    bite,
+                    room,
+                } = events;
+                let (newest, nothing_left) = match entries.last() {
                     Some(last) => (last.position, false),
                     None => (before, true),
                 };
-                self.write_events(topic, events).await?;
+                self.write_events(topic, entries).await?;
+                drop(room);
                 self.join_or_read(subscription, newest, bite, epoch, nothing_left)
                     .await
+            }
+            Found::Events(_, Err(problem)) if problem.code == Code::RateLimited => {
+                self.give_up(topic, Resync::SlowConsumer).await
             }
             Found::Events(_, Err(problem)) => {
                 tracing::debug!(error = %problem, "a replay was interrupted");

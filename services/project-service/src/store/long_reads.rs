@@ -1,8 +1,7 @@
-//! Reads whose work grows with a whole project. They have readers of their own, one at a time a person,
-//! and a time after which the engine itself stops; so does that of a caller who hangs up.
+//! Reads whose work grows with a whole project. Each class of them has readers of its own, one at a time a
+//! person, and a time after which the engine itself stops; so does that of a caller who hangs up.
 
 use std::{
-    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,25 +9,37 @@ use std::{
     time::{Duration, Instant},
 };
 
-use service_kit::{Code, Problem};
+use service_kit::{
+    Code, Problem,
+    line::{Full, Line, Places, Turn},
+    page::{Limit, Page},
+};
 use sqlx::{
-    Sqlite, SqliteConnection, SqlitePool,
-    query::Query,
-    sqlite::{SqliteArguments, SqliteRow},
+    Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection, query::Query,
+    sqlite::SqliteArguments,
 };
 use uuid::Uuid;
 
-use super::sql_problem;
-use crate::waitable::Waitable;
+use super::{
+    pages::{self, Entry},
+    sql_problem,
+};
 
-/// Connections that search.
-pub const SEARCHERS: u32 = 2;
+/// Connections of one class.
+pub const LONG_READERS: u32 = 2;
 
-/// Longest search. With the longest wait for its turn it ends before the deadline of the call.
-const SEARCH_WITHIN: Duration = Duration::from_secs(2);
+/// Who reads with them.
+const PLACES: Places = Places {
+    in_all: LONG_READERS as usize,
+    of_each: 1,
+    waiting_of_each: 16,
+};
 
-/// Longest wait for the end of an earlier search of the same person, and for a connection.
-const TURN_WITHIN: Duration = Duration::from_secs(1);
+/// Longest read. With the longest wait for its turn it ends before the deadline of the call.
+const READ_WITHIN: Duration = Duration::from_secs(2);
+
+/// Longest wait for a turn: longer than a read and its end, so that whoever comes next gets theirs.
+const TURN_WITHIN: Duration = Duration::from_millis(2500);
 
 /// Steps of SQLite's machine between two looks at the clock: a step reads a row's text at most, so that
 /// is a few milliseconds.
@@ -37,29 +48,29 @@ const STEPS_PER_LOOK: i32 = 100;
 /// SQLITE_INTERRUPT, <https://www.sqlite.org/rescode.html>.
 const INTERRUPTED: &str = "9";
 
-/// Who may search when. Cheap to clone.
+/// Long reads of one class. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Searches {
+pub(super) struct LongReads {
     readers: SqlitePool,
-    searching: Arc<Waitable<HashSet<Uuid>>>,
+    line: Line,
     within: Duration,
 }
 
-/// A person's turn, until it is dropped.
-struct Turn {
-    searching: Arc<Waitable<HashSet<Uuid>>>,
-    person: Uuid,
+/// A read that has its turn: a connection whose engine stops in time.
+pub(super) struct LongRead {
+    _stop: StopOnDrop,
+    sql: PoolConnection<Sqlite>,
+    _turn: Turn,
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.searching.change(|people| {
-            people.remove(&self.person);
-        });
+impl LongRead {
+    /// The connection.
+    pub fn sql(&mut self) -> &mut SqliteConnection {
+        &mut self.sql
     }
 }
 
-/// Stops the engine when it is dropped: when the search has ended, and when nobody waits for it any more.
+/// Stops the engine when it is dropped: when the read has ended, and when nobody waits for it any more.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
@@ -68,48 +79,42 @@ impl Drop for StopOnDrop {
     }
 }
 
-impl Searches {
-    /// Searches with these connections.
+impl LongReads {
+    /// Reads with these connections, [`LONG_READERS`] of them.
     pub fn new(readers: SqlitePool) -> Self {
         Self {
             readers,
-            searching: Arc::default(),
-            within: SEARCH_WITHIN,
+            line: Line::new(PLACES),
+            within: READ_WITHIN,
         }
     }
 
-    /// What a person's search finds, when it is its turn.
-    pub async fn find(
-        &self,
-        person: Uuid,
-        search: Query<'_, Sqlite, SqliteArguments>,
-    ) -> Result<Vec<SqliteRow>, Problem> {
-        let _turn = self.turn(person).await?;
-        let acquired = tokio::time::timeout(TURN_WITHIN, self.readers.acquire()).await;
-        let mut sql = acquired.map_err(|_| busy())?.map_err(sql_problem)?;
-        let _stop = self.stop_in_time(&mut sql).await.map_err(sql_problem)?;
-        let found = search.fetch_all(&mut *sql).await;
-        found.map_err(|error| match is_interrupt(&error) {
-            true => too_long(self.within),
-            false => sql_problem(error),
+    /// A person's read, when it is its turn.
+    pub async fn begin(&self, person: Uuid) -> Result<LongRead, Problem> {
+        let turn = self.line.turn(person, TURN_WITHIN).await.map_err(full)?;
+        let mut sql = self.readers.acquire().await.map_err(sql_problem)?;
+        let stop = self.stop_in_time(&mut sql).await.map_err(sql_problem)?;
+        Ok(LongRead {
+            _stop: stop,
+            sql,
+            _turn: turn,
         })
     }
 
-    async fn turn(&self, person: Uuid) -> Result<Turn, Problem> {
-        let attempt = |people: &mut HashSet<Uuid>| people.insert(person).then_some(());
-        let begun = self.searching.when(TURN_WITHIN, attempt).await;
-        let turn = begun.map(|()| Turn {
-            searching: Arc::clone(&self.searching),
-            person,
-        });
-        turn.ok_or_else(|| {
-            let detail = "You are searching already; wait for the answer, then search again.";
-            Problem::new(Code::RateLimited, detail)
-        })
+    /// What a person's read finds, when it is its turn.
+    pub async fn find<T: Entry>(
+        &self,
+        person: Uuid,
+        query: Query<'_, Sqlite, SqliteArguments>,
+        limit: Limit,
+    ) -> Result<Page<T>, Problem> {
+        let mut read = self.begin(person).await?;
+        let found = pages::read(query.fetch(read.sql()), limit).await;
+        found.map_err(sql_problem)
     }
 
     /// Has the engine look at the clock now and then, and whether anybody still waits. It looks for as long
-    /// as the connection lives, at what the last search left it.
+    /// as the connection lives, at what the last read left it.
     async fn stop_in_time(&self, sql: &mut SqliteConnection) -> Result<StopOnDrop, sqlx::Error> {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, deadline) = (Arc::clone(&stop), Instant::now() + self.within);
@@ -122,28 +127,53 @@ impl Searches {
     }
 }
 
-fn is_interrupt(error: &sqlx::Error) -> bool {
+/// There was no turn.
+fn full(full: Full) -> Problem {
+    let (code, detail) = match full {
+        Full::OfEach => (
+            Code::RateLimited,
+            "You are reading as much already; wait for the answer, then ask again.",
+        ),
+        Full::InAll => (
+            Code::Unavailable,
+            "Others are reading much; try again shortly.",
+        ),
+    };
+    Problem::new(code, detail)
+}
+
+/// Whether the engine stopped because time was up.
+pub(super) fn is_interrupt(error: &sqlx::Error) -> bool {
     let fault = error.as_database_error();
     fault.is_some_and(|fault| fault.code().as_deref() == Some(INTERRUPTED))
 }
 
-fn busy() -> Problem {
-    Problem::unavailable("A place to search (others are searching)")
-}
-
-fn too_long(within: Duration) -> Problem {
-    let seconds = within.as_secs();
+/// What its caller hears then.
+pub(super) fn too_long() -> Problem {
+    let seconds = READ_WITHIN.as_secs();
     let detail = format!(
-        "The search took longer than {seconds} s. Search in one status, or ask for fewer tasks at once with limit."
+        "This took longer than {seconds} s to read. Ask for less at once: search in one status, or lower the limit."
     );
     Problem::new(Code::DeadlineExceeded, detail)
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqlitePoolOptions;
+    use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
 
     use super::*;
+
+    struct Found;
+
+    impl Entry for Found {
+        fn read(_: &SqliteRow) -> Self {
+            Self
+        }
+
+        fn text_bytes(&self) -> usize {
+            0
+        }
+    }
 
     /// What has no end.
     const ENDLESS: &str =
@@ -155,20 +185,22 @@ mod tests {
 
     /// How many rows a person's search finds.
     async fn find(
-        searches: &Searches,
+        searches: &LongReads,
         person: Uuid,
         search: &'static str,
     ) -> Result<usize, Problem> {
-        let found = searches.find(person, sqlx::query(search)).await;
-        found.map(|rows| rows.len())
+        let limit = Limit::asked(0)?;
+        let found = searches.find::<Found>(person, sqlx::query(search), limit);
+        let (found, _) = found.await?.end(|_| String::new());
+        Ok(found.len())
     }
 
-    async fn searches(within: Duration) -> Searches {
+    async fn searches(within: Duration) -> LongReads {
         let readers = SqlitePoolOptions::new().max_connections(1);
         let readers = readers.connect("sqlite::memory:").await;
-        Searches {
+        LongReads {
             within,
-            ..Searches::new(readers.expect("a database in memory"))
+            ..LongReads::new(readers.expect("a database in memory"))
         }
     }
 
@@ -201,10 +233,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_person_searches_once_at_a_time_and_holds_up_nobody_else() {
-        let searches = searches(Duration::from_millis(2500)).await;
+        // Longer than another one of theirs waits.
+        let searches = searches(2 * TURN_WITHIN).await;
         let readers = SqlitePoolOptions::new().max_connections(2);
         let readers = readers.connect("sqlite::memory:").await;
-        let searches = Searches {
+        let searches = LongReads {
             readers: readers.expect("a database in memory"),
             ..searches
         };
