@@ -5,6 +5,7 @@
 mod assets;
 mod client;
 mod connections;
+mod contract;
 mod forwarded;
 pub mod http;
 mod limits;

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::{
     client::Site,
     connections::Connections,
-    http::Turns,
+    contract::Shapes,
+    http::{self, Turns},
     limits::{ApiLimits, LONGEST_WAIT},
     live::Live,
     platform::{self, Platform},
@@ -36,6 +37,8 @@ pub struct State {
     pub(crate) connections: Connections,
     pub(crate) limits: ApiLimits,
     pub(crate) turns: Turns,
+    /// What requests may hold.
+    pub(crate) shapes: Shapes,
     /// Goes with what reports a client to auth-service.
     pub(crate) credential: GatewayCredential,
 }
@@ -74,6 +77,7 @@ impl State {
             ),
             limits: ApiLimits::start(context, limiter)?,
             turns: Turns::new(),
+            shapes: http::shapes()?,
             credential,
             streams,
             upstream,

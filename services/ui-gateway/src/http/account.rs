@@ -6,23 +6,41 @@ use rpc::{
     Malformed,
     auth::{DeleteMeRequest, UpdateMeRequest},
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::{Signed, call::Call, reply::Answer, sessions};
+use super::{Signed, call::Call, input::MergePatch, reply::Answer, sessions};
+use crate::contract::Optional;
+
+/// Changes of the caller's account.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AccountPatch {
+    /// Address to sign in with, once it is proven.
+    email: Optional<String>,
+    /// Public short name.
+    handle: Optional<String>,
+    /// Password; for another address.
+    current_password: String,
+    /// A code of the second factor, where there is one; for another address.
+    code: String,
+}
 
 /// A person; for another address, with their password, and code where there is one.
-pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
-    let client = call.client();
-    let message = call
-        .patch(|body| UpdateMeRequest {
-            email: body.optional_text("email"),
-            handle: body.optional_text("handle"),
-            current_password: body.optional_text("current_password").unwrap_or_default(),
-            code: body.optional_text("code").unwrap_or_default(),
-            client,
-        })
-        .await?;
+pub(super) async fn change(
+    signed: Signed,
+    mut call: Call,
+    body: MergePatch<AccountPatch>,
+) -> Answer {
+    let patch = body.read(&mut call).await?;
+    let request = call.vouched(signed.call(UpdateMeRequest {
+        email: patch.email.0,
+        handle: patch.handle.0,
+        current_password: patch.current_password,
+        code: patch.code,
+        client: call.client(),
+    }));
     let mut auth = call.state.upstream.auth.clone();
-    let request = call.vouched(signed.call(message));
     let answer = auth.update_me(request).await?.into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
     Ok(HttpResponse::Ok().json(user))

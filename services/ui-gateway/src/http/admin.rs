@@ -9,22 +9,43 @@ use rpc::{
         SetUserRolesRequest, UnlockUserRequest,
     },
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Signed,
     call::Call,
+    input::{MergePatch, NoFields, Query},
     reply::{Answer, done, page},
     sessions::tell,
 };
+use crate::contract::{Optional, PageQuery};
+
+/// Which accounts.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct UserQuery {
+    #[serde(flatten)]
+    page: PageQuery,
+    /// Only the one with this address.
+    email: Optional<String>,
+}
+
+/// Changes of an account.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RolesPatch {
+    /// All its roles: `user`, `admin`.
+    roles: Vec<String>,
+}
 
 /// Admins: newest first.
-pub(super) async fn list_users(signed: Signed, call: Call) -> Answer {
-    let query = call.query();
+pub(super) async fn list_users(signed: Signed, call: Call, query: Query<UserQuery>) -> Answer {
+    let query = query.read(&call)?;
     let request = signed.call(ListUsersRequest {
-        limit: query.limit()?,
-        cursor: query.get("cursor").unwrap_or_default(),
-        email: query.get("email").unwrap_or_default(),
+        limit: query.page.limit.0,
+        cursor: query.page.cursor.0.unwrap_or_default(),
+        email: query.email.0.unwrap_or_default(),
     });
     let answer = call
         .state
@@ -38,9 +59,13 @@ pub(super) async fn list_users(signed: Signed, call: Call) -> Answer {
 }
 
 /// Admins. Replaces the account's roles.
-pub(super) async fn change_user(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn change_user(
+    signed: Signed,
+    mut call: Call,
+    body: MergePatch<RolesPatch>,
+) -> Answer {
     let user_id = call.id("account")?;
-    let roles = call.patch(|body| body.texts("roles")).await?;
+    let RolesPatch { roles } = body.read(&mut call).await?;
     let request = call.vouched(signed.call(SetUserRolesRequest {
         user_id,
         roles,
@@ -59,9 +84,9 @@ pub(super) async fn change_user(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// Admins. Lifts all locks and limits of the account.
-pub(super) async fn unlock(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn unlock(signed: Signed, mut call: Call, body: NoFields) -> Answer {
     let user_id = call.id("account")?;
-    call.no_fields().await?;
+    body.read(&mut call).await?;
     let request = call.vouched(signed.call(UnlockUserRequest {
         user_id,
         client: call.client(),
@@ -103,8 +128,8 @@ struct Rotated {
 }
 
 /// Admins. The next key is published now, and signs as soon as everyone can know it.
-pub(super) async fn rotate_keys(signed: Signed, mut call: Call) -> Answer {
-    call.no_fields().await?;
+pub(super) async fn rotate_keys(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+    body.read(&mut call).await?;
     let request = signed.call(RotateKeysRequest {});
     let mut auth = call.state.upstream.auth.clone();
     let rotated = auth.rotate_keys(request).await?.into_inner();

@@ -14,7 +14,8 @@ use rpc::{
         RefreshRequest, RegisterRequest, SignedIn, login_response::Outcome,
     },
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
@@ -23,21 +24,82 @@ use super::{
     Signed,
     call::Call,
     cookies::{self, REFRESH_COOKIE},
+    input::{Json, NoFields},
     reply::{Answer, accepted, done},
 };
+use crate::contract::Optional;
+
+/// A new account.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Registration {
+    /// Address to sign in with.
+    email: String,
+    /// Public short name.
+    handle: String,
+    /// Password.
+    password: String,
+}
+
+/// The first step of a sign-in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Login {
+    /// Address of the account.
+    email: String,
+    /// Its password.
+    password: String,
+    /// Whether the tokens are set as cookies, and left out of the answer.
+    #[serde(default)]
+    cookies: bool,
+}
+
+/// The second step of a sign-in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecondStep {
+    /// As the first step answered it.
+    challenge: String,
+    /// A code of the second factor, or a recovery code.
+    code: String,
+    /// Whether the tokens are set as cookies, and left out of the answer.
+    #[serde(default)]
+    cookies: bool,
+}
+
+/// A renewal of tokens.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Renewal {
+    /// The refresh token; the cookie's when it is left out.
+    #[serde(default)]
+    refresh_token: Optional<String>,
+    /// Whether the tokens are set as cookies, and left out of the answer.
+    #[serde(default)]
+    cookies: bool,
+}
+
+/// A proof that it is still the person who signed in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reauthentication {
+    /// Password.
+    password: String,
+    /// A code of the second factor, where there is one.
+    #[serde(default)]
+    code: String,
+}
 
 /// Anyone, unless registration is closed; then admins.
-pub(super) async fn register(mut call: Call) -> Answer {
+pub(super) async fn register(mut call: Call, body: Json<Registration>) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
-    let client = call.client();
-    let message = call
-        .json(|body| RegisterRequest {
-            email: body.text("email"),
-            handle: body.text("handle"),
-            password: body.text("password"),
-            client,
-        })
-        .await?;
+    let of = body.read(&mut call).await?;
+    let message = RegisterRequest {
+        email: of.email,
+        handle: of.handle,
+        password: of.password,
+        client: call.client(),
+    };
     let request = call.context.call(given_token(&call), message);
     let request = call.vouched(request);
     let answer = call.state.upstream.auth.clone().register(request).await?;
@@ -65,19 +127,18 @@ fn given_token(call: &Call) -> Option<&str> {
 }
 
 /// Anyone.
-pub(super) async fn login(mut call: Call) -> Answer {
+pub(super) async fn login(mut call: Call, body: Json<Login>) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
-    let client = call.client();
-    let (message, cookies) = call
-        .json(|body| {
-            let message = LoginRequest {
-                email: body.text("email"),
-                password: body.text("password"),
-                client,
-            };
-            (message, body.flag("cookies"))
-        })
-        .await?;
+    let Login {
+        email,
+        password,
+        cookies,
+    } = body.read(&mut call).await?;
+    let message = LoginRequest {
+        email,
+        password,
+        client: call.client(),
+    };
     let request = call.vouched(call.context.call(None, message));
     let answer = call.state.upstream.auth.clone().login(request).await?;
     call.note_limits(answer.metadata());
@@ -89,19 +150,18 @@ pub(super) async fn login(mut call: Call) -> Answer {
 }
 
 /// Anyone with the challenge of a first step.
-pub(super) async fn second_factor(mut call: Call) -> Answer {
+pub(super) async fn second_factor(mut call: Call, body: Json<SecondStep>) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
-    let client = call.client();
-    let (message, cookies) = call
-        .json(|body| {
-            let message = CompleteSecondFactorRequest {
-                challenge: body.text("challenge"),
-                code: body.text("code"),
-                client,
-            };
-            (message, body.flag("cookies"))
-        })
-        .await?;
+    let SecondStep {
+        challenge,
+        code,
+        cookies,
+    } = body.read(&mut call).await?;
+    let message = CompleteSecondFactorRequest {
+        challenge,
+        code,
+        client: call.client(),
+    };
     let request = call.vouched(call.context.call(None, message));
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.complete_second_factor(request).await?;
@@ -115,12 +175,13 @@ pub(super) async fn second_factor(mut call: Call) -> Answer {
 
 /// Anyone with a refresh token, in the body or as a cookie. Who came with the cookie gets cookies
 /// again: what scripts never had they do not get.
-pub(super) async fn refresh(mut call: Call) -> Answer {
-    let (given, cookies) = call
-        .json(|body| (body.optional_text("refresh_token"), body.flag("cookies")))
-        .await?;
+pub(super) async fn refresh(mut call: Call, body: Json<Renewal>) -> Answer {
+    let Renewal {
+        refresh_token,
+        cookies,
+    } = body.read(&mut call).await?;
     let site = &call.state.site;
-    match given {
+    match refresh_token.0 {
         Some(token) => {
             site.refuse_other_page(&call.request)?;
             renew(&call, token, cookies).await
@@ -170,8 +231,8 @@ fn no_refresh_token(cookies: bool) -> Problem {
 }
 
 /// A person. The session is dead everywhere when this is answered.
-pub(super) async fn logout(signed: Signed, mut call: Call) -> Answer {
-    call.no_fields().await?;
+pub(super) async fn logout(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+    body.read(&mut call).await?;
     let request = signed.call(LogoutRequest {});
     let answer = call.state.upstream.auth.clone().logout(request).await?;
     let heard = answer.into_inner().heard;
@@ -182,16 +243,17 @@ pub(super) async fn logout(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// A person.
-pub(super) async fn reauthenticate(signed: Signed, mut call: Call) -> Answer {
-    let client = call.client();
-    let message = call
-        .json(|body| ReauthenticateRequest {
-            password: body.text("password"),
-            code: body.optional_text("code").unwrap_or_default(),
-            client,
-        })
-        .await?;
-    let request = call.vouched(signed.call(message));
+pub(super) async fn reauthenticate(
+    signed: Signed,
+    mut call: Call,
+    body: Json<Reauthentication>,
+) -> Answer {
+    let of = body.read(&mut call).await?;
+    let request = call.vouched(signed.call(ReauthenticateRequest {
+        password: of.password,
+        code: of.code,
+        client: call.client(),
+    }));
     let mut auth = call.state.upstream.auth.clone();
     auth.reauthenticate(request).await?;
     done()

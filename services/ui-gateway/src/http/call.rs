@@ -1,34 +1,24 @@
-//! What a handler reads from its request: ids of the path, the page asked for, the body, and the
-//! headers that make a change safe.
+//! A request as its handler sees it: ids of the path, the body, and turns at what is long.
 
 use std::future::Ready;
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::{CONTENT_ENCODING, IF_MATCH},
+    http::header::CONTENT_ENCODING,
     web::{Bytes, Data},
 };
-use rpc::metadata::IDEMPOTENCY_KEY;
 use service_kit::{Code, Problem, line::Turn};
 use uuid::Uuid;
 
 use super::{
     Failure,
     envelope::SharedContext,
-    fields::Fields,
-    parameters::Parameters,
-    precondition,
     signed::{IsSignedIn, surroundings},
     turns::LONG_BODY,
     upload::{self, Upload},
 };
 use crate::{State, connections::Room};
-
-const LONGEST_IDEMPOTENCY_KEY: usize = 128;
-
-const JSON: &str = "application/json";
-const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A request as its handler sees it.
 pub(super) struct Call {
@@ -71,42 +61,8 @@ impl Call {
             .ok_or_else(|| Problem::not_found(what))
     }
 
-    /// The parameters of the URL; unknown ones are not looked at.
-    pub(super) fn query(&self) -> Parameters {
-        Parameters::parse_all(self.request.query_string())
-    }
-
-    /// A JSON object, read by `make`.
-    pub(super) async fn json<T>(
-        &mut self,
-        make: impl FnOnce(&mut Fields) -> T,
-    ) -> Result<T, Problem> {
-        self.require_type(&[JSON])?;
-        Fields::parse(&self.body().await?)?.read(make)
-    }
-
-    /// A body without fields: none at all, or an empty object.
-    pub(super) async fn no_fields(&mut self) -> Result<(), Problem> {
-        let body = self.body().await?;
-        if body.is_empty() {
-            return Ok(());
-        }
-        self.require_type(&[JSON])?;
-        Fields::parse(&body)?.read(|_| ())
-    }
-
-    /// A JSON merge patch (RFC 7396), read by `make`.
-    pub(super) async fn patch<T>(
-        &mut self,
-        make: impl FnOnce(&mut Fields) -> T,
-    ) -> Result<T, Problem> {
-        self.require_type(&[MERGE_PATCH, JSON])?;
-        Fields::parse(&self.body().await?)?.read(make)
-    }
-
     /// The body in pieces, for what is too large to hold.
-    pub(super) fn pieces(self, largest: usize) -> Result<Upload, Problem> {
-        self.require_type(&[JSON])?;
+    pub(super) fn upload(self, largest: usize) -> Result<Upload, Problem> {
         Upload::new(&self.request, self.payload, largest)
     }
 
@@ -121,36 +77,8 @@ impl Call {
         person.ok_or_else(|| Problem::internal("this route lets in strangers"))
     }
 
-    /// The versions that `If-Match` allows; empty: any.
-    pub(super) fn precondition(&self) -> Result<Vec<u64>, Problem> {
-        let values = self.request.headers().get_all(IF_MATCH);
-        precondition::parse(values.map(|value| value.as_bytes()))
-    }
-
-    /// Hands the caller's idempotency key on.
-    pub(super) fn keyed<T>(
-        &self,
-        mut request: tonic::Request<T>,
-    ) -> Result<tonic::Request<T>, Problem> {
-        let Some(key) = self.request.headers().get(IDEMPOTENCY_KEY) else {
-            return Ok(request);
-        };
-        let visible = |key: &&str| {
-            (1..=LONGEST_IDEMPOTENCY_KEY).contains(&key.len())
-                && key.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        let key = key
-            .to_str()
-            .ok()
-            .filter(visible)
-            .and_then(|key| key.parse().ok());
-        let expected = format!("expected 1 to {LONGEST_IDEMPOTENCY_KEY} visible characters");
-        let key = key.ok_or_else(|| Problem::invalid_field("Idempotency-Key", expected))?;
-        request.metadata_mut().insert(IDEMPOTENCY_KEY, key);
-        Ok(request)
-    }
-
-    fn require_type(&self, types: &[&str]) -> Result<(), Problem> {
+    /// Refuses a body of another type.
+    pub(super) fn require_type(&self, types: &[&str]) -> Result<(), Problem> {
         let plain = !self.request.headers().contains_key(CONTENT_ENCODING);
         let given = self.request.content_type();
         if plain && types.iter().any(|known| given.eq_ignore_ascii_case(known)) {
@@ -163,7 +91,8 @@ impl Call {
         Err(Problem::new(Code::UnsupportedMediaType, detail))
     }
 
-    async fn body(&mut self) -> Result<Bytes, Problem> {
+    /// The whole body, read at the turn of who sends it where it is long.
+    pub(super) async fn body(&mut self) -> Result<Bytes, Problem> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
         let (body, room) = upload::collect(&self.request, payload).await?;
         self.room = room;

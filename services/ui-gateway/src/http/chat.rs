@@ -11,7 +11,8 @@ use rpc::{
     Malformed,
     ai::{ChatRequest, ChatResponse, Reply, chat_response::Part},
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use service_kit::{Code, Problem};
 use tonic::Streaming;
 
@@ -20,6 +21,8 @@ use super::{
     call::Call,
     envelope::SharedContext,
     header::lists,
+    idempotency::IdempotencyKey,
+    input::Json,
     reply::{Answer, tell_replayed},
 };
 
@@ -28,23 +31,32 @@ const PIECE_WITHIN: Duration = Duration::from_secs(30);
 
 const EVENT_STREAM: &str = "text/event-stream";
 
+/// A message to the mentor.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    /// The conversation that it goes on with; a new one when there is none.
+    conversation_id: Option<String>,
+    /// The project it is about; all of the caller's when there is none.
+    project_id: Option<String>,
+    /// Text.
+    message: String,
+}
+
 /// Signed in: in their own conversations, about projects of theirs. What is wrong before the first
 /// piece is the answer's own status.
-pub(super) async fn chat(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn chat(
+    signed: Signed,
+    mut call: Call,
+    body: Json<Question>,
+    key: IdempotencyKey,
+) -> Answer {
     let open = call.state.drain.enter(&call.request);
-    let (conversation, project, message) = call
-        .json(|body| {
-            (
-                body.text_or_null("conversation_id"),
-                body.text_or_null("project_id"),
-                body.text("message"),
-            )
-        })
-        .await?;
-    let mut request = call.keyed(signed.call(ChatRequest {
-        conversation_id: named(conversation, "conversation")?,
-        project_id: named(project, "project")?,
-        message,
+    let of = body.read(&mut call).await?;
+    let mut request = key.on(signed.call(ChatRequest {
+        conversation_id: named(of.conversation_id, "conversation")?,
+        project_id: named(of.project_id, "project")?,
+        message: of.message,
     }))?;
     request.set_timeout(PIECE_WITHIN);
     let mut mentor = call.state.upstream.chat.clone();

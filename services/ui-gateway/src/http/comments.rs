@@ -4,20 +4,44 @@ use redis_contracts::resource::Comment;
 use rpc::project::{
     CreateCommentRequest, DeleteCommentRequest, ListCommentsRequest, UpdateCommentRequest,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use service_kit::Problem;
 
 use super::{
     Signed,
     call::Call,
+    idempotency::IdempotencyKey,
+    input::{Json, MergePatch, Query},
+    precondition::IfMatch,
     reply::{Answer, created, done, found, page},
 };
+use crate::contract::{Optional, PageQuery};
+
+/// A new comment.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewComment {
+    /// Text.
+    body: String,
+}
+
+/// Changes of a comment.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CommentPatch {
+    /// Text.
+    body: Optional<String>,
+}
 
 /// Members: newest first.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(signed: Signed, call: Call, query: Query<PageQuery>) -> Answer {
     let _turn = call.turn().await?;
+    let task_id = call.id("task")?;
+    let query = query.read(&call)?;
     let request = signed.call(ListCommentsRequest {
-        task_id: call.id("task")?,
-        page: Some(call.query().page()?),
+        task_id,
+        page: Some(query.into()),
     });
     let answer = call
         .state
@@ -31,15 +55,15 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer {
 }
 
 /// Editors.
-pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn create(
+    signed: Signed,
+    mut call: Call,
+    body: Json<NewComment>,
+    key: IdempotencyKey,
+) -> Answer {
     let task_id = call.id("task")?;
-    let message = call
-        .json(|body| CreateCommentRequest {
-            task_id,
-            body: body.text("body"),
-        })
-        .await?;
-    let request = call.keyed(signed.call(message))?;
+    let NewComment { body } = body.read(&mut call).await?;
+    let request = key.on(signed.call(CreateCommentRequest { task_id, body }))?;
     created::<Comment, _>(
         call.state
             .upstream
@@ -51,13 +75,18 @@ pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// The comment's author.
-pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn change(
+    signed: Signed,
+    mut call: Call,
+    body: MergePatch<CommentPatch>,
+    if_match: IfMatch,
+) -> Answer {
     let id = id(&call)?;
-    let body = call.patch(|body| body.optional_text("body")).await?;
+    let patch = body.read(&mut call).await?;
     let request = signed.call(UpdateCommentRequest {
         id,
-        body,
-        if_version: call.precondition()?,
+        body: patch.body.0,
+        if_version: if_match.versions()?,
     });
     found::<Comment, _>(
         call.state
@@ -70,9 +99,9 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// The comment's author, or the project's owner.
-pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer {
     let id = id(&call)?;
-    let if_version = call.precondition()?;
+    let if_version = if_match.versions()?;
     let request = signed.call(DeleteCommentRequest { id, if_version });
     call.state
         .upstream

@@ -77,11 +77,11 @@ fn routes_page() -> String {
                 ),
             );
         }
-        for (method, told) in path.operations() {
-            let answers = statuses(method, told).iter().map(u16::to_string);
+        for (method, doc) in path.operations() {
+            let answers = statuses(method, doc).iter().map(u16::to_string);
             let answers = answers.collect::<Vec<_>>().join(", ");
-            let (pattern, who) = (path.pattern(), access(told.access).replace('_', " "));
-            let what = told.summary;
+            let (pattern, who) = (path.pattern(), access(doc.access).replace('_', " "));
+            let what = doc.summary;
             put(
                 &mut rows,
                 format_args!(
@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn what_is_told_needs_no_escape() {
         for path in table() {
-            for (_, told) in path.operations() {
-                assert!(!told.summary.contains(['<', '&', '>']), "{}", told.summary);
+            for (_, doc) in path.operations() {
+                assert!(!doc.summary.contains(['<', '&', '>']), "{}", doc.summary);
             }
         }
     }

@@ -1,12 +1,30 @@
 //! A project's whole history.
 
 use actix_web::HttpResponse;
+use redis_contracts::Timestamp;
 use rpc::project::{ListEventsRequest, RecordedEvent};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use service_kit::Problem;
 
-use super::{Signed, call::Call, parameters::Parameters, reply::Answer};
+use super::{Signed, call::Call, input::Query, reply::Answer};
+use crate::contract::{Limit, Optional};
+
+/// Which events.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct HistoryQuery {
+    /// Only those after this position: `next_after` of the page before.
+    after: Optional<String>,
+    /// Only those at this time or later.
+    from: Optional<Timestamp>,
+    /// Only those before this time.
+    to: Optional<Timestamp>,
+    /// Only those of this type.
+    r#type: Optional<String>,
+    limit: Limit,
+}
 
 #[derive(Serialize)]
 struct History {
@@ -21,9 +39,9 @@ struct Item {
 }
 
 /// Members: oldest first.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(signed: Signed, call: Call, query: Query<HistoryQuery>) -> Answer {
     let project_id = call.id("project")?;
-    let asked = asked(project_id, &call.query())?;
+    let asked = query.read(&call)?.of(project_id);
     let is_search = asked.from.is_some() || asked.to.is_some() || !asked.r#type.is_empty();
     // A search has a line of its own, in the service.
     let _turn = match is_search {
@@ -48,15 +66,17 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer {
     Ok(HttpResponse::Ok().json(History { items, next_after }))
 }
 
-fn asked(project_id: String, query: &Parameters) -> Result<ListEventsRequest, Problem> {
-    Ok(ListEventsRequest {
-        project_id,
-        after: query.get("after").unwrap_or_default(),
-        from: query.moment("from")?.map(rpc::timestamp),
-        to: query.moment("to")?.map(rpc::timestamp),
-        r#type: query.get("type").unwrap_or_default(),
-        limit: query.limit()?,
-    })
+impl HistoryQuery {
+    fn of(self, project_id: String) -> ListEventsRequest {
+        ListEventsRequest {
+            project_id,
+            after: self.after.0.unwrap_or_default(),
+            from: self.from.0.map(rpc::timestamp),
+            to: self.to.0.map(rpc::timestamp),
+            r#type: self.r#type.0.unwrap_or_default(),
+            limit: self.limit.0,
+        }
+    }
 }
 
 fn item(recorded: RecordedEvent) -> Result<Item, Problem> {

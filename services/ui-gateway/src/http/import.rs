@@ -13,7 +13,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{
-    Document, Failure, Signed, call::Call, envelope::SharedContext, reply::Answer, upload::Upload,
+    Document, Failure, Signed, call::Call, envelope::SharedContext, input::Archive, reply::Answer,
+    upload::Upload,
 };
 
 /// The largest archive.
@@ -47,11 +48,11 @@ enum Line<'a> {
 }
 
 /// Owners. What is wrong before the first write is the answer's own status.
-pub(super) async fn import(signed: Signed, call: Call) -> Answer {
+pub(super) async fn import(signed: Signed, call: Call, body: Archive) -> Answer {
     let project_id = call.id("project")?;
     let (context, state) = (Rc::clone(&call.context), call.state.clone());
     let open = state.drain.enter(&call.request);
-    let body = call.pieces(LARGEST_ARCHIVE)?;
+    let body = body.pieces(call, LARGEST_ARCHIVE)?;
     let (parts, sent) = mpsc::channel(PIECES);
     let mut request = signed.call(ReceiverStream::new(sent));
     request.set_timeout(WITHIN);

@@ -6,15 +6,30 @@ use rpc::{
     Malformed,
     auth::{self, CreateMachineTokenRequest, ListMachineTokensRequest, RevokeMachineTokenRequest},
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Failure, Signed,
     call::Call,
-    fields::Fields,
+    input::Json,
     reply::{Answer, done, given, items_page},
     sessions::tell,
 };
+use crate::contract::{Day, Optional};
+
+/// A new machine token.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMachineToken {
+    /// What it is for.
+    name: String,
+    /// `read`, `write`, `admin`.
+    scopes: Vec<String>,
+    /// The last day it is good, UTC; null: until it is revoked; 90 days when it is left out.
+    #[serde(default)]
+    expires_on: Optional<Option<Day>>,
+}
 
 /// A machine token without its secret.
 #[derive(Serialize)]
@@ -52,17 +67,20 @@ pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<MachineToken
 }
 
 /// A person.
-pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
-    let client = call.client();
-    let message = call
-        .json(|body| CreateMachineTokenRequest {
-            name: body.text("name"),
-            scopes: body.texts("scopes"),
-            expires_on: expires_on(body),
-            client,
-        })
-        .await?;
-    let request = call.vouched(signed.call(message));
+pub(super) async fn create(signed: Signed, mut call: Call, body: Json<NewMachineToken>) -> Answer {
+    let new = body.read(&mut call).await?;
+    let request = call.vouched(
+        signed.call(CreateMachineTokenRequest {
+            name: new.name,
+            scopes: new.scopes,
+            // In the service an empty text means never.
+            expires_on: new
+                .expires_on
+                .0
+                .map(|day| day.map_or_else(String::new, |Day(day)| day)),
+            client: call.client(),
+        }),
+    );
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.create_machine_token(request).await?.into_inner();
     let made = answer.machine_token.ok_or(Malformed("machine_token"))?;
@@ -87,15 +105,6 @@ pub(super) async fn revoke(signed: Signed, call: Call) -> Answer {
     // A machine token is a session to those who check it.
     tell(&call.state, &[id], heard).await;
     done()
-}
-
-/// An empty text means never in the service; here null does, and an empty text is no day.
-fn expires_on(body: &mut Fields) -> Option<String> {
-    let day = body.nullable_text("expires_on")?;
-    if day.as_deref() == Some("") {
-        body.refuse("expires_on", "expected a day such as 2026-01-31, or null");
-    }
-    Some(day.unwrap_or_default())
 }
 
 impl TryFrom<auth::MachineToken> for MachineToken {

@@ -2,27 +2,74 @@
 
 use actix_web::HttpResponse;
 use rpc::ai::{GiveFeedbackRequest, RecordInteractionRequest, Recorded, Suggestion};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tonic::Response;
 
 use super::{
     Signed,
     call::Call,
+    idempotency::IdempotencyKey,
+    input::Json,
     reply::{Answer, tell_replayed},
 };
 
+/// A rating of a reply.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rating {
+    /// `mentor_reply`.
+    target_type: String,
+    /// The message that is rated.
+    target_id: String,
+    /// 1 (bad) to 5 (good).
+    rating: u32,
+    /// What it is about.
+    #[serde(default)]
+    tags: Vec<String>,
+    /// Text.
+    comment: Option<String>,
+}
+
+/// What was done with a reply.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Interaction {
+    /// The message it was done with.
+    message_id: String,
+    /// `copied`, `followed_up`, `accepted`, `dismissed` or `undone`.
+    kind: String,
+    /// The suggestion that it was done with, where it was one.
+    suggestion: Option<SuggestionRef>,
+}
+
+/// A suggestion of a reply.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SuggestionRef {
+    /// Its kind.
+    kind: String,
+    /// The task it is about.
+    task_id: String,
+    /// What it is called.
+    label: Option<String>,
+}
+
 /// Whom the reply was given.
-pub(super) async fn rate(signed: Signed, mut call: Call) -> Answer {
-    let message = call
-        .json(|body| GiveFeedbackRequest {
-            target_type: body.text("target_type"),
-            target_id: body.text("target_id"),
-            rating: body.number("rating"),
-            tags: body.optional_texts("tags").unwrap_or_default(),
-            comment: body.text_or_null("comment").unwrap_or_default(),
-        })
-        .await?;
-    let request = call.keyed(signed.call(message))?;
+pub(super) async fn rate(
+    signed: Signed,
+    mut call: Call,
+    body: Json<Rating>,
+    key: IdempotencyKey,
+) -> Answer {
+    let of = body.read(&mut call).await?;
+    let request = key.on(signed.call(GiveFeedbackRequest {
+        target_type: of.target_type,
+        target_id: of.target_id,
+        rating: of.rating,
+        tags: of.tags,
+        comment: of.comment.unwrap_or_default(),
+    }))?;
     accepted(
         call.state
             .upstream
@@ -34,19 +81,22 @@ pub(super) async fn rate(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// Whom the reply was given.
-pub(super) async fn interact(signed: Signed, mut call: Call) -> Answer {
-    let message = call
-        .json(|body| RecordInteractionRequest {
-            message_id: body.text("message_id"),
-            kind: body.text("kind"),
-            suggestion: body.object_or_null("suggestion", |of| Suggestion {
-                kind: of.text("kind"),
-                task_id: of.text("task_id"),
-                label: of.text_or_null("label").unwrap_or_default(),
-            }),
-        })
-        .await?;
-    let request = call.keyed(signed.call(message))?;
+pub(super) async fn interact(
+    signed: Signed,
+    mut call: Call,
+    body: Json<Interaction>,
+    key: IdempotencyKey,
+) -> Answer {
+    let of = body.read(&mut call).await?;
+    let request = key.on(signed.call(RecordInteractionRequest {
+        message_id: of.message_id,
+        kind: of.kind,
+        suggestion: of.suggestion.map(|of| Suggestion {
+            kind: of.kind,
+            task_id: of.task_id,
+            label: of.label.unwrap_or_default(),
+        }),
+    }))?;
     let recorded = call
         .state
         .upstream

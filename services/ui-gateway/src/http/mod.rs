@@ -4,6 +4,7 @@ mod account;
 mod admin;
 mod answers;
 mod app;
+mod argument;
 mod auth;
 mod call;
 mod chat;
@@ -15,10 +16,11 @@ pub(crate) mod envelope;
 mod events;
 mod export;
 mod failure;
-mod fields;
 mod header;
 mod health;
+mod idempotency;
 mod import;
+mod input;
 mod jwks;
 mod learning;
 mod limits;
@@ -26,7 +28,6 @@ mod machine_tokens;
 mod me;
 mod mentor;
 mod openapi;
-mod parameters;
 mod passwords;
 mod precondition;
 mod projects;
@@ -53,7 +54,7 @@ pub use self::{
     openapi::openapi,
     signed::Signed,
 };
-pub(crate) use self::{signed::caller_of, turns::Turns};
+pub(crate) use self::{signed::caller_of, table::shapes, turns::Turns};
 
 use self::{
     route::{anyone, path},

@@ -1,5 +1,8 @@
 //! The OpenAPI document, made from the table of routes.
 
+mod parameters;
+mod schemas;
+
 use std::sync::LazyLock;
 
 use actix_web::{
@@ -8,9 +11,10 @@ use actix_web::{
 };
 use serde_json::{Map, Value, json};
 
+use self::schemas::Schemas;
 use super::{
     answers::Pieces,
-    route::{Access, Path, Takes, Told},
+    route::{Access, BodyDoc, OperationDoc, Path},
     signed::ACCESS_COOKIE,
     table::table,
 };
@@ -27,7 +31,10 @@ pub(super) async fn read() -> HttpResponse {
 
 /// The OpenAPI 3.1 document of the API.
 pub fn openapi() -> String {
-    let paths = table().iter().map(described).collect::<Map<_, _>>();
+    let mut schemas = Schemas::default();
+    let table = table();
+    let paths = table.iter().map(|path| described(path, &mut schemas));
+    let paths = paths.collect::<Map<_, _>>();
     let document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -51,7 +58,7 @@ pub fn openapi() -> String {
                 "description": "A problem; `code` says which, see /api/docs/errors.",
                 "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
             }},
-            "schemas": {"Problem": problem()},
+            "schemas": schemas.written(),
         },
     });
     // Texts and numbers can always be written.
@@ -60,52 +67,43 @@ pub fn openapi() -> String {
     text
 }
 
-fn problem() -> Value {
-    let text = json!({"type": "string"});
-    json!({
-        "type": "object",
-        "required": ["type", "title", "status", "detail", "code", "request_id"],
-        "properties": {
-            "type": text, "title": text, "status": {"type": "integer"}, "detail": text,
-            "code": {"enum": service_kit::Code::ALL.iter().map(|code| code.name()).collect::<Vec<_>>()},
-            "request_id": text,
-            "errors": {"type": "array", "items": {
-                "type": "object",
-                "required": ["field", "message"],
-                "properties": {"field": text, "message": text},
-            }},
-        },
-    })
-}
-
-fn described(path: &Path) -> (String, Value) {
+fn described(path: &Path, schemas: &mut Schemas) -> (String, Value) {
     let operations = path.operations().iter();
-    let operations = operations.map(|(method, told)| {
+    let operations = operations.map(|(method, doc)| {
         let name = method.as_str().to_ascii_lowercase();
-        (name, operation(path.pattern(), method, told))
+        (name, operation(path.pattern(), method, doc, schemas))
     });
     let operations = operations.collect::<Map<_, _>>();
     (path.pattern().to_owned(), operations.into())
 }
 
-fn operation(pattern: &str, method: &Method, told: &Told) -> Value {
+fn operation(pattern: &str, method: &Method, doc: &OperationDoc, schemas: &mut Schemas) -> Value {
+    let parameters = in_path(pattern).chain(parameters::all(doc, schemas));
     let mut described = json!({
-        "summary": told.summary,
+        "summary": doc.summary,
         "tags": [area(pattern)],
-        "x-access": access(told.access),
-        "x-grpc": told.grpc,
-        "security": match told.access {
+        "x-access": access(doc.access),
+        "x-grpc": doc.grpc,
+        "security": match doc.access {
             Access::Anyone => json!([]),
             _ => json!([{"bearer": []}, {"cookie": []}]),
         },
-        "parameters": in_path(pattern).chain(in_query(told.asks)).collect::<Vec<_>>(),
-        "responses": responses(method, told),
+        "parameters": parameters.collect::<Vec<_>>(),
+        "responses": responses(method, doc),
     });
-    if let Some(schema) = body(told.takes) {
-        let content = json!({"application/json": {"schema": schema}});
-        described["requestBody"] = json!({"required": true, "content": content});
+    if let Some(body) = doc.body {
+        described["requestBody"] = body_of(body, schemas);
     }
     described
+}
+
+fn body_of(body: BodyDoc, schemas: &mut Schemas) -> Value {
+    let schema = body.declared.map_or(json!({}), |of| schemas.taken(of));
+    let content = body
+        .types
+        .iter()
+        .map(|of| ((*of).to_owned(), json!({"schema": schema})));
+    json!({"required": body.required, "content": content.collect::<Map<_, _>>()})
 }
 
 /// The part of the API that a path belongs to.
@@ -138,27 +136,9 @@ fn in_path(pattern: &str) -> impl Iterator<Item = Value> {
     })
 }
 
-/// What is told of `limit`.
-const LIMIT: &str = "At most so many; 50 when it is not given. A page of long texts ends earlier, at about 1 MiB. \
-    There is more while the answer names where to go on.";
-
-fn in_query(names: &'static [&'static str]) -> impl Iterator<Item = Value> {
-    names.iter().map(|name| {
-        let schema = match *name {
-            "limit" => json!({"type": "integer", "minimum": 1, "maximum": 200}),
-            "from" | "to" => json!({"type": "string", "format": "date-time"}),
-            _ => json!({"type": "string"}),
-        };
-        match *name {
-            "limit" => json!({"name": name, "in": "query", "schema": schema, "description": LIMIT}),
-            _ => json!({"name": name, "in": "query", "schema": schema}),
-        }
-    })
-}
-
-fn responses(method: &Method, told: &Told) -> Value {
+fn responses(method: &Method, doc: &OperationDoc) -> Value {
     let problem = ("default", json!({"$ref": "#/components/responses/Problem"}));
-    let good = statuses(method, told).iter().map(|status| {
+    let good = statuses(method, doc).iter().map(|status| {
         let words = StatusCode::from_u16(*status).ok();
         let words = words.and_then(|status| status.canonical_reason());
         (status.to_string(), json!({"description": words}))
@@ -168,64 +148,11 @@ fn responses(method: &Method, told: &Told) -> Value {
 }
 
 /// The statuses of success.
-pub(super) fn statuses(method: &Method, told: &Told) -> &'static [u16] {
-    match (told.answers, method) {
+pub(super) fn statuses(method: &Method, doc: &OperationDoc) -> &'static [u16] {
+    match (doc.answers, method) {
         ([], &Method::POST) => &[201],
         ([], &Method::DELETE) => &[204],
         ([], _) => &[200],
         (declared, _) => declared,
-    }
-}
-
-fn body(takes: Takes) -> Option<Value> {
-    let fields = match takes {
-        Takes::Nothing => return None,
-        Takes::Json => return Some(json!({})),
-        Takes::Fields(fields) => fields.iter().map(|text| Field::read(text)),
-    };
-    let required = fields.clone().filter(|field| field.required);
-    let required = required.map(|field| field.name).collect::<Vec<_>>();
-    let properties = fields.map(|field| (field.name.to_owned(), field.schema()));
-    Some(json!({
-        "type": "object",
-        "additionalProperties": false,
-        "required": required,
-        "properties": properties.collect::<Map<_, _>>(),
-    }))
-}
-
-/// A field as the table writes it: `name`, `name?` where it may be left out, `name?:type` where it is
-/// no text, and `|null` at the end where it may be null.
-struct Field {
-    name: &'static str,
-    required: bool,
-    of_type: &'static str,
-    nullable: bool,
-}
-
-impl Field {
-    fn read(text: &'static str) -> Self {
-        let (name, of_type) = text.split_once(':').unwrap_or((text, "text"));
-        let (of_type, null) = of_type.split_once('|').unwrap_or((of_type, ""));
-        Self {
-            required: !name.ends_with('?'),
-            name: name.trim_end_matches('?'),
-            of_type,
-            nullable: null == "null",
-        }
-    }
-
-    fn schema(&self) -> Value {
-        let name = match self.of_type {
-            "flag" => "boolean",
-            "number" => "integer",
-            "object" => "object",
-            "texts" => return json!({"type": "array", "items": {"type": "string"}}),
-            _ => "string",
-        };
-        match self.nullable {
-            true => json!({"type": [name, "null"]}),
-            false => json!({"type": name}),
-        }
     }
 }

@@ -5,26 +5,78 @@ use rpc::auth::{
     ChangePasswordRequest, ConfirmPasswordResetRequest, RequestEmailVerificationRequest,
     RequestPasswordResetRequest, UndoEmailChangeRequest, VerifyEmailRequest,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use service_kit::{Code, Problem};
 
 use super::{
     Signed,
     call::Call,
     cookies::{self, REFRESH_COOKIE},
+    input::{Json, NoFields},
     reply::{Answer, accepted, done},
     sessions,
     signed::shown_token,
 };
 
+/// Whose password was forgotten.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResetRequest {
+    /// Address of the account.
+    email: String,
+}
+
+/// A new password in place of a forgotten one.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ResetConfirmation {
+    /// The token of the mail.
+    token: String,
+    /// The new password.
+    new_password: String,
+}
+
+/// A new password.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordChange {
+    /// The password so far.
+    current_password: String,
+    /// The new one.
+    new_password: String,
+    /// Whether machine tokens stay.
+    #[serde(default)]
+    keep_tokens: bool,
+}
+
+/// The proof of an address.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmailProof {
+    /// The token of the mail.
+    token: String,
+    /// The account's password, for who is not signed in.
+    #[serde(default)]
+    password: String,
+    /// A new password, for who does not know it.
+    #[serde(default)]
+    new_password: String,
+}
+
+/// A change of address that is undone.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmailUndo {
+    /// The token of the mail.
+    token: String,
+}
+
 /// Anyone. The answer never tells whether there is an account.
-pub(super) async fn request_reset(mut call: Call) -> Answer {
+pub(super) async fn request_reset(mut call: Call, body: Json<ResetRequest>) -> Answer {
+    let ResetRequest { email } = body.read(&mut call).await?;
     let client = call.client();
-    let message = call
-        .json(|body| RequestPasswordResetRequest {
-            email: body.text("email"),
-            client,
-        })
-        .await?;
+    let message = RequestPasswordResetRequest { email, client };
     let request = call.vouched(call.context.call(None, message));
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.request_password_reset(request).await?;
@@ -33,16 +85,14 @@ pub(super) async fn request_reset(mut call: Call) -> Answer {
 }
 
 /// Anyone with the token of a mail.
-pub(super) async fn confirm_reset(mut call: Call) -> Answer {
+pub(super) async fn confirm_reset(mut call: Call, body: Json<ResetConfirmation>) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
-    let client = call.client();
-    let message = call
-        .json(|body| ConfirmPasswordResetRequest {
-            token: body.text("token"),
-            new_password: body.text("new_password"),
-            client,
-        })
-        .await?;
+    let of = body.read(&mut call).await?;
+    let message = ConfirmPasswordResetRequest {
+        token: of.token,
+        new_password: of.new_password,
+        client: call.client(),
+    };
     let request = call.vouched(call.context.call(None, message));
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.confirm_password_reset(request).await?;
@@ -53,17 +103,14 @@ pub(super) async fn confirm_reset(mut call: Call) -> Answer {
 }
 
 /// A person. Their other sessions end, and their machine tokens unless they are kept.
-pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
-    let client = call.client();
-    let message = call
-        .json(|body| ChangePasswordRequest {
-            current_password: body.text("current_password"),
-            new_password: body.text("new_password"),
-            keep_tokens: body.flag("keep_tokens"),
-            client,
-        })
-        .await?;
-    let request = call.vouched(signed.call(message));
+pub(super) async fn change(signed: Signed, mut call: Call, body: Json<PasswordChange>) -> Answer {
+    let of = body.read(&mut call).await?;
+    let request = call.vouched(signed.call(ChangePasswordRequest {
+        current_password: of.current_password,
+        new_password: of.new_password,
+        keep_tokens: of.keep_tokens,
+        client: call.client(),
+    }));
     let mut auth = call.state.upstream.auth.clone();
     let ended = auth.change_password(request).await?.into_inner().ended;
     sessions::tell_ended(&call.state, ended).await;
@@ -71,18 +118,16 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// Anyone with the token of a mail. Who is signed in to the account, or gives its password, loses nothing.
-pub(super) async fn verify_email(mut call: Call) -> Answer {
+pub(super) async fn verify_email(mut call: Call, body: Json<EmailProof>) -> Answer {
     call.state.site.refuse_other_page(&call.request)?;
     let token = shown_token(&call.request)?;
-    let client = call.client();
-    let message = call
-        .json(|body| VerifyEmailRequest {
-            token: body.text("token"),
-            password: body.optional_text("password").unwrap_or_default(),
-            new_password: body.optional_text("new_password").unwrap_or_default(),
-            client,
-        })
-        .await?;
+    let of = body.read(&mut call).await?;
+    let message = VerifyEmailRequest {
+        token: of.token,
+        password: of.password,
+        new_password: of.new_password,
+        client: call.client(),
+    };
     let shows_nothing =
         token.is_none() && message.password.is_empty() && message.new_password.is_empty();
     if shows_nothing && call.request.cookie(REFRESH_COOKIE).is_some() {
@@ -105,14 +150,10 @@ fn renew_first() -> Problem {
 }
 
 /// Anyone with the token of a mail.
-pub(super) async fn undo_email_change(mut call: Call) -> Answer {
+pub(super) async fn undo_email_change(mut call: Call, body: Json<EmailUndo>) -> Answer {
+    let EmailUndo { token } = body.read(&mut call).await?;
     let client = call.client();
-    let message = call
-        .json(|body| UndoEmailChangeRequest {
-            token: body.text("token"),
-            client,
-        })
-        .await?;
+    let message = UndoEmailChangeRequest { token, client };
     let request = call.vouched(call.context.call(None, message));
     let mut auth = call.state.upstream.auth.clone();
     let ended = auth.undo_email_change(request).await?.into_inner().ended;
@@ -130,8 +171,8 @@ fn done_on_device(call: &Call, device: String) -> HttpResponse {
 }
 
 /// A person.
-pub(super) async fn request_verification(signed: Signed, mut call: Call) -> Answer {
-    call.no_fields().await?;
+pub(super) async fn request_verification(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+    body.read(&mut call).await?;
     let request = call.vouched(signed.call(RequestEmailVerificationRequest {
         client: call.client(),
     }));

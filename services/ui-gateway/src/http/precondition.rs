@@ -1,10 +1,42 @@
 //! `If-Match`, RFC 9110 section 13.1.1: a change is made only to the version the caller has seen.
 
+use std::{convert::Infallible, future::Ready};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::IF_MATCH};
 use service_kit::{Code, Problem};
+
+use super::{argument::Argument, route::OperationDoc};
+
+/// The versions that a request may change.
+pub(super) struct IfMatch(Result<Vec<u64>, Problem>);
+
+impl IfMatch {
+    /// The versions; empty: any.
+    pub(super) fn versions(self) -> Result<Vec<u64>, Problem> {
+        self.0
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let values = request.headers().get_all(IF_MATCH);
+        let versions = parse(values.map(|value| value.as_bytes()));
+        std::future::ready(Ok(Self(versions)))
+    }
+}
+
+impl Argument for IfMatch {
+    fn describe(doc: &mut OperationDoc) {
+        doc.if_match = true;
+    }
+}
 
 /// The versions that may be changed, from the header, which may be there several times; empty: any.
 /// What cannot match is refused.
-pub(super) fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u64>, Problem> {
+fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u64>, Problem> {
     let mut versions = Vec::new();
     let mut given = false;
     for value in values {

@@ -5,21 +5,62 @@ use rpc::project::{
     CreateProjectRequest, DeleteProjectRequest, GetProjectRequest, ListProjectsRequest,
     UpdateProjectRequest,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use service_kit::Problem;
 
 use super::{
     Signed,
     call::Call,
+    idempotency::IdempotencyKey,
+    input::{Json, MergePatch, Query},
+    precondition::IfMatch,
     reply::{Answer, created, done, found, page},
 };
+use crate::contract::{Optional, PageQuery};
+
+/// Which projects.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct ProjectQuery {
+    #[serde(flatten)]
+    page: PageQuery,
+    /// Only those with this key.
+    key: Optional<String>,
+}
+
+/// A new project.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewProject {
+    /// Short name, the prefix of task references: 2 to 10 capital letters and digits, a letter first.
+    key: String,
+    /// Name, one line.
+    name: String,
+    /// Text.
+    #[serde(default)]
+    description: String,
+}
+
+/// Changes of a project.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ProjectPatch {
+    /// Name, one line.
+    name: Optional<String>,
+    /// Text.
+    description: Optional<String>,
+    /// `active` or `archived`.
+    status: Optional<String>,
+}
 
 /// Signed in: their own, newest first.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(signed: Signed, call: Call, query: Query<ProjectQuery>) -> Answer {
     let _turn = call.turn().await?;
-    let query = call.query();
+    let query = query.read(&call)?;
     let request = signed.call(ListProjectsRequest {
-        page: Some(query.page()?),
-        key: query.get("key").unwrap_or_default(),
+        page: Some(query.page.into()),
+        key: query.key.0.unwrap_or_default(),
     });
     let answer = call
         .state
@@ -33,15 +74,18 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer {
 }
 
 /// Signed in.
-pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
-    let message = call
-        .json(|body| CreateProjectRequest {
-            key: body.text("key"),
-            name: body.text("name"),
-            description: body.optional_text("description").unwrap_or_default(),
-        })
-        .await?;
-    let request = call.keyed(signed.call(message))?;
+pub(super) async fn create(
+    signed: Signed,
+    mut call: Call,
+    body: Json<NewProject>,
+    key: IdempotencyKey,
+) -> Answer {
+    let new = body.read(&mut call).await?;
+    let request = key.on(signed.call(CreateProjectRequest {
+        key: new.key,
+        name: new.name,
+        description: new.description,
+    }))?;
     created::<Project, _>(
         call.state
             .upstream
@@ -67,19 +111,21 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
 }
 
 /// Owners.
-pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn change(
+    signed: Signed,
+    mut call: Call,
+    body: MergePatch<ProjectPatch>,
+    if_match: IfMatch,
+) -> Answer {
     let id = id(&call)?;
-    let mut message = call
-        .patch(|body| UpdateProjectRequest {
-            id: id.clone(),
-            name: body.optional_text("name"),
-            description: body.optional_text("description"),
-            status: body.optional_text("status"),
-            if_version: Vec::new(),
-        })
-        .await?;
-    message.if_version = call.precondition()?;
-    let request = signed.call(message);
+    let patch = body.read(&mut call).await?;
+    let request = signed.call(UpdateProjectRequest {
+        id,
+        name: patch.name.0,
+        description: patch.description.0,
+        status: patch.status.0,
+        if_version: if_match.versions()?,
+    });
     found::<Project, _>(
         call.state
             .upstream
@@ -91,9 +137,9 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// Owners.
-pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer {
     let id = id(&call)?;
-    let if_version = call.precondition()?;
+    let if_version = if_match.versions()?;
     let request = signed.call(DeleteProjectRequest { id, if_version });
     call.state
         .upstream

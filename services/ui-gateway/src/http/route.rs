@@ -1,17 +1,22 @@
-//! A path with its methods, and for each who may call it. What is declared here is enforced here and
-//! told in the OpenAPI document, so that the two cannot part.
+//! A path with its methods: for each who may call it, and by the types of its handler's arguments what it
+//! takes. What is declared here is what is enforced, and what the OpenAPI document is made from.
 
 mod admission;
 
 use actix_web::{
-    FromRequest, Handler, Resource, Responder, Route,
+    Handler, Resource, Responder, Route,
     guard::{self, Guard},
     http::Method,
     web,
 };
 
-use self::admission::{Admission, ByCaller};
-use super::{Failure, reply::Answer};
+use self::admission::Admission;
+use super::{
+    Failure,
+    argument::{Arguments, ByCaller},
+    reply::Answer,
+};
+use crate::contract::Declared;
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,46 +35,58 @@ pub(super) enum Access {
     AdminInPerson,
 }
 
-/// The body a method takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// None, or an empty object.
-    Nothing,
-    /// An object with these fields, each written as [`super::openapi`] reads it: `title`, `due_on?:text|null`.
-    Fields(&'static [&'static str]),
-    /// JSON that the service behind reads.
-    Json,
-}
-
-/// What the document tells of a method.
+/// What the document says of a method.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(super) struct OperationDoc {
     pub(super) access: Access,
     /// One line.
     pub(super) summary: &'static str,
-    pub(super) takes: Takes,
-    /// Parameters of the URL.
-    pub(super) asks: &'static [&'static str],
+    pub(super) body: Option<BodyDoc>,
+    /// The parameters of the URL.
+    pub(super) query: Option<Declared>,
+    /// Whether it takes `If-Match`.
+    pub(super) if_match: bool,
+    /// Whether it takes `Idempotency-Key`.
+    pub(super) idempotency_key: bool,
     /// The statuses of success; empty: that of the method.
     pub(super) answers: &'static [u16],
     /// The gRPC methods that do the same: it lets in whom they all let in, which a test compares.
     pub(super) grpc: &'static [&'static str],
 }
 
-/// A handler with who may call it and what is told of it.
+/// What the document says of a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyDoc {
+    /// The media types that are taken.
+    pub(super) types: &'static [&'static str],
+    /// Whether there has to be one.
+    pub(super) required: bool,
+    /// What it holds; `None`: JSON that the service behind reads.
+    pub(super) declared: Option<Declared>,
+}
+
+impl OperationDoc {
+    /// The types that the request is read by.
+    pub(super) fn declared(&self) -> impl Iterator<Item = Declared> {
+        let body = self.body.and_then(|body| body.declared);
+        body.into_iter().chain(self.query)
+    }
+}
+
+/// A handler with who may call it and what the document says of it.
 pub(super) struct Operation {
     route: Route,
-    told: Told,
+    doc: OperationDoc,
 }
 
 /// A route for everybody.
 pub(super) fn anyone<F, Args>(summary: &'static str, handler: F) -> Operation
 where
     F: Handler<Args>,
-    Args: FromRequest + 'static,
+    Args: Arguments,
     F::Output: Responder + 'static,
 {
-    Operation::new(Access::Anyone, summary, Route::new().to(handler))
+    Operation::new::<Args>(Access::Anyone, summary, Route::new().to(handler))
 }
 
 /// A route for people and machine tokens.
@@ -123,49 +140,34 @@ where
     Args: ByCaller,
 {
     let admission = Admission::new(access, handler);
-    Operation::new(access, summary, Route::new().to(admission))
+    Operation::new::<Args>(access, summary, Route::new().to(admission))
 }
 
 impl Operation {
-    fn new(access: Access, summary: &'static str, route: Route) -> Self {
-        let told = Told {
+    fn new<Args: Arguments>(access: Access, summary: &'static str, route: Route) -> Self {
+        let mut doc = OperationDoc {
             access,
             summary,
-            takes: Takes::Nothing,
-            asks: &[],
+            body: None,
+            query: None,
+            if_match: false,
+            idempotency_key: false,
             answers: &[],
             grpc: &[],
         };
-        Self { route, told }
-    }
-
-    /// Names the fields of its body.
-    pub(super) fn takes(mut self, fields: &'static [&'static str]) -> Self {
-        self.told.takes = Takes::Fields(fields);
-        self
-    }
-
-    /// Says that its body is JSON.
-    pub(super) fn takes_json(mut self) -> Self {
-        self.told.takes = Takes::Json;
-        self
-    }
-
-    /// Names its parameters.
-    pub(super) fn asks(mut self, parameters: &'static [&'static str]) -> Self {
-        self.told.asks = parameters;
-        self
+        Args::describe(&mut doc);
+        Self { route, doc }
     }
 
     /// Tells its statuses of success, where they are not what its method has by itself.
     pub(super) fn answers(mut self, statuses: &'static [u16]) -> Self {
-        self.told.answers = statuses;
+        self.doc.answers = statuses;
         self
     }
 
     /// Names the gRPC methods that do the same.
     pub(super) fn grpc(mut self, methods: &'static [&'static str]) -> Self {
-        self.told.grpc = methods;
+        self.doc.grpc = methods;
         self
     }
 }
@@ -174,7 +176,7 @@ impl Operation {
 pub(super) struct Path {
     pattern: &'static str,
     resource: Resource,
-    operations: Vec<(Method, Told)>,
+    operations: Vec<(Method, OperationDoc)>,
 }
 
 /// A path without methods.
@@ -214,7 +216,7 @@ impl Path {
     }
 
     /// Its methods.
-    pub(super) fn operations(&self) -> &[(Method, Told)] {
+    pub(super) fn operations(&self) -> &[(Method, OperationDoc)] {
         &self.operations
     }
 
@@ -237,7 +239,7 @@ impl Path {
 
     fn on(self, method: Method, guard: impl Guard + 'static, operation: Operation) -> Self {
         let mut operations = self.operations;
-        operations.push((method, operation.told));
+        operations.push((method, operation.doc));
         Self {
             resource: self.resource.route(operation.route.guard(guard)),
             operations,

@@ -5,14 +5,40 @@ use rpc::{
     Malformed,
     auth::{self, ListSecurityEventsRequest, ListSecurityEventsResponse},
 };
-use serde::Serialize;
-use service_kit::Problem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Failure, Signed,
     call::Call,
+    input::Query,
     reply::{Answer, given, page},
 };
+use crate::contract::{Optional, PageQuery};
+
+/// Which events.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct EventQuery {
+    #[serde(flatten)]
+    page: PageQuery,
+    /// Only those of this type.
+    r#type: Optional<String>,
+    /// Only those at this time or later.
+    from: Optional<Timestamp>,
+    /// Only those before this time.
+    to: Optional<Timestamp>,
+}
+
+/// Which events, and of whom.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct UserEventQuery {
+    #[serde(flatten)]
+    events: EventQuery,
+    /// Only those of this account.
+    user_id: Optional<String>,
+}
 
 /// One thing that happened to an account.
 #[derive(Serialize)]
@@ -29,17 +55,18 @@ pub(super) struct SecurityEvent {
 }
 
 /// A person: their own, newest first.
-pub(super) async fn list_own(signed: Signed, call: Call) -> Answer {
-    let asked = asked(&call)?;
+pub(super) async fn list_own(signed: Signed, call: Call, query: Query<EventQuery>) -> Answer {
+    let asked = query.read(&call)?.into();
     answered(ask(&signed, &call, asked).await?)
 }
 
 /// Admins: those of one person or of everyone, newest first.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(signed: Signed, call: Call, query: Query<UserEventQuery>) -> Answer {
+    let UserEventQuery { events, user_id } = query.read(&call)?;
     let asked = ListSecurityEventsRequest {
         all: true,
-        user_id: call.query().get("user_id").unwrap_or_default(),
-        ..asked(&call)?
+        user_id: user_id.0.unwrap_or_default(),
+        ..events.into()
     };
     answered(ask(&signed, &call, asked).await?)
 }
@@ -55,17 +82,17 @@ pub(super) async fn ask(
     Ok(answer.into_inner())
 }
 
-fn asked(call: &Call) -> Result<ListSecurityEventsRequest, Problem> {
-    let query = call.query();
-    Ok(ListSecurityEventsRequest {
-        limit: query.limit()?,
-        cursor: query.get("cursor").unwrap_or_default(),
-        all: false,
-        user_id: String::new(),
-        r#type: query.get("type").unwrap_or_default(),
-        from: query.moment("from")?.map(rpc::timestamp),
-        to: query.moment("to")?.map(rpc::timestamp),
-    })
+impl From<EventQuery> for ListSecurityEventsRequest {
+    fn from(of: EventQuery) -> Self {
+        Self {
+            limit: of.page.limit.0,
+            cursor: of.page.cursor.0.unwrap_or_default(),
+            r#type: of.r#type.0.unwrap_or_default(),
+            from: of.from.0.map(rpc::timestamp),
+            to: of.to.0.map(rpc::timestamp),
+            ..Self::default()
+        }
+    }
 }
 
 fn answered(answer: ListSecurityEventsResponse) -> Answer {

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use service_kit::Problem;
 
-use super::{Signed, call::Call, reply::Answer};
+use super::{Signed, call::Call, input::Query, reply::Answer};
+use crate::contract::{Limit, PageQuery};
 
 /// Dead letters of a page whose length was not said.
 const PAGE: u32 = 50;
@@ -26,16 +27,20 @@ pub(super) async fn list(_: Signed, call: Call) -> Answer {
 }
 
 /// Admins: newest first.
-pub(super) async fn dead_letters(_: Signed, call: Call) -> Answer {
+pub(super) async fn dead_letters(_: Signed, call: Call, query: Query<PageQuery>) -> Answer {
     let named = call.request.match_info().get("stream").unwrap_or_default();
     let stream = names().find(|name| *name == named);
     let stream = stream.ok_or_else(|| Problem::not_found("stream"))?;
-    let query = call.query();
-    let limit = match query.limit()? {
-        0 => PAGE as usize,
-        limit => limit as usize,
+    let page = query.read(&call)?;
+    let limit = match page.limit {
+        Limit(0) => PAGE as usize,
+        Limit(limit) => limit as usize,
     };
-    let before = query.parse::<Position>("cursor", "expected a cursor as given by the server")?;
+    let before = page.cursor.0.map(|cursor| cursor.parse::<Position>());
+    let before = before.transpose().map_err(|_| {
+        let message = "expected a cursor as given by the server";
+        Problem::invalid_field("cursor", message)
+    })?;
     let streams = &call.state.streams;
     let mut letters = streams.dead_letters(stream, before, limit + 1).await?;
     let more = letters.len() > limit;

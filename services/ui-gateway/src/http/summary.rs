@@ -11,16 +11,26 @@ use rpc::{
         Attention, ChangeGlance, Changes, Glance, ReviewProjectRequest, ReviewProjectResponse,
     },
 };
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use service_kit::Problem;
 use uuid::Uuid;
 
-use super::{Signed, call::Call, reply::Answer};
+use super::{Signed, call::Call, input::Query, reply::Answer};
+use crate::contract::Optional;
+
+/// From when on changes are told.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct SummaryQuery {
+    /// Changes after this position; after the caller's last visit when it is left out.
+    since: Optional<String>,
+}
 
 /// Members.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+pub(super) async fn read(signed: Signed, call: Call, query: Query<SummaryQuery>) -> Answer {
     let project_id = call.id("project")?;
-    let since = match call.query().get("since") {
+    let since = match query.read(&call)?.since.0 {
         Some(since) => Some(since),
         None => last_here(&signed, &call, &project_id).await,
     };

@@ -1,13 +1,11 @@
-//! Every route of the API: its path, its methods, who may call them, and what they take.
+//! Every route of the API: its path, its methods, and who may call them.
 
 mod accounts;
 mod platform;
 mod work;
 
 use super::route::Path;
-
-/// Parameters of a page.
-const PAGE: &[&str] = &["limit", "cursor"];
+use crate::contract::{Shapes, UnknownForm};
 
 /// All routes, the busiest first: they are tried in this order.
 pub(super) fn table() -> Vec<Path> {
@@ -23,4 +21,11 @@ pub(super) fn table() -> Vec<Path> {
         platform::admins(),
     ];
     areas.into_iter().flatten().collect()
+}
+
+/// The shapes of all that the routes read.
+pub(crate) fn shapes() -> Result<Shapes, UnknownForm> {
+    let paths = table();
+    let operations = paths.iter().flat_map(Path::operations);
+    Shapes::compile(operations.flat_map(|(_, doc)| doc.declared()))
 }

@@ -5,30 +5,88 @@ use rpc::project::{
     CreateTaskRequest, DeleteTaskRequest, GetTaskRequest, Labels, ListTasksRequest,
     UpdateTaskRequest, update_task_request::Place,
 };
+use schemars::JsonSchema;
+use serde::Deserialize;
 use service_kit::Problem;
 
 use super::{
     Signed,
     call::Call,
-    fields::Fields,
+    idempotency::IdempotencyKey,
+    input::{Json, MergePatch, Query},
+    precondition::IfMatch,
     reply::{Answer, created, done, found, page},
 };
+use crate::contract::{Day, Optional, PageQuery};
+
+/// Which tasks.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct TaskQuery {
+    #[serde(flatten)]
+    page: PageQuery,
+    /// Only those in this column.
+    status: Optional<String>,
+    /// Only those with this label.
+    label: Optional<String>,
+    /// Only those with all these words in reference, title, description or labels.
+    q: Optional<String>,
+}
+
+/// A new task.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewTask {
+    /// Title, one line.
+    title: String,
+    /// Text.
+    #[serde(default)]
+    description: String,
+    /// Its column; the first one when it is left out.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    status: Optional<String>,
+    /// Labels.
+    #[serde(default)]
+    labels: Vec<String>,
+    /// The day it is due.
+    due_on: Option<Day>,
+}
+
+/// Changes of a task. `after_id` and `before_id` move it; one of them at most.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TaskPatch {
+    /// Title, one line.
+    title: Optional<String>,
+    /// Text.
+    description: Optional<String>,
+    /// Its column.
+    status: Optional<String>,
+    /// All its labels.
+    labels: Optional<Vec<String>>,
+    /// The day it is due; null: none.
+    due_on: Optional<Option<Day>>,
+    /// The task of the column that it comes after.
+    after_id: Optional<String>,
+    /// The task of the column that it comes before.
+    before_id: Optional<String>,
+}
 
 /// Members: by status and position.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
-    let query = call.query();
-    let q = query.get("q");
+pub(super) async fn list(signed: Signed, call: Call, query: Query<TaskQuery>) -> Answer {
+    let query = query.read(&call)?;
     // A search has a line of its own, in the service.
-    let _turn = match q {
+    let _turn = match query.q.0 {
         None => Some(call.turn().await?),
         Some(_) => None,
     };
     let request = signed.call(ListTasksRequest {
         project_id: call.id("project")?,
-        page: Some(query.page()?),
-        status: query.get("status"),
-        label: query.get("label"),
-        q,
+        page: Some(query.page.into()),
+        status: query.status.0,
+        label: query.label.0,
+        q: query.q.0,
     });
     let answer = call
         .state
@@ -42,19 +100,22 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer {
 }
 
 /// Editors.
-pub(super) async fn create(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn create(
+    signed: Signed,
+    mut call: Call,
+    body: Json<NewTask>,
+    key: IdempotencyKey,
+) -> Answer {
     let project_id = call.id("project")?;
-    let message = call
-        .json(|body| CreateTaskRequest {
-            project_id,
-            title: body.text("title"),
-            description: body.optional_text("description").unwrap_or_default(),
-            status: first_status(body),
-            labels: body.optional_texts("labels").unwrap_or_default(),
-            due_on: body.nullable_text("due_on").flatten(),
-        })
-        .await?;
-    let request = call.keyed(signed.call(message))?;
+    let new = body.read(&mut call).await?;
+    let request = key.on(signed.call(CreateTaskRequest {
+        project_id,
+        title: new.title,
+        description: new.description,
+        status: new.status.0.unwrap_or_default(),
+        labels: new.labels,
+        due_on: new.due_on.map(|Day(day)| day),
+    }))?;
     created::<Task, _>(
         call.state
             .upstream
@@ -80,11 +141,19 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
 }
 
 /// Editors. Changes fields, moves, or both.
-pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
+pub(super) async fn change(
+    signed: Signed,
+    mut call: Call,
+    body: MergePatch<TaskPatch>,
+    if_match: IfMatch,
+) -> Answer {
     let id = id(&call)?;
-    let mut message = call.patch(|body| changes(id.clone(), body)).await?;
-    message.if_version = call.precondition()?;
-    let request = signed.call(message);
+    let patch = body.read(&mut call).await?;
+    let request = signed.call(UpdateTaskRequest {
+        id,
+        if_version: if_match.versions()?,
+        ..patch.changes()?
+    });
     found::<Task, _>(
         call.state
             .upstream
@@ -96,9 +165,9 @@ pub(super) async fn change(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// Editors.
-pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer {
     let id = id(&call)?;
-    let if_version = call.precondition()?;
+    let if_version = if_match.versions()?;
     let request = signed.call(DeleteTaskRequest { id, if_version });
     call.state
         .upstream
@@ -109,51 +178,32 @@ pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
     done()
 }
 
-fn changes(id: String, body: &mut Fields) -> UpdateTaskRequest {
-    UpdateTaskRequest {
-        id,
-        title: body.optional_text("title"),
-        description: body.optional_text("description"),
-        labels: body
-            .optional_texts("labels")
-            .map(|values| Labels { values }),
-        due_on: due_on(body),
-        status: body.optional_text("status"),
-        place: place(body),
-        if_version: Vec::new(),
+impl TaskPatch {
+    /// What the service changes.
+    fn changes(self) -> Result<UpdateTaskRequest, Problem> {
+        Ok(UpdateTaskRequest {
+            title: self.title.0,
+            description: self.description.0,
+            labels: self.labels.0.map(|values| Labels { values }),
+            // In the service an empty text removes the day.
+            due_on: self
+                .due_on
+                .0
+                .map(|day| day.map_or_else(String::new, |Day(day)| day)),
+            status: self.status.0,
+            place: place(self.after_id.0, self.before_id.0)?,
+            ..UpdateTaskRequest::default()
+        })
     }
 }
 
-/// An empty text means the first column in the service; here it is left out for that.
-fn first_status(body: &mut Fields) -> String {
-    let status = body.optional_text("status");
-    if status.as_deref() == Some("") {
-        body.refuse("status", "expected a status such as todo");
-    }
-    status.unwrap_or_default()
-}
-
-/// An empty text removes the day in the service; here null does, and an empty text is no day.
-fn due_on(body: &mut Fields) -> Option<String> {
-    let day = body.nullable_text("due_on")?;
-    if day.as_deref() == Some("") {
-        body.refuse("due_on", "expected a day such as 2026-01-31, or null");
-    }
-    Some(day.unwrap_or_default())
-}
-
-fn place(body: &mut Fields) -> Option<Place> {
-    match (
-        body.optional_text("after_id"),
-        body.optional_text("before_id"),
-    ) {
+fn place(after_id: Option<String>, before_id: Option<String>) -> Result<Option<Place>, Problem> {
+    match (after_id, before_id) {
         (Some(_), Some(_)) => {
-            body.refuse("before_id", "name either after_id or before_id");
-            None
+            let message = "name either after_id or before_id";
+            Err(Problem::invalid_field("before_id", message))
         }
-        (Some(after), None) => Some(Place::AfterId(after)),
-        (None, Some(before)) => Some(Place::BeforeId(before)),
-        (None, None) => None,
+        (after, before) => Ok(after.map(Place::AfterId).or(before.map(Place::BeforeId))),
     }
 }
 
@@ -164,9 +214,11 @@ fn id(call: &Call) -> Result<String, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::{Shape, read_json};
 
     fn patch(body: &str) -> Result<UpdateTaskRequest, Problem> {
-        Fields::parse(body.as_bytes())?.read(|fields| changes("id".to_owned(), fields))
+        let shape = Shape::of::<TaskPatch>().expect("a known form");
+        read_json::<TaskPatch>(&shape, body.as_bytes())?.changes()
     }
 
     #[test]

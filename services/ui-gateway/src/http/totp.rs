@@ -2,13 +2,23 @@
 
 use actix_web::HttpResponse;
 use rpc::auth::{BeginTotpRequest, ConfirmTotpRequest, RemoveTotpRequest};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Signed,
     call::Call,
+    input::{Json, NoFields},
     reply::{Answer, done},
 };
+
+/// A code of a second factor that is set up.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TotpCode {
+    /// Six digits.
+    code: String,
+}
 
 #[derive(Serialize)]
 struct Secret {
@@ -23,8 +33,8 @@ struct Confirmed {
 }
 
 /// A person, recently signed in. The secret counts once a code of it was confirmed.
-pub(super) async fn begin(signed: Signed, mut call: Call) -> Answer {
-    call.no_fields().await?;
+pub(super) async fn begin(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+    body.read(&mut call).await?;
     let request = signed.call(BeginTotpRequest {});
     let mut auth = call.state.upstream.auth.clone();
     let begun = auth.begin_totp(request).await?.into_inner();
@@ -36,16 +46,13 @@ pub(super) async fn begin(signed: Signed, mut call: Call) -> Answer {
 }
 
 /// A person, recently signed in. Turns it on.
-pub(super) async fn confirm(signed: Signed, mut call: Call) -> Answer {
-    let client = call.client();
-    let message = call
-        .json(|body| ConfirmTotpRequest {
-            code: body.text("code"),
-            client,
-        })
-        .await?;
+pub(super) async fn confirm(signed: Signed, mut call: Call, body: Json<TotpCode>) -> Answer {
+    let TotpCode { code } = body.read(&mut call).await?;
+    let request = call.vouched(signed.call(ConfirmTotpRequest {
+        code,
+        client: call.client(),
+    }));
     let mut auth = call.state.upstream.auth.clone();
-    let request = call.vouched(signed.call(message));
     let confirmed = auth.confirm_totp(request).await?.into_inner();
     Ok(HttpResponse::Ok().json(Confirmed {
         recovery_codes: confirmed.recovery_codes,

@@ -1,7 +1,7 @@
 //! The routes, as the gateway's OpenAPI document tells them.
 
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use test_kit::Platform;
 
 use super::who::Access;
@@ -37,14 +37,18 @@ fn operations(document: &Value) -> Vec<Operation> {
     let paths = document["paths"].as_object().expect("paths");
     let operations = paths.iter().flat_map(|(pattern, methods)| {
         let methods = methods.as_object().expect("methods").iter();
-        methods.map(|(method, told)| Operation::new(method, pattern, told))
+        methods.map(|(method, told)| Operation::new(document, method, pattern, told))
     });
     operations.collect()
 }
 
 impl Operation {
-    fn new(method: &str, pattern: &str, told: &Value) -> Self {
+    fn new(document: &Value, method: &str, pattern: &str, told: &Value) -> Self {
         let schema = told.pointer("/requestBody/content/application~1json/schema");
+        let schema = schema.map(|schema| match schema["$ref"].as_str() {
+            Some(name) => document.pointer(&name[1..]).expect("a schema"),
+            None => schema,
+        });
         let method: Method = method.to_uppercase().parse().expect("a method");
         let access = told["x-access"].as_str();
         let access = access.and_then(|name| Access::from_document(name, method.is_safe()));
@@ -68,36 +72,20 @@ impl Operation {
         self.pattern.contains("{id}")
     }
 
-    /// Its fields with their schemas.
-    pub(super) fn fields(&self) -> Map<String, Value> {
-        let properties = self
-            .body
-            .as_ref()
-            .and_then(|body| body["properties"].as_object());
-        properties.cloned().unwrap_or_default()
-    }
-
-    /// The fields that have to be there.
-    pub(super) fn required(&self) -> Vec<String> {
-        let required = self
-            .body
-            .as_ref()
-            .and_then(|body| body["required"].as_array());
-        let names = required.into_iter().flatten().filter_map(Value::as_str);
-        names.map(str::to_owned).collect()
-    }
-
     /// A body with every field that has to be there, each of its type.
     pub(super) fn filled(&self) -> Value {
-        let fields = self.fields();
-        let filled = self.required().into_iter().map(|name| {
-            let value = match fields[&name]["type"].as_str() {
+        let body = self.body.as_ref();
+        let required = body.and_then(|body| body["required"].as_array());
+        let names = required.into_iter().flatten().filter_map(Value::as_str);
+        let filled = names.map(|name| {
+            let schema = body.map(|body| &body["properties"][name]["type"]);
+            let value = match schema.and_then(Value::as_str) {
                 Some("boolean") => json!(true),
                 Some("integer") => json!(1),
                 Some("array") => json!(["x"]),
                 _ => json!("x"),
             };
-            (name, value)
+            (name.to_owned(), value)
         });
         Value::Object(filled.collect())
     }

@@ -2,34 +2,13 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::{FromRequest, Handler};
+use actix_web::Handler;
 use futures_util::future::Either;
 use redis_contracts::keys::Scope;
 use service_kit::{Problem, identity::ADMIN};
 
 use super::Access;
-use crate::http::{Signed, reply::Answer};
-
-/// A handler's arguments that say first who calls.
-pub(in crate::http) trait ByCaller: FromRequest + 'static {
-    /// Who calls.
-    fn caller(&self) -> &Signed;
-}
-
-macro_rules! by_caller {
-    ($(($($other:ident),*))+) => {$(
-        impl<$($other: FromRequest + 'static),*> ByCaller for (Signed, $($other,)*)
-        where
-            Self: FromRequest,
-        {
-            fn caller(&self) -> &Signed {
-                &self.0
-            }
-        }
-    )+};
-}
-
-by_caller! { () (A) (A, B) (A, B, C) }
+use crate::http::{Signed, argument::ByCaller, reply::Answer};
 
 /// A handler behind its access.
 #[derive(Clone)]

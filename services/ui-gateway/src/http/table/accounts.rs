@@ -15,8 +15,7 @@ pub(super) fn own_account() -> Vec<Path> {
                     "Changes the caller's handle, or asks to change their address",
                     account::change,
                 )
-                .grpc(&["UpdateMe"])
-                .takes(&["email?", "handle?", "current_password?", "code?"]),
+                .grpc(&["UpdateMe"]),
             )
             .delete(
                 person(
@@ -48,8 +47,7 @@ pub(super) fn own_account() -> Vec<Path> {
                 "What happened to the caller's account, newest first",
                 security_events::list_own,
             )
-            .grpc(&["ListSecurityEvents"])
-            .asks(&["limit", "cursor", "type", "from", "to"]),
+            .grpc(&["ListSecurityEvents"]),
         ),
     ]
 }
@@ -59,7 +57,6 @@ pub(super) fn signing_in() -> Vec<Path> {
         path("/api/auth/refresh").post(
             anyone("New tokens for a refresh token", auth::refresh)
                 .grpc(&["Refresh"])
-                .takes(&["refresh_token?", "cookies?:flag"])
                 .answers(&[200]),
         ),
         path("/api/auth/login").post(
@@ -68,19 +65,16 @@ pub(super) fn signing_in() -> Vec<Path> {
                 auth::login,
             )
             .grpc(&["Login"])
-            .takes(&["email", "password", "cookies?:flag"])
             .answers(&[200]),
         ),
         path("/api/auth/second-factor").post(
             anyone("The second step of a sign-in", auth::second_factor)
                 .grpc(&["CompleteSecondFactor"])
-                .takes(&["challenge", "code", "cookies?:flag"])
                 .answers(&[200]),
         ),
         path("/api/auth/register").post(
             anyone("Makes an account", auth::register)
                 .grpc(&["Register"])
-                .takes(&["email", "handle", "password"])
                 .answers(&[201, 202]),
         ),
         path("/api/auth/password-reset/request").post(
@@ -89,7 +83,6 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::request_reset,
             )
             .grpc(&["RequestPasswordReset"])
-            .takes(&["email"])
             .answers(&[202]),
         ),
         path("/api/auth/password-reset/confirm").post(
@@ -98,13 +91,11 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::confirm_reset,
             )
             .grpc(&["ConfirmPasswordReset"])
-            .takes(&["token", "new_password"])
             .answers(&[204]),
         ),
         path("/api/auth/verify-email").post(
             anyone("Proves an address", passwords::verify_email)
                 .grpc(&["VerifyEmail"])
-                .takes(&["token", "password?", "new_password?"])
                 .answers(&[204]),
         ),
         path("/api/auth/email/undo").post(
@@ -113,7 +104,6 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::undo_email_change,
             )
             .grpc(&["UndoEmailChange"])
-            .takes(&["token"])
             .answers(&[204]),
         ),
     ]
@@ -129,7 +119,6 @@ pub(super) fn own_sessions() -> Vec<Path> {
         path("/api/auth/reauthenticate").post(
             person("Confirms the caller's password", auth::reauthenticate)
                 .grpc(&["Reauthenticate"])
-                .takes(&["password", "code?"])
                 .answers(&[204]),
         ),
         path("/api/auth/sessions")
@@ -153,7 +142,6 @@ pub(super) fn own_sessions() -> Vec<Path> {
                 passwords::change,
             )
             .grpc(&["ChangePassword"])
-            .takes(&["current_password", "new_password", "keep_tokens?:flag"])
             .answers(&[204]),
         ),
         path("/api/auth/verify-email/request").post(
@@ -179,7 +167,6 @@ pub(super) fn own_keys() -> Vec<Path> {
         path("/api/me/totp/confirm").post(
             person("Turns the second factor on", totp::confirm)
                 .grpc(&["ConfirmTotp"])
-                .takes(&["code"])
                 .answers(&[200]),
         ),
         path("/api/me/tokens")
@@ -195,8 +182,7 @@ pub(super) fn own_keys() -> Vec<Path> {
                     "A new machine token; its secret is told once",
                     machine_tokens::create,
                 )
-                .grpc(&["CreateMachineToken"])
-                .takes(&["name", "scopes:texts", "expires_on?:text|null"]),
+                .grpc(&["CreateMachineToken"]),
             ),
         path("/api/me/tokens/{id}").delete(
             person("Revokes a machine token", machine_tokens::revoke).grpc(&["RevokeMachineToken"]),

@@ -1,6 +1,5 @@
 //! The platform itself: live updates, health, documents, and what admins see and do.
 
-use super::PAGE;
 use crate::http::{
     admin as accounts, docs, health, jwks, openapi,
     route::{Path, admin, admin_in_person, anyone, path, signed_in},
@@ -23,15 +22,10 @@ pub(super) fn platform() -> Vec<Path> {
 
 pub(super) fn admins() -> Vec<Path> {
     vec![
-        path("/api/admin/users").get(
-            admin("Accounts, newest first", accounts::list_users)
-                .grpc(&["ListUsers"])
-                .asks(&["limit", "cursor", "email"]),
-        ),
+        path("/api/admin/users")
+            .get(admin("Accounts, newest first", accounts::list_users).grpc(&["ListUsers"])),
         path("/api/admin/users/{id}").patch(
-            admin("Replaces an account's roles", accounts::change_user)
-                .grpc(&["SetUserRoles"])
-                .takes(&["roles:texts"]),
+            admin("Replaces an account's roles", accounts::change_user).grpc(&["SetUserRoles"]),
         ),
         path("/api/admin/users/{id}/unlock").post(
             admin("Lifts all locks and limits of an account", accounts::unlock)
@@ -57,8 +51,7 @@ pub(super) fn admins() -> Vec<Path> {
                 "What happened to accounts, newest first",
                 security_events::list,
             )
-            .grpc(&["ListSecurityEvents"])
-            .asks(&["limit", "cursor", "user_id", "type", "from", "to"]),
+            .grpc(&["ListSecurityEvents"]),
         ),
         path("/api/admin/keys/rotate").post(
             admin(
@@ -70,6 +63,6 @@ pub(super) fn admins() -> Vec<Path> {
         ),
         path("/api/admin/streams").get(admin("Streams and their groups", streams::list)),
         path("/api/admin/dlq/{stream}")
-            .get(admin("Dead letters, newest first", streams::dead_letters).asks(PAGE)),
+            .get(admin("Dead letters, newest first", streams::dead_letters)),
     ]
 }

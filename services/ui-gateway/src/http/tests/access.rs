@@ -7,7 +7,7 @@ use actix_web::{
 
 use super::Gateway;
 use crate::http::{
-    route::{Access, Told},
+    route::{Access, OperationDoc},
     table::table,
 };
 
@@ -40,7 +40,7 @@ const OTHERS: [&[(&str, &str)]; 9] = [
 struct Operation {
     method: Method,
     path: String,
-    told: Told,
+    doc: OperationDoc,
 }
 
 impl Operation {
@@ -74,10 +74,10 @@ fn operations() -> Vec<Operation> {
     for path in table() {
         let filled = path.pattern().replace("{id}", id);
         let filled = filled.replace("{stream}", "user:feedback");
-        all.extend(path.operations().iter().map(|(method, told)| Operation {
+        all.extend(path.operations().iter().map(|(method, doc)| Operation {
             method: method.clone(),
             path: filled.clone(),
-            told: *told,
+            doc: *doc,
         }));
     }
     all
@@ -85,7 +85,7 @@ fn operations() -> Vec<Operation> {
 
 fn for_somebody() -> impl Iterator<Item = Operation> {
     let operations = operations().into_iter();
-    operations.filter(|of| of.told.access != Access::Anyone)
+    operations.filter(|of| of.doc.access != Access::Anyone)
 }
 
 fn with(
@@ -111,7 +111,7 @@ async fn nobody_is_told_to_sign_in_by_every_route_that_is_not_for_anyone() {
         }
     }
     let for_anyone = operations().into_iter();
-    for operation in for_anyone.filter(|of| of.told.access == Access::Anyone) {
+    for operation in for_anyone.filter(|of| of.doc.access == Access::Anyone) {
         let answer = gateway.answer(operation.request(&[])).await;
         assert_ne!(answer.status().as_u16(), 401, "{}", operation.name());
     }
