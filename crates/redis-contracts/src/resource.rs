@@ -9,6 +9,7 @@ use crate::Timestamp;
 
 /// A person's account, as they see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct User {
     /// Account id.
     pub id: Uuid,
@@ -31,6 +32,7 @@ pub struct User {
 
 /// A project as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Project {
     /// Project id.
     pub id: Uuid,
@@ -55,6 +57,7 @@ pub struct Project {
 
 /// Who wrote something. `user_id` is null for authors named by an imported archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Author {
     /// Account id, where there is one.
     pub user_id: Option<Uuid>,
@@ -64,6 +67,7 @@ pub struct Author {
 
 /// A task on a project's board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// Task id.
     pub id: Uuid,
@@ -102,6 +106,7 @@ pub struct Task {
 
 /// A comment on a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comment {
     /// Comment id.
     pub id: Uuid,

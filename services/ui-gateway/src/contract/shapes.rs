@@ -30,6 +30,11 @@ impl Declared {
         }
     }
 
+    /// Its shape.
+    pub(crate) fn shape(&self) -> Result<Shape, UnknownForm> {
+        (self.shape)()
+    }
+
     /// Its schema, as a reference to a component.
     pub(crate) fn component(&self, generator: &mut SchemaGenerator) -> Schema {
         (self.component)(generator)
@@ -48,7 +53,7 @@ pub(crate) struct Shapes(HashMap<TypeId, Shape>);
 impl Shapes {
     /// Compiles the shapes of these types.
     pub(crate) fn compile(types: impl Iterator<Item = Declared>) -> Result<Self, UnknownForm> {
-        let shapes = types.map(|of| Ok((of.id, (of.shape)()?)));
+        let shapes = types.map(|of| Ok((of.id, of.shape()?)));
         shapes.collect::<Result<_, _>>().map(Self)
     }
 

@@ -1,6 +1,5 @@
 //! The caller's own account, changed and deleted.
 
-use actix_web::HttpResponse;
 use redis_contracts::resource::User;
 use rpc::{
     Malformed,
@@ -8,13 +7,21 @@ use rpc::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
-use super::{Signed, call::Call, input::MergePatch, reply::Answer, sessions};
+use super::{
+    Signed,
+    call::Call,
+    input::MergePatch,
+    reply::{Answer, Done, Plain, WithCookies},
+    sessions,
+};
 use crate::contract::Optional;
 
 /// Changes of the caller's account.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(example = json!({"handle": "ada-l"}))]
 pub(super) struct AccountPatch {
     /// Address to sign in with, once it is proven.
     email: Optional<String>,
@@ -31,7 +38,7 @@ pub(super) async fn change(
     signed: Signed,
     mut call: Call,
     body: MergePatch<AccountPatch>,
-) -> Answer {
+) -> Answer<Plain<User>> {
     let patch = body.read(&mut call).await?;
     let request = call.vouched(signed.call(UpdateMeRequest {
         email: patch.email.0,
@@ -43,11 +50,11 @@ pub(super) async fn change(
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.update_me(request).await?.into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
-    Ok(HttpResponse::Ok().json(user))
+    Ok(Plain(user))
 }
 
 /// A person, recently signed in. Their sessions end. What other services hold of them stays so far.
-pub(super) async fn delete(signed: Signed, call: Call) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call) -> Answer<WithCookies<Done>> {
     let request = call.vouched(signed.call(DeleteMeRequest {
         client: call.client(),
     }));

@@ -1,6 +1,5 @@
 //! Accounts and signing keys, for admins.
 
-use actix_web::HttpResponse;
 use redis_contracts::{Timestamp, resource::User};
 use rpc::{
     Malformed,
@@ -11,12 +10,13 @@ use rpc::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     Signed,
     call::Call,
     input::{MergePatch, NoFields, Query},
-    reply::{Answer, done, page},
+    reply::{Answer, Done, Page, Plain, page},
     sessions::tell,
 };
 use crate::contract::{Optional, PageQuery};
@@ -34,13 +34,18 @@ pub(super) struct UserQuery {
 /// Changes of an account.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"roles": ["user", "admin"]}))]
 pub(super) struct RolesPatch {
     /// All its roles: `user`, `admin`.
     roles: Vec<String>,
 }
 
 /// Admins: newest first.
-pub(super) async fn list_users(signed: Signed, call: Call, query: Query<UserQuery>) -> Answer {
+pub(super) async fn list_users(
+    signed: Signed,
+    call: Call,
+    query: Query<UserQuery>,
+) -> Answer<Plain<Page<User>>> {
     let query = query.read(&call)?;
     let request = signed.call(ListUsersRequest {
         limit: query.page.limit.0,
@@ -63,7 +68,7 @@ pub(super) async fn change_user(
     signed: Signed,
     mut call: Call,
     body: MergePatch<RolesPatch>,
-) -> Answer {
+) -> Answer<Plain<User>> {
     let user_id = call.id("account")?;
     let RolesPatch { roles } = body.read(&mut call).await?;
     let request = call.vouched(signed.call(SetUserRolesRequest {
@@ -80,11 +85,11 @@ pub(super) async fn change_user(
         .await?
         .into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
-    Ok(HttpResponse::Ok().json(user))
+    Ok(Plain(user))
 }
 
 /// Admins. Lifts all locks and limits of the account.
-pub(super) async fn unlock(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+pub(super) async fn unlock(signed: Signed, mut call: Call, body: NoFields) -> Answer<Done> {
     let user_id = call.id("account")?;
     body.read(&mut call).await?;
     let request = call.vouched(signed.call(UnlockUserRequest {
@@ -93,11 +98,11 @@ pub(super) async fn unlock(signed: Signed, mut call: Call, body: NoFields) -> An
     }));
     let mut auth = call.state.upstream.auth.clone();
     auth.unlock_user(request).await?;
-    done()
+    Ok(Done)
 }
 
 /// Admins in person, recently. For somebody who has lost their codes.
-pub(super) async fn remove_totp(signed: Signed, call: Call) -> Answer {
+pub(super) async fn remove_totp(signed: Signed, call: Call) -> Answer<Done> {
     let user_id = call.id("account")?;
     let request = call.vouched(signed.call(RemoveUserTotpRequest {
         user_id,
@@ -105,11 +110,11 @@ pub(super) async fn remove_totp(signed: Signed, call: Call) -> Answer {
     }));
     let mut auth = call.state.upstream.auth.clone();
     auth.remove_user_totp(request).await?;
-    done()
+    Ok(Done)
 }
 
 /// Admins. Ends all sessions and machine tokens of the account.
-pub(super) async fn end_sessions(signed: Signed, call: Call) -> Answer {
+pub(super) async fn end_sessions(signed: Signed, call: Call) -> Answer<Done> {
     let user_id = call.id("account")?;
     let request = call.vouched(signed.call(EndUserSessionsRequest {
         user_id,
@@ -118,23 +123,29 @@ pub(super) async fn end_sessions(signed: Signed, call: Call) -> Answer {
     let mut auth = call.state.upstream.auth.clone();
     let ended = auth.end_user_sessions(request).await?.into_inner();
     tell(&call.state, &ended.session_ids, ended.heard).await;
-    done()
+    Ok(Done)
 }
 
-#[derive(Serialize)]
-struct Rotated {
+/// The key that signs next.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NextKey")]
+pub(super) struct Rotated {
     kid: String,
     signs_from: Timestamp,
 }
 
 /// Admins. The next key is published now, and signs as soon as everyone can know it.
-pub(super) async fn rotate_keys(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+pub(super) async fn rotate_keys(
+    signed: Signed,
+    mut call: Call,
+    body: NoFields,
+) -> Answer<Plain<Rotated>> {
     body.read(&mut call).await?;
     let request = signed.call(RotateKeysRequest {});
     let mut auth = call.state.upstream.auth.clone();
     let rotated = auth.rotate_keys(request).await?.into_inner();
     let signs_from = rotated.signs_from.as_ref().map(rpc::timestamp_from);
-    Ok(HttpResponse::Ok().json(Rotated {
+    Ok(Plain(Rotated {
         kid: rotated.kid,
         signs_from: signs_from.ok_or(Malformed("signs_from"))?,
     }))

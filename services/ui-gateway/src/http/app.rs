@@ -9,7 +9,12 @@ use actix_web::{
 };
 use service_kit::Problem;
 
-use super::{Failure, answers::Pieces, header::lists, reply::Answer};
+use super::{
+    Failure,
+    answers::Pieces,
+    header::lists,
+    reply::{Answer, Reply, ResponseDoc},
+};
 use crate::assets::{self, Asset};
 
 /// The web app's own routes; all answer the same page.
@@ -58,17 +63,30 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     <code>services/ui-gateway/web</code>, and build the gateway again.</p>";
 
 /// Anyone.
-pub(super) async fn page(request: HttpRequest) -> HttpResponse {
-    match assets::find(INDEX) {
+pub(super) async fn page(request: HttpRequest) -> Answer<Html> {
+    Ok(Html(match assets::find(INDEX) {
         Some(index) => answer(&request, index),
         None => with_page_headers(HttpResponse::Ok())
             .content_type("text/html; charset=utf-8")
             .body(NOT_BUILT),
+    }))
+}
+
+/// A page.
+pub(super) struct Html(pub(super) HttpResponse);
+
+impl Reply for Html {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::of::<String>(200, "text/html")]
+    }
+
+    fn respond(self) -> HttpResponse {
+        self.0
     }
 }
 
 /// Anyone: a file of the web app; anything else is not there.
-pub(super) async fn file(request: HttpRequest) -> Answer {
+pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Failure> {
     let asset = assets::find(request.path()).filter(|asset| asset.path != INDEX);
     let Some(asset) = asset else {
         return Err(Problem::not_found("page or route").into());

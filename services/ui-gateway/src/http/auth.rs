@@ -1,97 +1,41 @@
 //! Signing up, in and out.
 
+mod bodies;
 mod signed_in;
 
-use actix_web::{
-    HttpResponse,
-    http::header::{AUTHORIZATION, LOCATION},
-};
+use actix_web::http::header::AUTHORIZATION;
 use redis_contracts::resource::User;
 use rpc::{
     Malformed,
     auth::{
-        CompleteSecondFactorRequest, LoginRequest, LogoutRequest, ReauthenticateRequest,
-        RefreshRequest, RegisterRequest, SignedIn, login_response::Outcome,
+        self, CompleteSecondFactorRequest, LoginRequest, LogoutRequest, ReauthenticateRequest,
+        RefreshRequest, RegisterRequest, login_response::Outcome,
     },
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use self::signed_in::{Second, signed_in};
+use self::{
+    bodies::{Login, Reauthentication, Registration, Renewal, SecondStep},
+    signed_in::{Second, SignedIn, signed_in},
+};
 use super::{
     Signed,
     call::Call,
     cookies::{self, REFRESH_COOKIE},
     input::{Json, NoFields},
-    reply::{Answer, accepted, done},
+    reply::{
+        Accepted, Answer, Created, Done, Either, NothingYet, Plain, Resource, WithCookies, accepted,
+    },
 };
-use crate::contract::Optional;
-
-/// A new account.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Registration {
-    /// Address to sign in with.
-    email: String,
-    /// Public short name.
-    handle: String,
-    /// Password.
-    password: String,
-}
-
-/// The first step of a sign-in.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Login {
-    /// Address of the account.
-    email: String,
-    /// Its password.
-    password: String,
-    /// Whether the tokens are set as cookies, and left out of the answer.
-    #[serde(default)]
-    cookies: bool,
-}
-
-/// The second step of a sign-in.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecondStep {
-    /// As the first step answered it.
-    challenge: String,
-    /// A code of the second factor, or a recovery code.
-    code: String,
-    /// Whether the tokens are set as cookies, and left out of the answer.
-    #[serde(default)]
-    cookies: bool,
-}
-
-/// A renewal of tokens.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Renewal {
-    /// The refresh token; the cookie's when it is left out.
-    #[serde(default)]
-    refresh_token: Optional<String>,
-    /// Whether the tokens are set as cookies, and left out of the answer.
-    #[serde(default)]
-    cookies: bool,
-}
-
-/// A proof that it is still the person who signed in.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Reauthentication {
-    /// Password.
-    password: String,
-    /// A code of the second factor, where there is one.
-    #[serde(default)]
-    code: String,
-}
 
 /// Anyone, unless registration is closed; then admins.
-pub(super) async fn register(mut call: Call, body: Json<Registration>) -> Answer {
+pub(super) async fn register(
+    mut call: Call,
+    body: Json<Registration>,
+) -> Answer<Either<Created<Registered>, Accepted<NothingYet>>> {
     call.state.site.refuse_other_page(&call.request)?;
     let of = body.read(&mut call).await?;
     let message = RegisterRequest {
@@ -105,18 +49,29 @@ pub(super) async fn register(mut call: Call, body: Json<Registration>) -> Answer
     let answer = call.state.upstream.auth.clone().register(request).await?;
     call.note_limits(answer.metadata());
     let Some(user) = answer.into_inner().user else {
-        return accepted();
+        return Ok(Either::Right(accepted()));
     };
     let user = User::try_from(user)?;
-    let mut created = HttpResponse::Created();
-    // Where the account is read once it is signed in.
-    created.insert_header((LOCATION, "/api/me"));
-    Ok(created.json(Registered { user }))
+    Ok(Either::Left(Created::once(Registered { user })))
 }
 
-#[derive(Serialize)]
-struct Registered {
+/// A new account.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Registered {
     user: User,
+}
+
+impl Resource for Registered {
+    const IS_VERSIONED: bool = false;
+
+    fn version(&self) -> Option<u64> {
+        None
+    }
+
+    /// Where the account is read once it is signed in.
+    fn location(&self) -> String {
+        "/api/me".to_owned()
+    }
 }
 
 /// The token of who registers somebody else; auth-service looks at it when it has to.
@@ -127,7 +82,10 @@ fn given_token(call: &Call) -> Option<&str> {
 }
 
 /// Anyone.
-pub(super) async fn login(mut call: Call, body: Json<Login>) -> Answer {
+pub(super) async fn login(
+    mut call: Call,
+    body: Json<Login>,
+) -> Answer<Either<WithCookies<Plain<SignedIn>>, Plain<Second>>> {
     call.state.site.refuse_other_page(&call.request)?;
     let Login {
         email,
@@ -143,14 +101,20 @@ pub(super) async fn login(mut call: Call, body: Json<Login>) -> Answer {
     let answer = call.state.upstream.auth.clone().login(request).await?;
     call.note_limits(answer.metadata());
     match answer.into_inner().outcome {
-        Some(Outcome::SignedIn(of)) => signed_in(&call.state.site, of, cookies),
-        Some(Outcome::SecondFactor(of)) => Ok(HttpResponse::Ok().json(Second::from(of))),
+        Some(Outcome::SignedIn(of)) => {
+            let signed_in = signed_in(&call.state.site, of, cookies)?;
+            Ok(Either::Left(signed_in))
+        }
+        Some(Outcome::SecondFactor(of)) => Ok(Either::Right(Plain(of.into()))),
         None => Err(Malformed("outcome").into()),
     }
 }
 
 /// Anyone with the challenge of a first step.
-pub(super) async fn second_factor(mut call: Call, body: Json<SecondStep>) -> Answer {
+pub(super) async fn second_factor(
+    mut call: Call,
+    body: Json<SecondStep>,
+) -> Answer<WithCookies<Plain<SignedIn>>> {
     call.state.site.refuse_other_page(&call.request)?;
     let SecondStep {
         challenge,
@@ -175,7 +139,10 @@ pub(super) async fn second_factor(mut call: Call, body: Json<SecondStep>) -> Ans
 
 /// Anyone with a refresh token, in the body or as a cookie. Who came with the cookie gets cookies
 /// again: what scripts never had they do not get.
-pub(super) async fn refresh(mut call: Call, body: Json<Renewal>) -> Answer {
+pub(super) async fn refresh(
+    mut call: Call,
+    body: Json<Renewal>,
+) -> Answer<WithCookies<Plain<SignedIn>>> {
     let Renewal {
         refresh_token,
         cookies,
@@ -200,7 +167,11 @@ pub(super) async fn refresh(mut call: Call, body: Json<Renewal>) -> Answer {
     }
 }
 
-async fn renew(call: &Call, refresh_token: String, cookies: bool) -> Answer {
+async fn renew(
+    call: &Call,
+    refresh_token: String,
+    cookies: bool,
+) -> Answer<WithCookies<Plain<SignedIn>>> {
     let message = RefreshRequest {
         refresh_token,
         client: call.client(),
@@ -215,7 +186,7 @@ async fn renew(call: &Call, refresh_token: String, cookies: bool) -> Answer {
     signed_in(&call.state.site, of, cookies)
 }
 
-fn session_id(of: &SignedIn) -> Option<Uuid> {
+fn session_id(of: &auth::SignedIn) -> Option<Uuid> {
     Uuid::try_parse(&of.session.as_ref()?.id).ok()
 }
 
@@ -231,7 +202,11 @@ fn no_refresh_token(cookies: bool) -> Problem {
 }
 
 /// A person. The session is dead everywhere when this is answered.
-pub(super) async fn logout(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+pub(super) async fn logout(
+    signed: Signed,
+    mut call: Call,
+    body: NoFields,
+) -> Answer<WithCookies<Done>> {
     body.read(&mut call).await?;
     let request = signed.call(LogoutRequest {});
     let answer = call.state.upstream.auth.clone().logout(request).await?;
@@ -247,7 +222,7 @@ pub(super) async fn reauthenticate(
     signed: Signed,
     mut call: Call,
     body: Json<Reauthentication>,
-) -> Answer {
+) -> Answer<Done> {
     let of = body.read(&mut call).await?;
     let request = call.vouched(signed.call(ReauthenticateRequest {
         password: of.password,
@@ -256,16 +231,15 @@ pub(super) async fn reauthenticate(
     }));
     let mut auth = call.state.upstream.auth.clone();
     auth.reauthenticate(request).await?;
-    done()
+    Ok(Done)
 }
 
 impl Call {
     /// 204, for who has no session any more.
-    pub(super) fn signed_out(&self) -> HttpResponse {
-        let mut answer = HttpResponse::NoContent();
-        for cookie in cookies::removal(&self.state.site) {
-            answer.cookie(cookie);
+    pub(super) fn signed_out(&self) -> WithCookies<Done> {
+        WithCookies {
+            reply: Done,
+            cookies: cookies::removal(&self.state.site).into(),
         }
-        answer.finish()
     }
 }

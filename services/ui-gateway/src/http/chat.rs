@@ -9,10 +9,11 @@ use actix_web::{HttpResponse, http::header::ACCEPT, web::Bytes};
 use futures_util::{Stream, StreamExt, stream};
 use rpc::{
     Malformed,
-    ai::{ChatRequest, ChatResponse, Reply, chat_response::Part},
+    ai::{ChatRequest, ChatResponse, chat_response::Part},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use service_kit::{Code, Problem};
 use tonic::Streaming;
 
@@ -23,7 +24,7 @@ use super::{
     header::lists,
     idempotency::IdempotencyKey,
     input::Json,
-    reply::{Answer, tell_replayed},
+    reply::{Answer, Reply, ResponseDoc, note_replayed},
 };
 
 /// How long the mentor may take to begin, and from each piece of the reply to the next.
@@ -34,6 +35,7 @@ const EVENT_STREAM: &str = "text/event-stream";
 /// A message to the mentor.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"message": "What is next?"}))]
 pub(super) struct Question {
     /// The conversation that it goes on with; a new one when there is none.
     conversation_id: Option<String>,
@@ -43,6 +45,24 @@ pub(super) struct Question {
     message: String,
 }
 
+/// The reply at once, or as events: `delta` with a piece of the text, then `done` with the whole, or `error`
+/// with a problem.
+pub(super) struct ChatReply(HttpResponse);
+
+impl Reply for ChatReply {
+    fn responses() -> Vec<ResponseDoc> {
+        let headers = &["Idempotent-Replayed"];
+        vec![
+            ResponseDoc::json::<MentorReply>(200).with(headers),
+            ResponseDoc::of::<String>(200, EVENT_STREAM).with(headers),
+        ]
+    }
+
+    fn respond(self) -> HttpResponse {
+        self.0
+    }
+}
+
 /// Signed in: in their own conversations, about projects of theirs. What is wrong before the first
 /// piece is the answer's own status.
 pub(super) async fn chat(
@@ -50,7 +70,7 @@ pub(super) async fn chat(
     mut call: Call,
     body: Json<Question>,
     key: IdempotencyKey,
-) -> Answer {
+) -> Answer<ChatReply> {
     let open = call.state.drain.enter(&call.request);
     let of = body.read(&mut call).await?;
     let mut request = key.on(signed.call(ChatRequest {
@@ -68,16 +88,17 @@ pub(super) async fn chat(
     };
     let (metadata, first, mut pieces) = in_time(begin).await?;
     let mut answer = HttpResponse::Ok();
-    tell_replayed(&mut answer, &metadata);
+    note_replayed(&mut answer, &metadata);
     if !lists(&call.request, &ACCEPT, EVENT_STREAM) {
         let reply = whole(first, &mut pieces).await?;
-        return Ok(answer.json(Told::from(reply)));
+        return Ok(ChatReply(answer.json(MentorReply::from(reply))));
     }
     let events = events(Rc::clone(&call.context), first, pieces).map(move |event| {
         let _counted_until_the_last_event = &open;
         Ok::<_, actix_web::Error>(event)
     });
-    Ok(answer.content_type(EVENT_STREAM).streaming(events))
+    let answer = answer.content_type(EVENT_STREAM).streaming(events);
+    Ok(ChatReply(answer))
 }
 
 /// An empty id is none to the service; here it names nothing.
@@ -102,7 +123,10 @@ async fn in_time<T>(taken: impl Future<Output = Result<T, Problem>>) -> Result<T
     })
 }
 
-async fn whole(first: Part, pieces: &mut Streaming<ChatResponse>) -> Result<Reply, Problem> {
+async fn whole(
+    first: Part,
+    pieces: &mut Streaming<ChatResponse>,
+) -> Result<rpc::ai::Reply, Problem> {
     let mut part = first;
     loop {
         match part {
@@ -151,7 +175,7 @@ fn events(
             Ok(Part::Delta(text)) => (event("delta", &Delta { text }), Some(telling)),
             Ok(Part::Reply(reply)) => {
                 end(&mut telling.pieces).await;
-                (event("done", &Told::from(reply)), None)
+                (event("done", &MentorReply::from(reply)), None)
             }
             Err(problem) => {
                 let document = Document::new(&problem, &telling.context.request_id);
@@ -173,9 +197,9 @@ struct Delta {
     text: String,
 }
 
-/// A reply as it is told.
-#[derive(Serialize)]
-struct Told {
+/// A reply of the mentor.
+#[derive(Serialize, JsonSchema)]
+struct MentorReply {
     conversation_id: String,
     message_id: String,
     reply: String,
@@ -187,22 +211,22 @@ struct Told {
     profile_version: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Reference {
     r#type: String,
     id: String,
     r#ref: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Suggestion {
     kind: String,
     task_id: String,
     label: String,
 }
 
-impl From<Reply> for Told {
-    fn from(reply: Reply) -> Self {
+impl From<rpc::ai::Reply> for MentorReply {
+    fn from(reply: rpc::ai::Reply) -> Self {
         let references = reply.references.into_iter().map(|of| Reference {
             r#type: of.r#type,
             id: of.id,

@@ -6,6 +6,7 @@ use rpc::project::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use service_kit::Problem;
 
 use super::{
@@ -14,13 +15,14 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, created, done, found, page},
+    reply::{Answer, Created, Done, Found, Page, Plain, created, found, page},
 };
 use crate::contract::{Optional, PageQuery};
 
 /// A new comment.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"body": "It works now."}))]
 pub(super) struct NewComment {
     /// Text.
     body: String,
@@ -29,13 +31,18 @@ pub(super) struct NewComment {
 /// Changes of a comment.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(example = json!({"body": "It works again."}))]
 pub(super) struct CommentPatch {
     /// Text.
     body: Optional<String>,
 }
 
 /// Members: newest first.
-pub(super) async fn list(signed: Signed, call: Call, query: Query<PageQuery>) -> Answer {
+pub(super) async fn list(
+    signed: Signed,
+    call: Call,
+    query: Query<PageQuery>,
+) -> Answer<Plain<Page<Comment>>> {
     let _turn = call.turn().await?;
     let task_id = call.id("task")?;
     let query = query.read(&call)?;
@@ -60,7 +67,7 @@ pub(super) async fn create(
     mut call: Call,
     body: Json<NewComment>,
     key: IdempotencyKey,
-) -> Answer {
+) -> Answer<Created<Comment>> {
     let task_id = call.id("task")?;
     let NewComment { body } = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateCommentRequest { task_id, body }))?;
@@ -80,7 +87,7 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<CommentPatch>,
     if_match: IfMatch,
-) -> Answer {
+) -> Answer<Found<Comment>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
     let request = signed.call(UpdateCommentRequest {
@@ -99,7 +106,7 @@ pub(super) async fn change(
 }
 
 /// The comment's author, or the project's owner.
-pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer<Done> {
     let id = id(&call)?;
     let if_version = if_match.versions()?;
     let request = signed.call(DeleteCommentRequest { id, if_version });
@@ -109,7 +116,7 @@ pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Ans
         .clone()
         .delete_comment(request)
         .await?;
-    done()
+    Ok(Done)
 }
 
 fn id(call: &Call) -> Result<String, Problem> {

@@ -8,8 +8,9 @@ use service_kit::Code;
 
 use super::{
     answers::Pieces,
-    app::with_page_headers,
-    openapi::{access, area, statuses},
+    app::{Html, with_page_headers},
+    openapi::{access, area},
+    reply::{Answer, Reply, ResponseDoc},
     table::table,
 };
 
@@ -26,28 +27,42 @@ code { font-family: ui-monospace, monospace }
 ";
 
 /// Anyone.
-pub(super) async fn routes() -> HttpResponse {
-    page(&ROUTES)
+pub(super) async fn routes() -> Answer<Html> {
+    Ok(page(&ROUTES))
 }
 
 /// Anyone.
-pub(super) async fn errors() -> HttpResponse {
-    page(&ERRORS)
+pub(super) async fn errors() -> Answer<Html> {
+    Ok(page(&ERRORS))
 }
 
 /// Anyone.
-pub(super) async fn style() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/css; charset=utf-8")
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(Pieces::shared(STYLE.as_bytes()))
+pub(super) async fn style() -> Answer<Css> {
+    Ok(Css)
 }
 
-fn page(written: &'static str) -> HttpResponse {
-    with_page_headers(HttpResponse::Ok())
+/// How the pages look.
+pub(super) struct Css;
+
+impl Reply for Css {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::of::<String>(200, "text/css")]
+    }
+
+    fn respond(self) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type("text/css; charset=utf-8")
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .body(Pieces::shared(STYLE.as_bytes()))
+    }
+}
+
+fn page(written: &'static str) -> Html {
+    let page = with_page_headers(HttpResponse::Ok())
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .body(Pieces::shared(written.as_bytes()))
+        .body(Pieces::shared(written.as_bytes()));
+    Html(page)
 }
 
 fn document(title: &str, rows: &str) -> String {
@@ -78,7 +93,7 @@ fn routes_page() -> String {
             );
         }
         for (method, doc) in path.operations() {
-            let answers = statuses(method, doc).iter().map(u16::to_string);
+            let answers = doc.statuses().into_iter().map(|status| status.to_string());
             let answers = answers.collect::<Vec<_>>().join(", ");
             let (pattern, who) = (path.pattern(), access(doc.access).replace('_', " "));
             let what = doc.summary;

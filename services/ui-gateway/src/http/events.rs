@@ -1,6 +1,5 @@
 //! A project's whole history.
 
-use actix_web::HttpResponse;
 use redis_contracts::Timestamp;
 use rpc::project::{ListEventsRequest, RecordedEvent};
 use schemars::JsonSchema;
@@ -8,7 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use service_kit::Problem;
 
-use super::{Signed, call::Call, input::Query, reply::Answer};
+use super::{
+    Signed,
+    call::Call,
+    input::Query,
+    reply::{Answer, Plain},
+};
 use crate::contract::{Limit, Optional};
 
 /// Which events.
@@ -26,20 +30,26 @@ pub(super) struct HistoryQuery {
     limit: Limit,
 }
 
-#[derive(Serialize)]
-struct History {
+/// A part of a project's history.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct History {
     items: Vec<Item>,
     next_after: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RecordedEvent")]
 struct Item {
     position: String,
     event: Box<RawValue>,
 }
 
 /// Members: oldest first.
-pub(super) async fn list(signed: Signed, call: Call, query: Query<HistoryQuery>) -> Answer {
+pub(super) async fn list(
+    signed: Signed,
+    call: Call,
+    query: Query<HistoryQuery>,
+) -> Answer<Plain<History>> {
     let project_id = call.id("project")?;
     let asked = query.read(&call)?.of(project_id);
     let is_search = asked.from.is_some() || asked.to.is_some() || !asked.r#type.is_empty();
@@ -63,7 +73,7 @@ pub(super) async fn list(signed: Signed, call: Call, query: Query<HistoryQuery>)
         .map(item)
         .collect::<Result<_, _>>()?;
     let next_after = Some(answer.next_after).filter(|after| !after.is_empty());
-    Ok(HttpResponse::Ok().json(History { items, next_after }))
+    Ok(Plain(History { items, next_after }))
 }
 
 impl HistoryQuery {

@@ -12,12 +12,16 @@ use actix_web::{
     http::header::{CONTENT_DISPOSITION, ContentType},
 };
 use futures_util::stream::try_unfold;
-use redis_contracts::{Timestamp, resource::User};
+use redis_contracts::{
+    Timestamp,
+    resource::{Project, User},
+};
 use rpc::{
     Malformed,
     auth::{GetMeRequest, ListSecurityEventsRequest},
     learning::GetProfileRequest,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::document::Document;
@@ -26,7 +30,7 @@ use super::{
     call::Call,
     learning::Learned,
     machine_tokens::{self, MachineToken},
-    reply::Answer,
+    reply::{Answer, Reply, ResponseDoc},
     security_events::{self, SecurityEvent},
     sessions::{self, Session},
 };
@@ -40,7 +44,7 @@ const PAGE: u32 = 200;
 const ATTACHMENT: &str = "attachment; filename=\"devmentor-export.json\"";
 
 /// The document up to its projects.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Beginning {
     exported_at: Timestamp,
     user: User,
@@ -51,7 +55,7 @@ struct Beginning {
 }
 
 /// A person: their own.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<ExportReply> {
     let (user, sessions, machine_tokens, events, learning_profile) = tokio::try_join!(
         user(&signed, &call),
         sessions::all(&signed, &call),
@@ -71,7 +75,33 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
     let mut answer = HttpResponse::Ok();
     answer.content_type(ContentType::json());
     answer.insert_header((CONTENT_DISPOSITION, ATTACHMENT));
-    Ok(answer.streaming(try_unfold(document, Document::piece)))
+    Ok(ExportReply(
+        answer.streaming(try_unfold(document, Document::piece)),
+    ))
+}
+
+/// The document, written as it is taken.
+pub(super) struct ExportReply(HttpResponse);
+
+/// The whole of it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct Export {
+    #[serde(flatten)]
+    beginning: Beginning,
+    projects: Vec<Project>,
+    /// The lists that have only their newest here.
+    cut: Vec<String>,
+}
+
+impl Reply for ExportReply {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::json::<Export>(200).with(&["Content-Disposition"])]
+    }
+
+    fn respond(self) -> HttpResponse {
+        self.0
+    }
 }
 
 /// As SQL has it: the session may hold an older copy.
@@ -140,7 +170,6 @@ impl<R> List<R> {
 
 #[cfg(test)]
 mod tests {
-    use redis_contracts::resource::Project;
     use rpc::project;
 
     use super::*;

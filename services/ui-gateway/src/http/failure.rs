@@ -10,6 +10,7 @@ use actix_web::{
         header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     },
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use service_kit::{Code, FieldError, Problem};
 
@@ -97,16 +98,34 @@ fn status_of(problem: &Problem) -> StatusCode {
 }
 
 /// A problem document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 pub struct Document<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
     detail: &'a str,
+    #[schemars(schema_with = "codes")]
     code: &'static str,
     request_id: &'a str,
+    #[schemars(with = "Vec<WrongField>")]
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+/// A field and what is wrong with it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct WrongField {
+    /// Its name, a path for nested ones.
+    field: String,
+    /// What would be right.
+    message: String,
+}
+
+fn codes(_: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+    json_schema!({"type": "string", "enum": codes})
 }
 
 impl<'a> Document<'a> {

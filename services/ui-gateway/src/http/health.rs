@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpResponse, http::header::RETRY_AFTER};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{call::Call, reply::Answer};
+use super::{
+    call::Call,
+    reply::{Answer, Reply, ResponseDoc},
+};
 use crate::{
     SERVICE,
     platform::{Platform, SERVICES, Word},
 };
 
-#[derive(Serialize)]
+/// How the platform is.
+#[derive(Serialize, JsonSchema)]
 struct Health {
     status: &'static str,
     version: &'static str,
@@ -20,33 +25,52 @@ struct Health {
     database: BTreeMap<&'static str, Component>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ComponentHealth")]
 struct Component {
     status: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RedisHealth")]
 struct Redis {
     cache: Component,
     streams: Streams,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StreamsHealth")]
 struct Streams {
     status: &'static str,
     backlog: Option<u64>,
 }
 
 /// Anyone.
-pub(super) async fn read(call: Call) -> Answer {
+pub(super) async fn read(call: Call) -> Answer<HealthReply> {
     let platform = &call.state.platform;
     let health = health(platform, &platform.word().await);
-    let mut answer = HttpResponse::Ok();
-    if health.status == "down" {
-        answer = HttpResponse::ServiceUnavailable();
-        answer.insert_header((RETRY_AFTER, 1));
+    Ok(HealthReply(health))
+}
+
+/// 200, or 503 while the platform is down.
+pub(super) struct HealthReply(Health);
+
+impl Reply for HealthReply {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![
+            ResponseDoc::json::<Health>(200),
+            ResponseDoc::json::<Health>(503).with(&["Retry-After"]),
+        ]
     }
-    Ok(answer.json(health))
+
+    fn respond(self) -> HttpResponse {
+        let mut answer = HttpResponse::Ok();
+        if self.0.status == "down" {
+            answer = HttpResponse::ServiceUnavailable();
+            answer.insert_header((RETRY_AFTER, 1));
+        }
+        answer.json(self.0)
+    }
 }
 
 fn health(platform: &Platform, word: &Word) -> Health {

@@ -6,6 +6,7 @@ use std::{rc::Rc, time::Duration};
 use actix_web::{HttpResponse, web::Bytes};
 use futures_util::{StreamExt, future, stream};
 use rpc::project::{ImportArchiveRequest, ImportArchiveResponse, import_archive_request::Part};
+use schemars::JsonSchema;
 use serde::Serialize;
 use service_kit::{Code, Problem};
 use tokio::sync::mpsc;
@@ -13,9 +14,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::{
-    Document, Failure, Signed, call::Call, envelope::SharedContext, input::Archive, reply::Answer,
+    Document, Failure, Signed,
+    call::Call,
+    envelope::SharedContext,
+    input::Archive,
+    reply::{Answer, Reply, ResponseDoc},
     upload::Upload,
 };
+
+const NDJSON: &str = "application/x-ndjson";
 
 /// The largest archive.
 const LARGEST_ARCHIVE: usize = 64 * 1024 * 1024;
@@ -27,7 +34,8 @@ const PIECES: usize = 8;
 const WITHIN: Duration = Duration::from_secs(600);
 
 /// One line of the answer.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ImportLine")]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line<'a> {
     Progress {
@@ -48,7 +56,7 @@ enum Line<'a> {
 }
 
 /// Owners. What is wrong before the first write is the answer's own status.
-pub(super) async fn import(signed: Signed, call: Call, body: Archive) -> Answer {
+pub(super) async fn import(signed: Signed, call: Call, body: Archive) -> Answer<ImportReply> {
     let project_id = call.id("project")?;
     let (context, state) = (Rc::clone(&call.context), call.state.clone());
     let open = state.drain.enter(&call.request);
@@ -70,9 +78,21 @@ pub(super) async fn import(signed: Signed, call: Call, body: Archive) -> Answer 
         let _counted_until_the_last_line = &open;
         Ok::<_, actix_web::Error>(line)
     });
-    Ok(HttpResponse::Ok()
-        .content_type("application/x-ndjson")
-        .streaming(lines))
+    let mut answer = HttpResponse::Ok();
+    Ok(ImportReply(answer.content_type(NDJSON).streaming(lines)))
+}
+
+/// Lines of JSON, as the import goes on.
+pub(super) struct ImportReply(HttpResponse);
+
+impl Reply for ImportReply {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::of::<Line<'static>>(200, NDJSON)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        self.0
+    }
 }
 
 /// Sends the body on. When the service takes no more, its answer says why.

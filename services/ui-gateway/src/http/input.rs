@@ -6,6 +6,7 @@ use std::{convert::Infallible, future::Ready, marker::PhantomData};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
 use service_kit::Problem;
 
 use super::{
@@ -55,6 +56,7 @@ impl<T: DeserializeOwned + 'static> MergePatch<T> {
 /// An object without fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({}))]
 struct Nothing {}
 
 impl NoFields {

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpResponse;
 use redis_contracts::Timestamp;
 use rpc::learning::{GetProfileRequest, Profile};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Signed, call::Call, reply::Answer};
+use super::{
+    Signed,
+    call::Call,
+    reply::{Answer, Plain},
+};
 
 /// A profile as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LearningProfile")]
 pub(super) struct Learned {
     user_id: String,
     version: u64,
@@ -21,11 +26,11 @@ pub(super) struct Learned {
 }
 
 /// Signed in: their own.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<Plain<Learned>> {
     let request = signed.call(GetProfileRequest {});
     let mut learning = call.state.upstream.learning.clone();
     let profile = learning.get_profile(request).await?.into_inner();
-    Ok(HttpResponse::Ok().json(Learned::from(profile)))
+    Ok(Plain(Learned::from(profile)))
 }
 
 impl From<Profile> for Learned {

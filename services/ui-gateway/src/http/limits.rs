@@ -1,14 +1,19 @@
 //! What the caller used of the limits, and what is left.
 
-use actix_web::{HttpMessage, HttpResponse};
+use actix_web::HttpMessage;
 use redis_contracts::limits::{
     API, AUTH_ADDRESS, AUTH_NETWORK, Counts, MAIL_DAY, MAIL_MONTH, Policy, REGISTER_DAY,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use service_kit::limits::{Asked, Standing, Told, address_subject, wide_network};
 use tonic::metadata::MetadataMap;
 
-use super::{Signed, call::Call, reply::Answer};
+use super::{
+    Signed,
+    call::Call,
+    reply::{Answer, Plain},
+};
 use crate::limits::Subject;
 
 /// What concerns whoever calls: by who they are, and by where they call from.
@@ -21,12 +26,14 @@ const SHOWN: [&Policy; 6] = [
     REGISTER_DAY,
 ];
 
-#[derive(Serialize)]
-struct Limits {
+/// How limits stand.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Limits {
     items: Vec<Item>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Limit")]
 struct Item {
     policy: &'static str,
     description: &'static str,
@@ -37,7 +44,7 @@ struct Item {
 }
 
 /// Signed in. Only looks.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<Plain<Limits>> {
     let subject = Subject::of(&signed.caller);
     let address = call.state.site.address(&call.request);
     let asked = SHOWN.iter().filter_map(|policy| match policy.counts {
@@ -53,7 +60,7 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer {
     for item in items.iter_mut().filter(|item| item.policy == API.name) {
         item.remaining = call.state.limits.left(subject, item.remaining);
     }
-    Ok(HttpResponse::Ok().json(Limits { items }))
+    Ok(Plain(Limits { items }))
 }
 
 impl Item {

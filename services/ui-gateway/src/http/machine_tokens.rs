@@ -1,6 +1,5 @@
 //! Machine tokens: a person's keys for their scripts.
 
-use actix_web::{HttpResponse, http::header::LOCATION};
 use redis_contracts::Timestamp;
 use rpc::{
     Malformed,
@@ -8,12 +7,13 @@ use rpc::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     Failure, Signed,
     call::Call,
     input::Json,
-    reply::{Answer, done, given, items_page},
+    reply::{Answer, Created, Done, Page, Plain, Resource, given},
     sessions::tell,
 };
 use crate::contract::{Day, Optional};
@@ -21,6 +21,7 @@ use crate::contract::{Day, Optional};
 /// A new machine token.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"name": "nightly export", "scopes": ["read"], "expires_on": null}))]
 pub(super) struct NewMachineToken {
     /// What it is for.
     name: String,
@@ -32,7 +33,7 @@ pub(super) struct NewMachineToken {
 }
 
 /// A machine token without its secret.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct MachineToken {
     id: String,
     name: String,
@@ -43,17 +44,17 @@ pub(super) struct MachineToken {
 }
 
 /// A new one, with its secret, which is told once.
-#[derive(Serialize)]
-struct Created {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct MadeMachineToken {
     #[serde(flatten)]
     machine_token: MachineToken,
     token: String,
 }
 
 /// A person: their own, newest first.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(signed: Signed, call: Call) -> Answer<Plain<Page<MachineToken>>> {
     let tokens = all(&signed, &call).await?;
-    Ok(items_page(tokens, String::new()))
+    Ok(Plain(Page::whole(tokens)))
 }
 
 /// All machine tokens of the caller, whose number auth-service bounds.
@@ -67,7 +68,11 @@ pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<MachineToken
 }
 
 /// A person.
-pub(super) async fn create(signed: Signed, mut call: Call, body: Json<NewMachineToken>) -> Answer {
+pub(super) async fn create(
+    signed: Signed,
+    mut call: Call,
+    body: Json<NewMachineToken>,
+) -> Answer<Created<MadeMachineToken>> {
     let new = body.read(&mut call).await?;
     let request = call.vouched(
         signed.call(CreateMachineTokenRequest {
@@ -85,16 +90,26 @@ pub(super) async fn create(signed: Signed, mut call: Call, body: Json<NewMachine
     let answer = auth.create_machine_token(request).await?.into_inner();
     let made = answer.machine_token.ok_or(Malformed("machine_token"))?;
     let machine_token = MachineToken::try_from(made)?;
-    let mut created = HttpResponse::Created();
-    created.insert_header((LOCATION, format!("/api/me/tokens/{}", machine_token.id)));
-    Ok(created.json(Created {
+    Ok(Created::once(MadeMachineToken {
         machine_token,
         token: answer.token,
     }))
 }
 
+impl Resource for MadeMachineToken {
+    const IS_VERSIONED: bool = false;
+
+    fn version(&self) -> Option<u64> {
+        None
+    }
+
+    fn location(&self) -> String {
+        format!("/api/me/tokens/{}", self.machine_token.id)
+    }
+}
+
 /// A person: one of their own. It is dead everywhere at once.
-pub(super) async fn revoke(signed: Signed, call: Call) -> Answer {
+pub(super) async fn revoke(signed: Signed, call: Call) -> Answer<Done> {
     let id = call.id("machine token")?;
     let request = call.vouched(signed.call(RevokeMachineTokenRequest {
         id: id.clone(),
@@ -104,7 +119,7 @@ pub(super) async fn revoke(signed: Signed, call: Call) -> Answer {
     let heard = auth.revoke_machine_token(request).await?.into_inner().heard;
     // A machine token is a session to those who check it.
     tell(&call.state, &[id], heard).await;
-    done()
+    Ok(Done)
 }
 
 impl TryFrom<auth::MachineToken> for MachineToken {

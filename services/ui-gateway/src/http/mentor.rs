@@ -1,9 +1,9 @@
 //! What people make of the mentor's replies: ratings, and what was done with them.
 
-use actix_web::HttpResponse;
 use rpc::ai::{GiveFeedbackRequest, RecordInteractionRequest, Recorded, Suggestion};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tonic::Response;
 
 use super::{
@@ -11,12 +11,13 @@ use super::{
     call::Call,
     idempotency::IdempotencyKey,
     input::Json,
-    reply::{Answer, tell_replayed},
+    reply::{Accepted, Answer},
 };
 
 /// A rating of a reply.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"target_type": "mentor_reply", "target_id": "018f2b6e-5b1c-7a3d-9e4f-0123456789ab", "rating": 5, "tags": ["clear"]}))]
 pub(super) struct Rating {
     /// `mentor_reply`.
     target_type: String,
@@ -34,6 +35,7 @@ pub(super) struct Rating {
 /// What was done with a reply.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"message_id": "018f2b6e-5b1c-7a3d-9e4f-0123456789ab", "kind": "copied"}))]
 pub(super) struct Interaction {
     /// The message it was done with.
     message_id: String,
@@ -61,7 +63,7 @@ pub(super) async fn rate(
     mut call: Call,
     body: Json<Rating>,
     key: IdempotencyKey,
-) -> Answer {
+) -> Answer<Accepted<Receipt>> {
     let of = body.read(&mut call).await?;
     let request = key.on(signed.call(GiveFeedbackRequest {
         target_type: of.target_type,
@@ -70,14 +72,14 @@ pub(super) async fn rate(
         tags: of.tags,
         comment: of.comment.unwrap_or_default(),
     }))?;
-    accepted(
+    Ok(accepted(
         call.state
             .upstream
             .ai
             .clone()
             .give_feedback(request)
             .await?,
-    )
+    ))
 }
 
 /// Whom the reply was given.
@@ -86,7 +88,7 @@ pub(super) async fn interact(
     mut call: Call,
     body: Json<Interaction>,
     key: IdempotencyKey,
-) -> Answer {
+) -> Answer<Accepted<Receipt>> {
     let of = body.read(&mut call).await?;
     let request = key.on(signed.call(RecordInteractionRequest {
         message_id: of.message_id,
@@ -104,22 +106,20 @@ pub(super) async fn interact(
         .clone()
         .record_interaction(request)
         .await?;
-    accepted(recorded)
+    Ok(accepted(recorded))
 }
 
-#[derive(Serialize)]
-struct Accepted {
+/// What was stored.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Receipt {
+    /// The event that it is.
     event_id: String,
+    /// Its position in its stream.
     position: String,
 }
 
-/// 202: it is stored, and counts soon.
-fn accepted(answer: Response<Recorded>) -> Answer {
-    let mut builder = HttpResponse::Accepted();
-    tell_replayed(&mut builder, answer.metadata());
-    let recorded = answer.into_inner();
-    Ok(builder.json(Accepted {
-        event_id: recorded.event_id,
-        position: recorded.position,
-    }))
+/// It is stored, and counts soon.
+fn accepted(answer: Response<Recorded>) -> Accepted<Receipt> {
+    let (metadata, Recorded { event_id, position }, _) = answer.into_parts();
+    Accepted::new(Receipt { event_id, position }, metadata)
 }

@@ -54,7 +54,7 @@ pub use self::{
     openapi::openapi,
     signed::Signed,
 };
-pub(crate) use self::{signed::caller_of, table::shapes, turns::Turns};
+pub(crate) use self::{reply::Switched, signed::caller_of, table::shapes, turns::Turns};
 
 use self::{
     route::{anyone, path},

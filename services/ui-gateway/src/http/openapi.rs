@@ -1,19 +1,19 @@
 //! The OpenAPI document, made from the table of routes.
 
+mod components;
 mod parameters;
-mod schemas;
+mod problems;
+mod responses;
 
 use std::sync::LazyLock;
 
-use actix_web::{
-    HttpResponse,
-    http::{Method, StatusCode},
-};
+use actix_web::{HttpResponse, http::Method};
 use serde_json::{Map, Value, json};
 
-use self::schemas::Schemas;
+use self::components::Components;
 use super::{
     answers::Pieces,
+    reply::{Answer, JSON, Reply, ResponseDoc},
     route::{Access, BodyDoc, OperationDoc, Path},
     signed::ACCESS_COOKIE,
     table::table,
@@ -23,23 +23,38 @@ use crate::SERVICE;
 static DOCUMENT: LazyLock<String> = LazyLock::new(openapi);
 
 /// Anyone.
-pub(super) async fn read() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .body(Pieces::shared(DOCUMENT.as_bytes()))
+pub(super) async fn read() -> Answer<DocumentReply> {
+    Ok(DocumentReply)
+}
+
+/// The document, written.
+pub(super) struct DocumentReply;
+
+impl Reply for DocumentReply {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::json::<Map<String, Value>>(200)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        HttpResponse::Ok()
+            .content_type(JSON)
+            .body(Pieces::shared(DOCUMENT.as_bytes()))
+    }
 }
 
 /// The OpenAPI 3.1 document of the API.
 pub fn openapi() -> String {
-    let mut schemas = Schemas::default();
+    let mut components = Components::default();
     let table = table();
-    let paths = table.iter().map(|path| described(path, &mut schemas));
+    let paths = table.iter().map(|path| described(path, &mut components));
     let paths = paths.collect::<Map<_, _>>();
+    let (schemas, responses) = components.written();
     let document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "DevMentor",
             "version": SERVICE.version,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
             "description": "Lists are pages: `items` and `next_cursor`, null on the last. \
                 `x-access` says who may call: anyone; signed_in (people, and machine tokens with scope read, \
                 or write where something changes); read_and_write (people, and machine tokens with both); person (no machine token); admin (a machine token also \
@@ -54,11 +69,8 @@ pub fn openapi() -> String {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An access token or a machine token."},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": ACCESS_COOKIE},
             },
-            "responses": {"Problem": {
-                "description": "A problem; `code` says which, see /api/docs/errors.",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }},
-            "schemas": schemas.written(),
+            "responses": responses,
+            "schemas": schemas,
         },
     });
     // Texts and numbers can always be written.
@@ -67,19 +79,25 @@ pub fn openapi() -> String {
     text
 }
 
-fn described(path: &Path, schemas: &mut Schemas) -> (String, Value) {
+fn described(path: &Path, components: &mut Components) -> (String, Value) {
     let operations = path.operations().iter();
     let operations = operations.map(|(method, doc)| {
         let name = method.as_str().to_ascii_lowercase();
-        (name, operation(path.pattern(), method, doc, schemas))
+        (name, operation(path.pattern(), method, doc, components))
     });
     let operations = operations.collect::<Map<_, _>>();
     (path.pattern().to_owned(), operations.into())
 }
 
-fn operation(pattern: &str, method: &Method, doc: &OperationDoc, schemas: &mut Schemas) -> Value {
-    let parameters = in_path(pattern).chain(parameters::all(doc, schemas));
+fn operation(
+    pattern: &str,
+    method: &Method,
+    doc: &OperationDoc,
+    components: &mut Components,
+) -> Value {
+    let parameters = in_path(pattern).chain(parameters::all(doc, components));
     let mut described = json!({
+        "operationId": doc.id(),
         "summary": doc.summary,
         "tags": [area(pattern)],
         "x-access": access(doc.access),
@@ -89,20 +107,23 @@ fn operation(pattern: &str, method: &Method, doc: &OperationDoc, schemas: &mut S
             _ => json!([{"bearer": []}, {"cookie": []}]),
         },
         "parameters": parameters.collect::<Vec<_>>(),
-        "responses": responses(method, doc),
+        "responses": responses::all(pattern, method, doc, components),
     });
     if let Some(body) = doc.body {
-        described["requestBody"] = body_of(body, schemas);
+        described["requestBody"] = body_of(body, components);
     }
     described
 }
 
-fn body_of(body: BodyDoc, schemas: &mut Schemas) -> Value {
-    let schema = body.declared.map_or(json!({}), |of| schemas.taken(of));
+fn body_of(body: BodyDoc, components: &mut Components) -> Value {
+    let content = match body.declared {
+        Some(of) => json!({"schema": components.taken(of), "example": components.example(of)}),
+        None => json!({"schema": {}}),
+    };
     let content = body
         .types
         .iter()
-        .map(|of| ((*of).to_owned(), json!({"schema": schema})));
+        .map(|of| ((*of).to_owned(), content.clone()));
     json!({"required": body.required, "content": content.collect::<Map<_, _>>()})
 }
 
@@ -134,25 +155,4 @@ fn in_path(pattern: &str) -> impl Iterator<Item = Value> {
         };
         json!({"name": name, "in": "path", "required": true, "schema": schema})
     })
-}
-
-fn responses(method: &Method, doc: &OperationDoc) -> Value {
-    let problem = ("default", json!({"$ref": "#/components/responses/Problem"}));
-    let good = statuses(method, doc).iter().map(|status| {
-        let words = StatusCode::from_u16(*status).ok();
-        let words = words.and_then(|status| status.canonical_reason());
-        (status.to_string(), json!({"description": words}))
-    });
-    let all = good.chain([(problem.0.to_owned(), problem.1)]);
-    all.collect::<Map<_, _>>().into()
-}
-
-/// The statuses of success.
-pub(super) fn statuses(method: &Method, doc: &OperationDoc) -> &'static [u16] {
-    match (doc.answers, method) {
-        ([], &Method::POST) => &[201],
-        ([], &Method::DELETE) => &[204],
-        ([], _) => &[200],
-        (declared, _) => declared,
-    }
 }

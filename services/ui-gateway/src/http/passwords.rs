@@ -1,12 +1,12 @@
 //! Passwords that are forgotten or changed, and proof of an address.
 
-use actix_web::HttpResponse;
 use rpc::auth::{
     ChangePasswordRequest, ConfirmPasswordResetRequest, RequestEmailVerificationRequest,
     RequestPasswordResetRequest, UndoEmailChangeRequest, VerifyEmailRequest,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use service_kit::{Code, Problem};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     call::Call,
     cookies::{self, REFRESH_COOKIE},
     input::{Json, NoFields},
-    reply::{Answer, accepted, done},
+    reply::{Accepted, Answer, Done, NothingYet, WithCookies, accepted, given},
     sessions,
     signed::shown_token,
 };
@@ -22,6 +22,7 @@ use super::{
 /// Whose password was forgotten.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"email": "ada@example.org"}))]
 pub(super) struct ResetRequest {
     /// Address of the account.
     email: String,
@@ -30,6 +31,7 @@ pub(super) struct ResetRequest {
 /// A new password in place of a forgotten one.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"token": "of-the-mail", "new_password": "correct horse battery"}))]
 pub(super) struct ResetConfirmation {
     /// The token of the mail.
     token: String,
@@ -40,6 +42,7 @@ pub(super) struct ResetConfirmation {
 /// A new password.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"current_password": "correct horse battery", "new_password": "staple after staple"}))]
 pub(super) struct PasswordChange {
     /// The password so far.
     current_password: String,
@@ -53,6 +56,7 @@ pub(super) struct PasswordChange {
 /// The proof of an address.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"token": "of-the-mail"}))]
 pub(super) struct EmailProof {
     /// The token of the mail.
     token: String,
@@ -67,13 +71,17 @@ pub(super) struct EmailProof {
 /// A change of address that is undone.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"token": "of-the-mail"}))]
 pub(super) struct EmailUndo {
     /// The token of the mail.
     token: String,
 }
 
 /// Anyone. The answer never tells whether there is an account.
-pub(super) async fn request_reset(mut call: Call, body: Json<ResetRequest>) -> Answer {
+pub(super) async fn request_reset(
+    mut call: Call,
+    body: Json<ResetRequest>,
+) -> Answer<Accepted<NothingYet>> {
     let ResetRequest { email } = body.read(&mut call).await?;
     let client = call.client();
     let message = RequestPasswordResetRequest { email, client };
@@ -81,11 +89,14 @@ pub(super) async fn request_reset(mut call: Call, body: Json<ResetRequest>) -> A
     let mut auth = call.state.upstream.auth.clone();
     let answer = auth.request_password_reset(request).await?;
     call.note_limits(answer.metadata());
-    accepted()
+    Ok(accepted())
 }
 
 /// Anyone with the token of a mail.
-pub(super) async fn confirm_reset(mut call: Call, body: Json<ResetConfirmation>) -> Answer {
+pub(super) async fn confirm_reset(
+    mut call: Call,
+    body: Json<ResetConfirmation>,
+) -> Answer<WithCookies<Done>> {
     call.state.site.refuse_other_page(&call.request)?;
     let of = body.read(&mut call).await?;
     let message = ConfirmPasswordResetRequest {
@@ -103,7 +114,11 @@ pub(super) async fn confirm_reset(mut call: Call, body: Json<ResetConfirmation>)
 }
 
 /// A person. Their other sessions end, and their machine tokens unless they are kept.
-pub(super) async fn change(signed: Signed, mut call: Call, body: Json<PasswordChange>) -> Answer {
+pub(super) async fn change(
+    signed: Signed,
+    mut call: Call,
+    body: Json<PasswordChange>,
+) -> Answer<Done> {
     let of = body.read(&mut call).await?;
     let request = call.vouched(signed.call(ChangePasswordRequest {
         current_password: of.current_password,
@@ -114,11 +129,14 @@ pub(super) async fn change(signed: Signed, mut call: Call, body: Json<PasswordCh
     let mut auth = call.state.upstream.auth.clone();
     let ended = auth.change_password(request).await?.into_inner().ended;
     sessions::tell_ended(&call.state, ended).await;
-    done()
+    Ok(Done)
 }
 
 /// Anyone with the token of a mail. Who is signed in to the account, or gives its password, loses nothing.
-pub(super) async fn verify_email(mut call: Call, body: Json<EmailProof>) -> Answer {
+pub(super) async fn verify_email(
+    mut call: Call,
+    body: Json<EmailProof>,
+) -> Answer<WithCookies<Done>> {
     call.state.site.refuse_other_page(&call.request)?;
     let token = shown_token(&call.request)?;
     let of = body.read(&mut call).await?;
@@ -150,7 +168,7 @@ fn renew_first() -> Problem {
 }
 
 /// Anyone with the token of a mail.
-pub(super) async fn undo_email_change(mut call: Call, body: Json<EmailUndo>) -> Answer {
+pub(super) async fn undo_email_change(mut call: Call, body: Json<EmailUndo>) -> Answer<Done> {
     let EmailUndo { token } = body.read(&mut call).await?;
     let client = call.client();
     let message = UndoEmailChangeRequest { token, client };
@@ -158,25 +176,29 @@ pub(super) async fn undo_email_change(mut call: Call, body: Json<EmailUndo>) -> 
     let mut auth = call.state.upstream.auth.clone();
     let ended = auth.undo_email_change(request).await?.into_inner().ended;
     sessions::tell_ended(&call.state, ended).await;
-    done()
+    Ok(Done)
 }
 
 /// 204, on a device that the account knows from now on.
-fn done_on_device(call: &Call, device: String) -> HttpResponse {
-    let mut answer = HttpResponse::NoContent();
-    if !device.is_empty() {
-        answer.cookie(cookies::device(&call.state.site, device));
+fn done_on_device(call: &Call, device: String) -> WithCookies<Done> {
+    let device = given(device).map(|device| cookies::device(&call.state.site, device));
+    WithCookies {
+        reply: Done,
+        cookies: device.into_iter().collect(),
     }
-    answer.finish()
 }
 
 /// A person.
-pub(super) async fn request_verification(signed: Signed, mut call: Call, body: NoFields) -> Answer {
+pub(super) async fn request_verification(
+    signed: Signed,
+    mut call: Call,
+    body: NoFields,
+) -> Answer<Accepted<NothingYet>> {
     body.read(&mut call).await?;
     let request = call.vouched(signed.call(RequestEmailVerificationRequest {
         client: call.client(),
     }));
     let mut auth = call.state.upstream.auth.clone();
     auth.request_email_verification(request).await?;
-    accepted()
+    Ok(accepted())
 }

@@ -7,6 +7,7 @@ use rpc::project::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use service_kit::Problem;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, created, done, found, page},
+    reply::{Answer, Created, Done, Found, Page, Plain, created, found, page},
 };
 use crate::contract::{Optional, PageQuery};
 
@@ -32,6 +33,7 @@ pub(super) struct ProjectQuery {
 /// A new project.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"key": "ECH", "name": "Echo"}))]
 pub(super) struct NewProject {
     /// Short name, the prefix of task references: 2 to 10 capital letters and digits, a letter first.
     key: String,
@@ -45,6 +47,7 @@ pub(super) struct NewProject {
 /// Changes of a project.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(example = json!({"status": "archived"}))]
 pub(super) struct ProjectPatch {
     /// Name, one line.
     name: Optional<String>,
@@ -55,7 +58,11 @@ pub(super) struct ProjectPatch {
 }
 
 /// Signed in: their own, newest first.
-pub(super) async fn list(signed: Signed, call: Call, query: Query<ProjectQuery>) -> Answer {
+pub(super) async fn list(
+    signed: Signed,
+    call: Call,
+    query: Query<ProjectQuery>,
+) -> Answer<Plain<Page<Project>>> {
     let _turn = call.turn().await?;
     let query = query.read(&call)?;
     let request = signed.call(ListProjectsRequest {
@@ -79,7 +86,7 @@ pub(super) async fn create(
     mut call: Call,
     body: Json<NewProject>,
     key: IdempotencyKey,
-) -> Answer {
+) -> Answer<Created<Project>> {
     let new = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateProjectRequest {
         key: new.key,
@@ -97,7 +104,7 @@ pub(super) async fn create(
 }
 
 /// Members.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<Found<Project>> {
     let _turn = call.turn().await?;
     let request = signed.call(GetProjectRequest { id: id(&call)? });
     found::<Project, _>(
@@ -116,7 +123,7 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<ProjectPatch>,
     if_match: IfMatch,
-) -> Answer {
+) -> Answer<Found<Project>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
     let request = signed.call(UpdateProjectRequest {
@@ -137,7 +144,7 @@ pub(super) async fn change(
 }
 
 /// Owners.
-pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer<Done> {
     let id = id(&call)?;
     let if_version = if_match.versions()?;
     let request = signed.call(DeleteProjectRequest { id, if_version });
@@ -147,7 +154,7 @@ pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Ans
         .clone()
         .delete_project(request)
         .await?;
-    done()
+    Ok(Done)
 }
 
 fn id(call: &Call) -> Result<String, Problem> {

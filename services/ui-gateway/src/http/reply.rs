@@ -1,111 +1,104 @@
-//! Answers with a body: one resource, or a page of them.
+//! What handlers answer, by type: the document is made from these.
+
+mod resource;
+mod responses;
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
+    cookie::Cookie,
     http::header::{ETAG, HeaderName, HeaderValue, LOCATION},
 };
-use redis_contracts::resource::{Comment, Project, Task};
 use rpc::{Malformed, metadata};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tonic::{Response, metadata::MetadataMap};
 
+pub(super) use self::{
+    resource::Resource,
+    responses::{JSON, Reply, ResponseDoc},
+};
 use super::Failure;
 
 /// What a handler answers.
-pub(super) type Answer = Result<HttpResponse, Failure>;
+pub(super) type Answer<R> = Result<R, Failure>;
 
-/// A resource with a version and a place.
-pub(super) trait Versioned: Serialize {
-    /// Grows with each change.
-    fn version(&self) -> u64;
-    /// Where it is read and changed.
-    fn location(&self) -> String;
+/// 200 with a resource, and its version as `ETag`.
+pub(super) struct Found<T>(pub(super) T);
+
+/// 201 with what was made, and where it is.
+pub(super) struct Created<T> {
+    made: T,
+    metadata: MetadataMap,
 }
 
-impl Versioned for Project {
-    fn version(&self) -> u64 {
-        self.version
-    }
+/// 200 with anything else.
+pub(super) struct Plain<T>(pub(super) T);
 
-    fn location(&self) -> String {
-        format!("/api/projects/{}", self.id)
-    }
+/// 202: it is stored, or on its way.
+pub(super) struct Accepted<T> {
+    receipt: T,
+    metadata: MetadataMap,
 }
 
-impl Versioned for Task {
-    fn version(&self) -> u64 {
-        self.version
-    }
+/// 204.
+pub(super) struct Done;
 
-    fn location(&self) -> String {
-        format!("/api/tasks/{}", self.id)
-    }
+/// 101: the connection is a WebSocket from here on.
+pub(crate) struct Switched(pub(crate) HttpResponse);
+
+/// One reply or the other.
+pub(super) enum Either<A, B> {
+    Left(A),
+    Right(B),
 }
 
-impl Versioned for Comment {
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn location(&self) -> String {
-        format!("/api/comments/{}", self.id)
-    }
+/// A reply that sets cookies.
+pub(super) struct WithCookies<R> {
+    pub(super) reply: R,
+    pub(super) cookies: Vec<Cookie<'static>>,
 }
 
-/// 200 with the resource of a message.
-pub(super) fn found<R, M>(answer: Response<M>) -> Answer
+/// A page of a list.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    /// Where to go on; null on the last page.
+    pub(super) next_cursor: Option<String>,
+}
+
+/// How it goes on is not said here.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NothingYet {}
+
+/// The resource of a message.
+pub(super) fn found<R, M>(answer: Response<M>) -> Answer<Found<R>>
 where
-    R: Versioned + TryFrom<M, Error = Malformed>,
+    R: TryFrom<M, Error = Malformed>,
 {
-    let resource = R::try_from(answer.into_inner())?;
-    Ok(tagged(HttpResponse::Ok(), &resource))
+    Ok(Found(R::try_from(answer.into_inner())?))
 }
 
-/// 201 with the resource of a message.
-pub(super) fn created<R, M>(answer: Response<M>) -> Answer
+/// The new resource of a message.
+pub(super) fn created<R, M>(answer: Response<M>) -> Answer<Created<R>>
 where
-    R: Versioned + TryFrom<M, Error = Malformed>,
+    R: TryFrom<M, Error = Malformed>,
 {
-    let mut builder = HttpResponse::Created();
-    tell_replayed(&mut builder, answer.metadata());
-    let resource = R::try_from(answer.into_inner())?;
-    builder.insert_header((LOCATION, resource.location()));
-    Ok(tagged(builder, &resource))
+    let (metadata, message, _) = answer.into_parts();
+    let made = R::try_from(message)?;
+    Ok(Created { made, metadata })
 }
 
-/// Says so when an answer is the first one to its idempotency key, given again.
-pub(super) fn tell_replayed(builder: &mut HttpResponseBuilder, metadata: &MetadataMap) {
-    const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
-    if metadata.contains_key(metadata::IDEMPOTENT_REPLAYED) {
-        builder.insert_header((REPLAYED, HeaderValue::from_static("true")));
-    }
-}
-
-fn tagged(mut builder: HttpResponseBuilder, resource: &impl Versioned) -> HttpResponse {
-    builder
-        .insert_header((ETAG, format!("\"{}\"", resource.version())))
-        .json(resource)
-}
-
-/// 200 with a page of resources.
-pub(super) fn page<R, M>(messages: Vec<M>, next_cursor: String) -> Answer
+/// A page of the resources of messages; an empty cursor means that it is the last.
+pub(super) fn page<R, M>(messages: Vec<M>, next_cursor: String) -> Answer<Plain<Page<R>>>
 where
-    R: Serialize + TryFrom<M, Error = Malformed>,
+    R: TryFrom<M, Error = Malformed>,
 {
     let items = messages.into_iter().map(R::try_from);
-    Ok(items_page(items.collect::<Result<_, _>>()?, next_cursor))
-}
-
-/// 200 with a page of items; an empty cursor means that it is the last.
-pub(super) fn items_page<R: Serialize>(items: Vec<R>, next_cursor: String) -> HttpResponse {
-    #[derive(Serialize)]
-    struct Page<R> {
-        items: Vec<R>,
-        next_cursor: Option<String>,
-    }
-
-    let next_cursor = given(next_cursor);
-    HttpResponse::Ok().json(Page { items, next_cursor })
+    Ok(Plain(Page {
+        items: items.collect::<Result<_, _>>()?,
+        next_cursor: given(next_cursor),
+    }))
 }
 
 /// A text of a message; there an empty one means none.
@@ -113,15 +106,146 @@ pub(super) fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// 202 with an empty object: how it goes on is not told here.
-pub(super) fn accepted() -> Answer {
-    #[derive(Serialize)]
-    struct Nothing {}
-
-    Ok(HttpResponse::Accepted().json(Nothing {}))
+/// 202 without a word.
+pub(super) fn accepted() -> Accepted<NothingYet> {
+    Accepted::new(NothingYet {}, MetadataMap::new())
 }
 
-/// 204.
-pub(super) fn done() -> Answer {
-    Ok(HttpResponse::NoContent().finish())
+impl<T> Page<T> {
+    /// A list that is not cut into pages.
+    pub(super) fn whole(items: Vec<T>) -> Self {
+        Self {
+            items,
+            next_cursor: None,
+        }
+    }
+}
+
+impl<T> Created<T> {
+    /// What is never answered a second time.
+    pub(super) fn once(made: T) -> Self {
+        Self {
+            made,
+            metadata: MetadataMap::new(),
+        }
+    }
+}
+
+impl<T> Accepted<T> {
+    /// With the metadata of the service's answer.
+    pub(super) fn new(receipt: T, metadata: MetadataMap) -> Self {
+        Self { receipt, metadata }
+    }
+}
+
+impl<T: Resource> Reply for Found<T> {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::json::<T>(200).with(&["ETag"])]
+    }
+
+    fn respond(self) -> HttpResponse {
+        tagged(HttpResponse::Ok(), &self.0)
+    }
+}
+
+impl<T: Resource> Reply for Created<T> {
+    fn responses() -> Vec<ResponseDoc> {
+        let headers: &[&str] = match T::IS_VERSIONED {
+            true => &["ETag", "Location", "Idempotent-Replayed"],
+            false => &["Location"],
+        };
+        vec![ResponseDoc::json::<T>(201).with(headers)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        let mut builder = HttpResponse::Created();
+        note_replayed(&mut builder, &self.metadata);
+        builder.insert_header((LOCATION, self.made.location()));
+        tagged(builder, &self.made)
+    }
+}
+
+impl<T: Serialize + JsonSchema> Reply for Plain<T> {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::json::<T>(200)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        HttpResponse::Ok().json(self.0)
+    }
+}
+
+impl<T: Serialize + JsonSchema> Reply for Accepted<T> {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::json::<T>(202)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        let mut builder = HttpResponse::Accepted();
+        note_replayed(&mut builder, &self.metadata);
+        builder.json(self.receipt)
+    }
+}
+
+impl Reply for Done {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::empty(204)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        HttpResponse::NoContent().finish()
+    }
+}
+
+impl Reply for Switched {
+    fn responses() -> Vec<ResponseDoc> {
+        vec![ResponseDoc::empty(101)]
+    }
+
+    fn respond(self) -> HttpResponse {
+        self.0
+    }
+}
+
+impl<A: Reply, B: Reply> Reply for Either<A, B> {
+    fn responses() -> Vec<ResponseDoc> {
+        [A::responses(), B::responses()].concat()
+    }
+
+    fn respond(self) -> HttpResponse {
+        match self {
+            Self::Left(reply) => reply.respond(),
+            Self::Right(reply) => reply.respond(),
+        }
+    }
+}
+
+impl<R: Reply> Reply for WithCookies<R> {
+    fn responses() -> Vec<ResponseDoc> {
+        R::responses()
+    }
+
+    fn respond(self) -> HttpResponse {
+        let mut answer = self.reply.respond();
+        for cookie in &self.cookies {
+            // A cookie of ours can always be written.
+            let _ = answer.add_cookie(cookie);
+        }
+        answer
+    }
+}
+
+/// Says so when an answer is the first one to its idempotency key, given again.
+pub(super) fn note_replayed(builder: &mut HttpResponseBuilder, metadata: &MetadataMap) {
+    const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
+    if metadata.contains_key(metadata::IDEMPOTENT_REPLAYED) {
+        builder.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    }
+}
+
+fn tagged(mut builder: HttpResponseBuilder, resource: &impl Resource) -> HttpResponse {
+    if let Some(version) = resource.version() {
+        builder.insert_header((ETAG, format!("\"{version}\"")));
+    }
+    builder.json(resource)
 }

@@ -2,21 +2,23 @@
 //! takes. What is declared here is what is enforced, and what the OpenAPI document is made from.
 
 mod admission;
+mod doc;
 
 use actix_web::{
-    Handler, Resource, Responder, Route,
+    Handler, Resource, Route,
     guard::{self, Guard},
     http::Method,
     web,
 };
+use service_kit::Code;
 
-use self::admission::Admission;
+use self::admission::{Admission, Replying};
+pub(super) use self::doc::{BodyDoc, OperationDoc};
 use super::{
     Failure,
     argument::{Arguments, ByCaller},
-    reply::Answer,
+    reply::{Answer, Reply},
 };
-use crate::contract::Declared;
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,44 +37,6 @@ pub(super) enum Access {
     AdminInPerson,
 }
 
-/// What the document says of a method.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OperationDoc {
-    pub(super) access: Access,
-    /// One line.
-    pub(super) summary: &'static str,
-    pub(super) body: Option<BodyDoc>,
-    /// The parameters of the URL.
-    pub(super) query: Option<Declared>,
-    /// Whether it takes `If-Match`.
-    pub(super) if_match: bool,
-    /// Whether it takes `Idempotency-Key`.
-    pub(super) idempotency_key: bool,
-    /// The statuses of success; empty: that of the method.
-    pub(super) answers: &'static [u16],
-    /// The gRPC methods that do the same: it lets in whom they all let in, which a test compares.
-    pub(super) grpc: &'static [&'static str],
-}
-
-/// What the document says of a body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BodyDoc {
-    /// The media types that are taken.
-    pub(super) types: &'static [&'static str],
-    /// Whether there has to be one.
-    pub(super) required: bool,
-    /// What it holds; `None`: JSON that the service behind reads.
-    pub(super) declared: Option<Declared>,
-}
-
-impl OperationDoc {
-    /// The types that the request is read by.
-    pub(super) fn declared(&self) -> impl Iterator<Item = Declared> {
-        let body = self.body.and_then(|body| body.declared);
-        body.into_iter().chain(self.query)
-    }
-}
-
 /// A handler with who may call it and what the document says of it.
 pub(super) struct Operation {
     route: Route,
@@ -80,88 +44,102 @@ pub(super) struct Operation {
 }
 
 /// A route for everybody.
-pub(super) fn anyone<F, Args>(summary: &'static str, handler: F) -> Operation
+pub(super) fn anyone<F, Args, R>(summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: Arguments,
-    F::Output: Responder + 'static,
+    R: Reply + 'static,
 {
-    Operation::new::<Args>(Access::Anyone, summary, Route::new().to(handler))
+    let route = Route::new().to(Replying::new(handler));
+    Operation::new::<F, Args, R>(Access::Anyone, summary, route)
 }
 
 /// A route for people and machine tokens.
-pub(super) fn signed_in<F, Args>(summary: &'static str, handler: F) -> Operation
+pub(super) fn signed_in<F, Args, R>(summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
     admitting(Access::SignedIn, summary, handler)
 }
 
 /// A route for people, and machine tokens that may read and write.
-pub(super) fn read_and_write<F, Args>(summary: &'static str, handler: F) -> Operation
+pub(super) fn read_and_write<F, Args, R>(summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
     admitting(Access::ReadAndWrite, summary, handler)
 }
 
 /// A route for people.
-pub(super) fn person<F, Args>(summary: &'static str, handler: F) -> Operation
+pub(super) fn person<F, Args, R>(summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
     admitting(Access::Person, summary, handler)
 }
 
 /// A route for admins.
-pub(super) fn admin<F, Args>(summary: &'static str, handler: F) -> Operation
+pub(super) fn admin<F, Args, R>(summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
     admitting(Access::Admin, summary, handler)
 }
 
 /// A route for admins, which no machine token takes.
-pub(super) fn admin_in_person<F, Args>(summary: &'static str, handler: F) -> Operation
+pub(super) fn admin_in_person<F, Args, R>(summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
     admitting(Access::AdminInPerson, summary, handler)
 }
 
-fn admitting<F, Args>(access: Access, summary: &'static str, handler: F) -> Operation
+fn admitting<F, Args, R>(access: Access, summary: &'static str, handler: F) -> Operation
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
     let admission = Admission::new(access, handler);
-    Operation::new::<Args>(access, summary, Route::new().to(admission))
+    Operation::new::<F, Args, R>(access, summary, Route::new().to(admission))
 }
 
 impl Operation {
-    fn new<Args: Arguments>(access: Access, summary: &'static str, route: Route) -> Self {
+    fn new<F, Args: Arguments, R: Reply>(
+        access: Access,
+        summary: &'static str,
+        route: Route,
+    ) -> Self {
+        let handler = std::any::type_name::<F>();
         let mut doc = OperationDoc {
             access,
+            handler,
             summary,
             body: None,
             query: None,
             if_match: false,
             idempotency_key: false,
-            answers: &[],
+            responses: R::responses,
+            problems: &[],
             grpc: &[],
         };
         Args::describe(&mut doc);
         Self { route, doc }
     }
 
-    /// Tells its statuses of success, where they are not what its method has by itself.
-    pub(super) fn answers(mut self, statuses: &'static [u16]) -> Self {
-        self.doc.answers = statuses;
+    /// Names what can go wrong beside what can with every route like it.
+    pub(super) fn problems(mut self, codes: &'static [Code]) -> Self {
+        self.doc.problems = codes;
         self
     }
 

@@ -12,7 +12,7 @@ use super::{
     Failure, Signed,
     call::Call,
     input::Query,
-    reply::{Answer, given, page},
+    reply::{Answer, Page, Plain, given, page},
 };
 use crate::contract::{Optional, PageQuery};
 
@@ -41,7 +41,7 @@ pub(super) struct UserEventQuery {
 }
 
 /// One thing that happened to an account.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct SecurityEvent {
     id: String,
     r#type: String,
@@ -55,13 +55,21 @@ pub(super) struct SecurityEvent {
 }
 
 /// A person: their own, newest first.
-pub(super) async fn list_own(signed: Signed, call: Call, query: Query<EventQuery>) -> Answer {
+pub(super) async fn list_own(
+    signed: Signed,
+    call: Call,
+    query: Query<EventQuery>,
+) -> Answer<Plain<Page<SecurityEvent>>> {
     let asked = query.read(&call)?.into();
     answered(ask(&signed, &call, asked).await?)
 }
 
 /// Admins: those of one person or of everyone, newest first.
-pub(super) async fn list(signed: Signed, call: Call, query: Query<UserEventQuery>) -> Answer {
+pub(super) async fn list(
+    signed: Signed,
+    call: Call,
+    query: Query<UserEventQuery>,
+) -> Answer<Plain<Page<SecurityEvent>>> {
     let UserEventQuery { events, user_id } = query.read(&call)?;
     let asked = ListSecurityEventsRequest {
         all: true,
@@ -95,7 +103,7 @@ impl From<EventQuery> for ListSecurityEventsRequest {
     }
 }
 
-fn answered(answer: ListSecurityEventsResponse) -> Answer {
+fn answered(answer: ListSecurityEventsResponse) -> Answer<Plain<Page<SecurityEvent>>> {
     page::<SecurityEvent, _>(answer.events, answer.next_cursor)
 }
 

@@ -6,13 +6,14 @@ use rpc::{
     Malformed,
     auth::{self, EndOtherSessionsRequest, EndSessionRequest, Ended, ListSessionsRequest},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
     Signed,
     call::Call,
-    reply::{Answer, done, given, items_page},
+    reply::{Answer, Done, Either, Page, Plain, WithCookies, given},
 };
 use crate::State;
 
@@ -20,7 +21,7 @@ use crate::State;
 const TOLD_AT_ONCE: usize = 16;
 
 /// A session as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Session {
     id: String,
     created_at: Timestamp,
@@ -33,9 +34,9 @@ pub(super) struct Session {
 }
 
 /// A person: their own, newest first.
-pub(super) async fn list(signed: Signed, call: Call) -> Answer {
+pub(super) async fn list(signed: Signed, call: Call) -> Answer<Plain<Page<Session>>> {
     let sessions = all(&signed, &call).await?;
-    Ok(items_page(sessions, String::new()))
+    Ok(Plain(Page::whole(sessions)))
 }
 
 /// All live sessions of the caller, whose number auth-service bounds.
@@ -50,16 +51,16 @@ pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<Session>, su
 }
 
 /// A person: all of their own but this one.
-pub(super) async fn end_others(signed: Signed, call: Call) -> Answer {
+pub(super) async fn end_others(signed: Signed, call: Call) -> Answer<Done> {
     let request = signed.call(EndOtherSessionsRequest {});
     let mut auth = call.state.upstream.auth.clone();
     let ended = auth.end_other_sessions(request).await?.into_inner();
     tell(&call.state, &ended.session_ids, ended.heard).await;
-    done()
+    Ok(Done)
 }
 
 /// A person: one of their own.
-pub(super) async fn end(signed: Signed, call: Call) -> Answer {
+pub(super) async fn end(signed: Signed, call: Call) -> Answer<Either<Done, WithCookies<Done>>> {
     let session_id = call.id("session")?;
     let request = signed.call(EndSessionRequest {
         session_id: session_id.clone(),
@@ -69,9 +70,9 @@ pub(super) async fn end(signed: Signed, call: Call) -> Answer {
     let is_own = signed.caller.session_id.to_string() == session_id;
     tell(&call.state, &[session_id], heard).await;
     if is_own {
-        return Ok(call.signed_out());
+        return Ok(Either::Right(call.signed_out()));
     }
-    done()
+    Ok(Either::Left(Done))
 }
 
 /// Ends sessions in this process, which need not wait to hear of it. What is no id is no session.

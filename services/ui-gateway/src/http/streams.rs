@@ -1,39 +1,43 @@
 //! The streams and their dead letters, for admins.
 
-use actix_web::HttpResponse;
 use futures_util::future;
 use redis_access::{AccessError, GroupReport, StreamsPool};
 use redis_contracts::{DEAD_LETTERS, DeadLetter, Kind, Position, Timestamp, catalog};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use service_kit::Problem;
 
-use super::{Signed, call::Call, input::Query, reply::Answer};
+use super::{
+    Signed,
+    call::Call,
+    input::Query,
+    reply::{Answer, Page, Plain},
+};
 use crate::contract::{Limit, PageQuery};
 
 /// Dead letters of a page whose length was not said.
-const PAGE: u32 = 50;
+const USUAL: u32 = 50;
 
 /// Admins: every stream with a fixed name.
-pub(super) async fn list(_: Signed, call: Call) -> Answer {
-    #[derive(Serialize)]
-    struct Streams {
-        streams: Vec<Stream>,
-    }
-
+pub(super) async fn list(_: Signed, call: Call) -> Answer<Plain<Streams>> {
     let described = names().map(|name| describe(&call.state.streams, name));
     let streams = future::try_join_all(described).await?;
-    Ok(HttpResponse::Ok().json(Streams { streams }))
+    Ok(Plain(Streams { streams }))
 }
 
 /// Admins: newest first.
-pub(super) async fn dead_letters(_: Signed, call: Call, query: Query<PageQuery>) -> Answer {
+pub(super) async fn dead_letters(
+    _: Signed,
+    call: Call,
+    query: Query<PageQuery>,
+) -> Answer<Plain<Page<Letter>>> {
     let named = call.request.match_info().get("stream").unwrap_or_default();
     let stream = names().find(|name| *name == named);
     let stream = stream.ok_or_else(|| Problem::not_found("stream"))?;
     let page = query.read(&call)?;
     let limit = match page.limit {
-        Limit(0) => PAGE as usize,
+        Limit(0) => USUAL as usize,
         Limit(limit) => limit as usize,
     };
     let before = page.cursor.0.map(|cursor| cursor.parse::<Position>());
@@ -47,10 +51,10 @@ pub(super) async fn dead_letters(_: Signed, call: Call, query: Query<PageQuery>)
     letters.truncate(limit);
     let last = letters.last().filter(|_| more);
     let page = Page {
-        next_cursor: last.map(|(position, _)| *position),
+        next_cursor: last.map(|(position, _)| position.to_string()),
         items: letters.into_iter().map(Letter::from).collect(),
     };
-    Ok(HttpResponse::Ok().json(page))
+    Ok(Plain(page))
 }
 
 /// A stream of its own for each project or person is not among them.
@@ -61,7 +65,14 @@ fn names() -> impl Iterator<Item = &'static str> {
     fixed.map(|of| of.pattern)
 }
 
-#[derive(Serialize)]
+/// Streams and their groups.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StreamList")]
+pub(super) struct Streams {
+    streams: Vec<Stream>,
+}
+
+#[derive(Serialize, JsonSchema)]
 struct Stream {
     stream: &'static str,
     length: u64,
@@ -70,7 +81,8 @@ struct Stream {
     groups: Vec<Group>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConsumerGroup")]
 struct Group {
     group: String,
     lag: u64,
@@ -113,14 +125,10 @@ impl From<GroupReport> for Group {
     }
 }
 
-#[derive(Serialize)]
-struct Page {
-    items: Vec<Letter>,
-    next_cursor: Option<Position>,
-}
-
-#[derive(Serialize)]
-struct Letter {
+/// An entry that no consumer could take.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeadLetter")]
+pub(super) struct Letter {
     id: Position,
     /// Text where it is no JSON.
     event: Value,

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpResponse;
 use redis_contracts::{MEMORY, Timestamp};
 use rpc::{
     Malformed,
@@ -16,7 +15,12 @@ use serde::{Deserialize, Serialize};
 use service_kit::Problem;
 use uuid::Uuid;
 
-use super::{Signed, call::Call, input::Query, reply::Answer};
+use super::{
+    Signed,
+    call::Call,
+    input::Query,
+    reply::{Answer, Plain},
+};
 use crate::contract::Optional;
 
 /// From when on changes are told.
@@ -28,7 +32,11 @@ pub(super) struct SummaryQuery {
 }
 
 /// Members.
-pub(super) async fn read(signed: Signed, call: Call, query: Query<SummaryQuery>) -> Answer {
+pub(super) async fn read(
+    signed: Signed,
+    call: Call,
+    query: Query<SummaryQuery>,
+) -> Answer<Plain<Summary>> {
     let project_id = call.id("project")?;
     let since = match query.read(&call)?.since.0 {
         Some(since) => Some(since),
@@ -40,7 +48,7 @@ pub(super) async fn read(signed: Signed, call: Call, query: Query<SummaryQuery>)
     });
     let mut projects = call.state.upstream.projects.clone();
     let review = projects.review_project(request).await?.into_inner();
-    Ok(HttpResponse::Ok().json(summary(project_id, since, review)?))
+    Ok(Plain(summary(project_id, since, review)?))
 }
 
 /// The position up to which the caller has seen the project. While the streams Redis is away it is
@@ -55,8 +63,9 @@ async fn last_here(signed: &Signed, call: &Call, project_id: &str) -> Option<Str
     held.seen.get(&project_id).map(ToString::to_string)
 }
 
-#[derive(Serialize)]
-struct Summary {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProjectSummary")]
+pub(super) struct Summary {
     project_id: String,
     counts: Counts,
     done_this_week: u32,
@@ -69,7 +78,8 @@ struct Summary {
     newest: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TaskCounts")]
 struct Counts {
     todo: u32,
     in_progress: u32,
@@ -77,13 +87,15 @@ struct Counts {
     done: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GlanceGroup")]
 struct Group {
     total: u32,
     tasks: Vec<Task>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GlanceTask")]
 struct Task {
     id: String,
     r#ref: String,
@@ -94,7 +106,8 @@ struct Task {
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GlanceChanges")]
 struct Changed {
     since: Option<String>,
     total: u32,
@@ -102,7 +115,8 @@ struct Changed {
     latest: Vec<Change>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "GlanceChange")]
 struct Change {
     position: String,
     r#type: String,

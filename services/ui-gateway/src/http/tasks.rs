@@ -7,6 +7,7 @@ use rpc::project::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 use service_kit::Problem;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, created, done, found, page},
+    reply::{Answer, Created, Done, Found, Page, Plain, created, found, page},
 };
 use crate::contract::{Day, Optional, PageQuery};
 
@@ -36,6 +37,7 @@ pub(super) struct TaskQuery {
 /// A new task.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = json!({"title": "Write it down", "labels": ["docs"], "due_on": "2026-01-31"}))]
 pub(super) struct NewTask {
     /// Title, one line.
     title: String,
@@ -56,6 +58,7 @@ pub(super) struct NewTask {
 /// Changes of a task. `after_id` and `before_id` move it; one of them at most.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(example = json!({"status": "done", "due_on": null}))]
 pub(super) struct TaskPatch {
     /// Title, one line.
     title: Optional<String>,
@@ -74,7 +77,11 @@ pub(super) struct TaskPatch {
 }
 
 /// Members: by status and position.
-pub(super) async fn list(signed: Signed, call: Call, query: Query<TaskQuery>) -> Answer {
+pub(super) async fn list(
+    signed: Signed,
+    call: Call,
+    query: Query<TaskQuery>,
+) -> Answer<Plain<Page<Task>>> {
     let query = query.read(&call)?;
     // A search has a line of its own, in the service.
     let _turn = match query.q.0 {
@@ -105,7 +112,7 @@ pub(super) async fn create(
     mut call: Call,
     body: Json<NewTask>,
     key: IdempotencyKey,
-) -> Answer {
+) -> Answer<Created<Task>> {
     let project_id = call.id("project")?;
     let new = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateTaskRequest {
@@ -127,7 +134,7 @@ pub(super) async fn create(
 }
 
 /// Members.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer {
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<Found<Task>> {
     let _turn = call.turn().await?;
     let request = signed.call(GetTaskRequest { id: id(&call)? });
     found::<Task, _>(
@@ -146,7 +153,7 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<TaskPatch>,
     if_match: IfMatch,
-) -> Answer {
+) -> Answer<Found<Task>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
     let request = signed.call(UpdateTaskRequest {
@@ -165,7 +172,7 @@ pub(super) async fn change(
 }
 
 /// Editors.
-pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer {
+pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer<Done> {
     let id = id(&call)?;
     let if_version = if_match.versions()?;
     let request = signed.call(DeleteTaskRequest { id, if_version });
@@ -175,7 +182,7 @@ pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Ans
         .clone()
         .delete_task(request)
         .await?;
-    done()
+    Ok(Done)
 }
 
 impl TaskPatch {

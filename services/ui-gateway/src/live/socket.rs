@@ -5,7 +5,7 @@ mod frames;
 
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
 use bytestring::ByteString;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     State,
     connections::{self, Kind},
-    http::{Failure, Signed},
+    http::{Failure, Signed, Switched},
 };
 
 /// The server pings this often.
@@ -52,7 +52,7 @@ pub(crate) async fn connect(
     request: HttpRequest,
     body: web::Payload,
     state: web::Data<State>,
-) -> Result<HttpResponse, Failure> {
+) -> Result<Switched, Failure> {
     let live = state.live.clone();
     let user_id = signed.caller.user().id;
     let open = live.enter(user_id, &request)?;
@@ -94,7 +94,7 @@ pub(crate) async fn connect(
     };
     // Counted by `open`; the supervisor's task `sockets` waits for it.
     actix_web::rt::spawn(socket.run(messages));
-    Ok(response)
+    Ok(Switched(response))
 }
 
 struct Socket {

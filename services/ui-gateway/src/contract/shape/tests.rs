@@ -1,13 +1,14 @@
 //! Bodies as people and attackers send them.
 
-use proptest::prelude::*;
+mod agreement;
+mod forms;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 use service_kit::{Code, Problem};
 
 use super::*;
-use crate::contract::{Day, Optional, read_json, read_query};
+use crate::contract::{Day, Optional, read_json};
 
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,21 +48,8 @@ enum Color {
     DarkRed,
 }
 
-#[derive(Debug, Default, PartialEq, Deserialize, JsonSchema)]
-#[serde(default)]
-struct Page {
-    #[schemars(range(min = 1, max = 200))]
-    limit: Optional<u32>,
-    cursor: Optional<String>,
-    overdue: bool,
-}
-
 fn read<T: serde::de::DeserializeOwned + JsonSchema>(body: &str) -> Result<T, Problem> {
     read_json(&Shape::of::<T>().expect("a known form"), body.as_bytes())
-}
-
-fn parameters(query: &str) -> Result<Page, Problem> {
-    read_query(&Shape::of::<Page>().expect("a known form"), query)
 }
 
 /// Code and wrong fields.
@@ -268,131 +256,4 @@ fn many_faults_in_a_deep_place_cost_no_more_than_the_named_ones() {
     assert_eq!(problem.errors.len(), 21);
     assert!(problem.errors.iter().all(|error| error.field.len() <= 64));
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
-}
-
-#[test]
-fn a_query_is_text_and_what_it_does_not_know_it_leaves() {
-    let page = |limit, cursor: Option<&str>| Page {
-        limit: Optional(limit),
-        cursor: Optional(cursor.map(str::to_owned)),
-        overdue: false,
-    };
-    for (query, expected) in [
-        ("", page(None, None)),
-        ("limit=1", page(Some(1), None)),
-        ("limit=200&x=y", page(Some(200), None)),
-        ("limit=&cursor=&limit=7", page(Some(7), None)),
-        ("limit=7&limit=0", page(Some(7), None)),
-        ("cursor=a+b%26%C3%A9", page(None, Some("a b&é"))),
-        ("cursor=7", page(None, Some("7"))),
-    ] {
-        assert_eq!(parameters(query), Ok(expected), "{query}");
-    }
-    assert!(parameters("overdue=true").expect("a page").overdue);
-    for query in [
-        "limit=0",
-        "limit=201",
-        "limit=-1",
-        "limit=ten",
-        "limit=99999999999999",
-    ] {
-        let problem = parameters(query).expect_err(query);
-        let error = &problem.errors[0];
-        assert_eq!(
-            (problem.code, error.field.as_str()),
-            (Code::Invalid, "limit")
-        );
-        assert_eq!(error.message, "expected a whole number from 1 to 200");
-    }
-}
-
-#[test]
-fn a_schema_that_is_not_checked_is_refused() {
-    #[derive(JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is of use")]
-    struct Ratio {
-        ratio: f64,
-    }
-
-    #[derive(JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is of use")]
-    struct Patterned {
-        #[schemars(regex(pattern = "^a"))]
-        name: String,
-    }
-
-    #[derive(JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is of use")]
-    struct Nested {
-        inner: Option<Box<Nested>>,
-    }
-
-    #[derive(JsonSchema)]
-    #[expect(dead_code, reason = "only its schema is of use")]
-    enum Tagged {
-        Text(String),
-        Number { of: u32 },
-    }
-
-    assert!(Shape::of::<Ratio>().is_err());
-    assert!(Shape::of::<Patterned>().is_err());
-    assert!(Shape::of::<Nested>().is_err());
-    assert!(Shape::of::<Tagged>().is_err());
-}
-
-/// Values that are sometimes right.
-fn value() -> impl Strategy<Value = Value> {
-    let text = prop_oneof![
-        Just("2026-01-31".to_owned()),
-        Just("red".to_owned()),
-        "[a-zé]{0,5}",
-    ];
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<u64>().prop_map(Value::from),
-        any::<u32>().prop_map(Value::from),
-        any::<f64>().prop_map(|number| json!(number)),
-        text.prop_map(Value::from),
-    ];
-    leaf.prop_recursive(2, 16, 4, |inner| {
-        let name = prop_oneof![Just("kind".to_owned()), Just("more".to_owned())];
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(name, inner, 0..2)
-                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
-        ]
-    })
-}
-
-fn object(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
-    let name = prop::sample::select(names).prop_map(str::to_owned);
-    let fields = prop::collection::hash_map(name, value(), 0..=names.len());
-    fields.prop_map(|fields| Value::Object(fields.into_iter().collect()))
-}
-
-/// What the shape passes, serde takes.
-fn agrees<T: serde::de::DeserializeOwned + JsonSchema>(value: Value) -> Result<(), TestCaseError> {
-    let shape = Shape::of::<T>().expect("a known form");
-    let mut faults = Checker::default();
-    shape.check(&value, Place::Root, &mut faults);
-    if faults.finish().is_ok() {
-        prop_assert!(
-            serde_json::from_value::<T>(value.clone()).is_ok(),
-            "{value}"
-        );
-    }
-    Ok(())
-}
-
-proptest! {
-    #[test]
-    fn what_a_shape_passes_serde_takes(
-        thing in object(&["title", "status", "due_on", "labels", "cookies", "comment", "more"]),
-        rated in object(&["rating", "inner", "color"]),
-    ) {
-        agrees::<NewThing>(thing)?;
-        agrees::<Rated>(rated)?;
-    }
 }

@@ -109,10 +109,10 @@ fn an_event_is_one_line_of_data_whatever_is_in_it() {
 #[actix_web::test]
 async fn pieces_are_told_and_then_the_whole() {
     let (pieces, say) = asked().await;
-    let reply = Reply {
+    let reply = rpc::ai::Reply {
         text: "one two".to_owned(),
         profile_version: 3,
-        ..Reply::default()
+        ..rpc::ai::Reply::default()
     };
     say.send(delta(" two")).await.expect("heard");
     say.send(piece(Part::Reply(reply))).await.expect("heard");

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Schemas;
+use super::Components;
 use crate::http::{idempotency::LONGEST_IDEMPOTENCY_KEY, route::OperationDoc};
 
 /// All of them.
-pub(super) fn all(doc: &OperationDoc, schemas: &mut Schemas) -> impl Iterator<Item = Value> {
-    let query = doc.query.map(|of| in_query(&schemas.query(of)));
+pub(super) fn all(doc: &OperationDoc, components: &mut Components) -> impl Iterator<Item = Value> {
+    let query = doc.query.map(|of| in_query(&components.query(of)));
     let if_match = doc.if_match.then(if_match);
     let key = doc.idempotency_key.then(idempotency_key);
     query.into_iter().flatten().chain(if_match).chain(key)

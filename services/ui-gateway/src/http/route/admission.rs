@@ -2,40 +2,78 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::Handler;
-use futures_util::future::Either;
+use actix_web::{Handler, HttpResponse};
+use futures_util::{
+    FutureExt,
+    future::{Either, Map},
+};
 use redis_contracts::keys::Scope;
 use service_kit::{Problem, identity::ADMIN};
 
 use super::Access;
-use crate::http::{Signed, argument::ByCaller, reply::Answer};
+use crate::http::{
+    Failure, Signed,
+    argument::ByCaller,
+    reply::{Answer, Reply},
+};
 
 /// A handler behind its access.
 #[derive(Clone)]
 pub(super) struct Admission<F> {
     access: Access,
-    handler: F,
+    handler: Replying<F>,
 }
 
 impl<F> Admission<F> {
     pub(super) const fn new(access: Access, handler: F) -> Self {
-        Self { access, handler }
+        Self {
+            access,
+            handler: Replying::new(handler),
+        }
     }
 }
 
-impl<F, Args> Handler<Args> for Admission<F>
+impl<F, Args, R> Handler<Args> for Admission<F>
 where
-    F: Handler<Args, Output = Answer>,
+    F: Handler<Args, Output = Answer<R>>,
     Args: ByCaller,
+    R: Reply + 'static,
 {
-    type Output = Answer;
-    type Future = Either<F::Future, Ready<Answer>>;
+    type Output = Response;
+    type Future = Either<Replied<F::Future, R>, Ready<Response>>;
 
     fn call(&self, args: Args) -> Self::Future {
         match admit(self.access, args.caller()) {
             Ok(()) => Either::Left(self.handler.call(args)),
             Err(problem) => Either::Right(ready(Err(problem.into()))),
         }
+    }
+}
+
+/// A handler whose answer is sent.
+#[derive(Clone)]
+pub(super) struct Replying<F>(F);
+
+impl<F> Replying<F> {
+    pub(super) const fn new(handler: F) -> Self {
+        Self(handler)
+    }
+}
+
+type Response = Result<HttpResponse, Failure>;
+
+type Replied<T, R> = Map<T, fn(Answer<R>) -> Response>;
+
+impl<F, Args, R> Handler<Args> for Replying<F>
+where
+    F: Handler<Args, Output = Answer<R>>,
+    R: Reply + 'static,
+{
+    type Output = Response;
+    type Future = Replied<F::Future, R>;
+
+    fn call(&self, args: Args) -> Self::Future {
+        self.0.call(args).map(|answer| answer.map(R::respond))
     }
 }
 

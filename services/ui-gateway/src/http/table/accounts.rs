@@ -1,5 +1,7 @@
 //! The caller's own account, and how they sign in.
 
+use service_kit::Code;
+
 use crate::http::{
     account, auth, export, limits, machine_tokens, me, passwords,
     route::{Path, anyone, path, person, signed_in},
@@ -15,14 +17,14 @@ pub(super) fn own_account() -> Vec<Path> {
                     "Changes the caller's handle, or asks to change their address",
                     account::change,
                 )
-                .grpc(&["UpdateMe"]),
+                .grpc(&["UpdateMe"]).problems(&[Code::Conflict, Code::EmailTaken, Code::HandleTaken, Code::InvalidCredentials, Code::ReauthenticationRequired, Code::AccountLocked]),
             )
             .delete(
                 person(
                     "Deletes the caller's account; projects, conversations and the learning profile stay",
                     account::delete,
                 )
-                .grpc(&["DeleteMe"]),
+                .grpc(&["DeleteMe"]).problems(&[Code::Conflict, Code::ReauthenticationRequired]),
             ),
         path("/api/me/limits").get(signed_in(
             "What the caller used of the limits, and what is left",
@@ -57,7 +59,12 @@ pub(super) fn signing_in() -> Vec<Path> {
         path("/api/auth/refresh").post(
             anyone("New tokens for a refresh token", auth::refresh)
                 .grpc(&["Refresh"])
-                .answers(&[200]),
+                .problems(&[
+                    Code::Csrf,
+                    Code::SessionEnded,
+                    Code::TokenReused,
+                    Code::Unauthenticated,
+                ]),
         ),
         path("/api/auth/login").post(
             anyone(
@@ -65,25 +72,31 @@ pub(super) fn signing_in() -> Vec<Path> {
                 auth::login,
             )
             .grpc(&["Login"])
-            .answers(&[200]),
+            .problems(&[Code::AccountLocked, Code::Csrf, Code::InvalidCredentials]),
         ),
         path("/api/auth/second-factor").post(
             anyone("The second step of a sign-in", auth::second_factor)
                 .grpc(&["CompleteSecondFactor"])
-                .answers(&[200]),
+                .problems(&[Code::AccountLocked, Code::Csrf, Code::InvalidCredentials]),
         ),
         path("/api/auth/register").post(
             anyone("Makes an account", auth::register)
                 .grpc(&["Register"])
-                .answers(&[201, 202]),
+                .problems(&[
+                    Code::Csrf,
+                    Code::EmailTaken,
+                    Code::Forbidden,
+                    Code::HandleTaken,
+                    Code::SessionEnded,
+                    Code::Unauthenticated,
+                ]),
         ),
         path("/api/auth/password-reset/request").post(
             anyone(
                 "Sends a mail to set a new password",
                 passwords::request_reset,
             )
-            .grpc(&["RequestPasswordReset"])
-            .answers(&[202]),
+            .grpc(&["RequestPasswordReset"]),
         ),
         path("/api/auth/password-reset/confirm").post(
             anyone(
@@ -91,12 +104,18 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::confirm_reset,
             )
             .grpc(&["ConfirmPasswordReset"])
-            .answers(&[204]),
+            .problems(&[Code::Csrf]),
         ),
         path("/api/auth/verify-email").post(
             anyone("Proves an address", passwords::verify_email)
                 .grpc(&["VerifyEmail"])
-                .answers(&[204]),
+                .problems(&[
+                    Code::Csrf,
+                    Code::EmailTaken,
+                    Code::ReauthenticationRequired,
+                    Code::SessionEnded,
+                    Code::Unauthenticated,
+                ]),
         ),
         path("/api/auth/email/undo").post(
             anyone(
@@ -104,22 +123,19 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::undo_email_change,
             )
             .grpc(&["UndoEmailChange"])
-            .answers(&[204]),
+            .problems(&[Code::EmailTaken]),
         ),
     ]
 }
 
 pub(super) fn own_sessions() -> Vec<Path> {
     vec![
-        path("/api/auth/logout").post(
-            person("Ends the caller's session", auth::logout)
-                .grpc(&["Logout"])
-                .answers(&[204]),
-        ),
+        path("/api/auth/logout")
+            .post(person("Ends the caller's session", auth::logout).grpc(&["Logout"])),
         path("/api/auth/reauthenticate").post(
             person("Confirms the caller's password", auth::reauthenticate)
                 .grpc(&["Reauthenticate"])
-                .answers(&[204]),
+                .problems(&[Code::AccountLocked, Code::InvalidCredentials]),
         ),
         path("/api/auth/sessions")
             .get(
@@ -142,15 +158,14 @@ pub(super) fn own_sessions() -> Vec<Path> {
                 passwords::change,
             )
             .grpc(&["ChangePassword"])
-            .answers(&[204]),
+            .problems(&[Code::AccountLocked, Code::InvalidCredentials]),
         ),
         path("/api/auth/verify-email/request").post(
             person(
                 "Sends a mail to prove the caller's address",
                 passwords::request_verification,
             )
-            .grpc(&["RequestEmailVerification"])
-            .answers(&[202]),
+            .grpc(&["RequestEmailVerification"]),
         ),
     ]
 }
@@ -161,13 +176,17 @@ pub(super) fn own_keys() -> Vec<Path> {
             .post(
                 person("A secret for a second factor", totp::begin)
                     .grpc(&["BeginTotp"])
-                    .answers(&[200]),
+                    .problems(&[Code::Conflict, Code::ReauthenticationRequired]),
             )
-            .delete(person("Turns the second factor off", totp::remove).grpc(&["RemoveTotp"])),
+            .delete(
+                person("Turns the second factor off", totp::remove)
+                    .grpc(&["RemoveTotp"])
+                    .problems(&[Code::ReauthenticationRequired]),
+            ),
         path("/api/me/totp/confirm").post(
             person("Turns the second factor on", totp::confirm)
                 .grpc(&["ConfirmTotp"])
-                .answers(&[200]),
+                .problems(&[Code::Conflict, Code::ReauthenticationRequired]),
         ),
         path("/api/me/tokens")
             .get(
@@ -182,7 +201,8 @@ pub(super) fn own_keys() -> Vec<Path> {
                     "A new machine token; its secret is told once",
                     machine_tokens::create,
                 )
-                .grpc(&["CreateMachineToken"]),
+                .grpc(&["CreateMachineToken"])
+                .problems(&[Code::Conflict, Code::ReauthenticationRequired]),
             ),
         path("/api/me/tokens/{id}").delete(
             person("Revokes a machine token", machine_tokens::revoke).grpc(&["RevokeMachineToken"]),

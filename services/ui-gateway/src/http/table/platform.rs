@@ -1,5 +1,7 @@
 //! The platform itself: live updates, health, documents, and what admins see and do.
 
+use service_kit::Code;
+
 use crate::http::{
     admin as accounts, docs, health, jwks, openapi,
     route::{Path, admin, admin_in_person, anyone, path, signed_in},
@@ -8,8 +10,7 @@ use crate::http::{
 
 pub(super) fn platform() -> Vec<Path> {
     vec![
-        path("/api/realtime/ws")
-            .get(signed_in("Live updates: a WebSocket", crate::live::connect).answers(&[101])),
+        path("/api/realtime/ws").get(signed_in("Live updates: a WebSocket", crate::live::connect)),
         path("/api/health").get(anyone("The platform's health", health::read)),
         path("/.well-known/jwks.json")
             .get(anyone("The keys of access tokens, RFC 7517", jwks::read).grpc(&["GetJwks"])),
@@ -25,19 +26,21 @@ pub(super) fn admins() -> Vec<Path> {
         path("/api/admin/users")
             .get(admin("Accounts, newest first", accounts::list_users).grpc(&["ListUsers"])),
         path("/api/admin/users/{id}").patch(
-            admin("Replaces an account's roles", accounts::change_user).grpc(&["SetUserRoles"]),
+            admin("Replaces an account's roles", accounts::change_user)
+                .grpc(&["SetUserRoles"])
+                .problems(&[Code::Conflict]),
         ),
         path("/api/admin/users/{id}/unlock").post(
             admin("Lifts all locks and limits of an account", accounts::unlock)
-                .grpc(&["UnlockUser"])
-                .answers(&[204]),
+                .grpc(&["UnlockUser"]),
         ),
         path("/api/admin/users/{id}/totp").delete(
             admin_in_person(
                 "Turns the second factor of an account off",
                 accounts::remove_totp,
             )
-            .grpc(&["RemoveUserTotp"]),
+            .grpc(&["RemoveUserTotp"])
+            .problems(&[Code::ReauthenticationRequired]),
         ),
         path("/api/admin/users/{id}/sessions").delete(
             admin(
@@ -58,8 +61,7 @@ pub(super) fn admins() -> Vec<Path> {
                 "Makes the key that signs access tokens from then on",
                 accounts::rotate_keys,
             )
-            .grpc(&["RotateKeys"])
-            .answers(&[200]),
+            .grpc(&["RotateKeys"]),
         ),
         path("/api/admin/streams").get(admin("Streams and their groups", streams::list)),
         path("/api/admin/dlq/{stream}")

@@ -1,5 +1,7 @@
 //! Projects and what is in them, and the mentor.
 
+use service_kit::Code;
+
 use crate::http::{
     chat, comments, events, import, learning, mentor as mentoring, projects as project,
     route::{Path, path, read_and_write, signed_in},
@@ -48,7 +50,11 @@ pub(super) fn projects() -> Vec<Path> {
                 signed_in("The caller's projects, newest first", project::list)
                     .grpc(&["ListProjects"]),
             )
-            .post(signed_in("A new project", project::create).grpc(&["CreateProject"])),
+            .post(
+                signed_in("A new project", project::create)
+                    .grpc(&["CreateProject"])
+                    .problems(&[Code::KeyTaken]),
+            ),
         path("/api/projects/{id}")
             .get(signed_in("A project; members", project::read).grpc(&["GetProject"]))
             .patch(signed_in("Changes a project; owners", project::change).grpc(&["UpdateProject"]))
@@ -60,9 +66,7 @@ pub(super) fn projects() -> Vec<Path> {
                 .grpc(&["ListEvents"]),
         ),
         path("/api/projects/{id}/import").post(
-            signed_in("Imports an issue archive; owners", import::import)
-                .grpc(&["ImportArchive"])
-                .answers(&[200]),
+            signed_in("Imports an issue archive; owners", import::import).grpc(&["ImportArchive"]),
         ),
         path("/api/projects/{id}/summary").get(
             signed_in("A project at a glance; members", summary::read).grpc(&["ReviewProject"]),
@@ -78,17 +82,17 @@ pub(super) fn mentor() -> Vec<Path> {
                 chat::chat,
             )
             .grpc(&["Chat"])
-            .answers(&[200]),
+            .problems(&[Code::NotFound]),
         ),
         path("/api/feedback").post(
             signed_in("Rates a reply of the mentor", mentoring::rate)
                 .grpc(&["GiveFeedback"])
-                .answers(&[202]),
+                .problems(&[Code::NotFound]),
         ),
         path("/api/interactions").post(
             signed_in("Tells what was done with a reply", mentoring::interact)
                 .grpc(&["RecordInteraction"])
-                .answers(&[202]),
+                .problems(&[Code::NotFound]),
         ),
         path("/api/learning/profile")
             .get(signed_in("What was learned of the caller", learning::read).grpc(&["GetProfile"])),

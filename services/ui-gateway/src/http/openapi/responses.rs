@@ -1,0 +1,74 @@
+//! The answers of an operation: when all goes well, and its problems.
+
+use actix_web::http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::{Components, components::problem, problems};
+use crate::http::{reply::ResponseDoc, route::OperationDoc};
+
+/// All of them by status.
+pub(super) fn all(
+    pattern: &str,
+    method: &Method,
+    doc: &OperationDoc,
+    components: &mut Components,
+) -> Value {
+    let mut all = Map::new();
+    for response in (doc.responses)() {
+        let status = response.status.to_string();
+        let response = good(&response, components);
+        match all.get_mut(&status) {
+            Some(there) => merge(there, &response),
+            None => drop(all.insert(status, response)),
+        }
+    }
+    for (status, codes) in problems::by_status(pattern, method, doc) {
+        let status = status.to_string();
+        match all.get_mut(&status) {
+            Some(there) => merge(there, &problem(&codes)),
+            None => drop(all.insert(status, components.problem(&codes))),
+        }
+    }
+    all.into()
+}
+
+fn good(response: &ResponseDoc, components: &mut Components) -> Value {
+    let words = StatusCode::from_u16(response.status).ok();
+    let words = words.and_then(|status| status.canonical_reason());
+    let mut described = json!({"description": words});
+    if let Some((media_type, schema)) = response.content {
+        let schema = components.given(schema);
+        described["content"] = json!({media_type: {"schema": schema}});
+    }
+    if !response.headers.is_empty() {
+        let headers = response.headers.iter();
+        let headers = headers.map(|name| ((*name).to_owned(), header(name)));
+        described["headers"] = headers.collect::<Map<_, _>>().into();
+    }
+    described
+}
+
+fn header(name: &str) -> Value {
+    let description = match name {
+        "ETag" => "The version, for `If-Match`.",
+        "Location" => "Where it is read.",
+        "Idempotent-Replayed" => "`true` where this is the first answer to the key, given again.",
+        "Retry-After" => "Seconds after which it is worth trying again.",
+        _ => "As HTTP has it.",
+    };
+    json!({"description": description, "schema": {"type": "string"}})
+}
+
+/// Adds what another answer of the same status can be.
+fn merge(there: &mut Value, other: &Value) {
+    let contents = other["content"].as_object().into_iter().flatten();
+    for (media_type, content) in contents {
+        let one = there["content"][media_type]["schema"].take();
+        let other = &content["schema"];
+        let schema = match one.is_null() || one == *other {
+            true => other.clone(),
+            false => json!({"anyOf": [one, other]}),
+        };
+        there["content"][media_type] = json!({"schema": schema});
+    }
+}
