@@ -19,7 +19,7 @@ down: ## stop the containers; their data stays
 test: ## install what tests need, then all of them: Rust, web, browser
 	@scripts/test.sh
 
-check: ## format, lints and docs as errors, generated files in step, arrows, licences
+check: ## format, lints and docs as errors, generated files in step, a valid OpenAPI document, arrows, licences
 	@scripts/check.sh
 
 bench: ## benchmarks beside their ceilings; BENCH="me start" picks some

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 need_rust
 need_rust_tools
 need_node
+need_web_packages
 
 say "format"
 cargo fmt --all --check
@@ -21,6 +22,10 @@ scripts/docs.sh "$fresh"
 for file in "$fresh"/*; do
     diff -u "docs/$(basename "$file")" "$file" || fail "docs/$(basename "$file") is out of step." "Run make docs."
 done
+say "the OpenAPI document"
+web=services/ui-gateway/web
+REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
+    $web/node_modules/.bin/redocly lint --config $web/redocly.yaml docs/openapi.json
 say "containers"
 cargo test --release --quiet --workspace --bin devmentor containers
 say "arrows, licences, names"

@@ -132,6 +132,22 @@ need_node() {
     node_is_new_enough || fail "Node 20.19 or newer with npm is needed." "Install it from https://nodejs.org, then try again."
 }
 
+# npm 10 does not install the native parts of Vite from a lock file that another system wrote.
+npm_ci() {
+    if [ "$(npm --version | cut -d. -f1)" -ge 11 ]; then npm ci "$@"; else npx --yes npm@11 ci "$@"; fi
+}
+
+# What the web app is built with, and what the OpenAPI document is checked with.
+need_web_packages() {
+    local web=services/ui-gateway/web
+    if [ ! -e "$web/node_modules/.package-lock.json" ] ||
+        [ "$web/package-lock.json" -nt "$web/node_modules/.package-lock.json" ]; then
+        say "installing what the web app is built with"
+        (cd "$web" && npm_ci --no-audit --no-fund --loglevel=error) ||
+            fail "npm ci failed." "Run it in $web and see what it says."
+    fi
+}
+
 # Sets CHROMIUM to a Chromium or Chrome.
 need_chromium() {
     local candidate

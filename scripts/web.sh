@@ -11,22 +11,12 @@ if ! node_is_new_enough; then
     exit 0
 fi
 
-# npm 10 does not install the native parts of Vite from a lock file that another system wrote.
-npm_ci() {
-    if [ "$(npm --version | cut -d. -f1)" -ge 11 ]; then npm ci "$@"; else npx --yes npm@11 ci "$@"; fi
-}
-
 newer() { # than this file
     [ ! -e "$1" ] || [ -n "$(find "$web" -newer "$1" -type f \
         -not -path "$web/node_modules/*" -not -path "$web/dist/*" -not -path "$web/e2e/*" -print -quit)" ]
 }
 
-if [ ! -e "$web/node_modules/.package-lock.json" ] ||
-    [ "$web/package-lock.json" -nt "$web/node_modules/.package-lock.json" ]; then
-    say "installing what the web app is built with"
-    (cd "$web" && npm_ci --no-audit --no-fund --loglevel=error) ||
-        fail "npm ci failed." "Run it in $web and see what it says."
-fi
+need_web_packages
 if newer "$web/dist/index.html"; then
     say "building the web app"
     (cd "$web" && npm run --silent build >&2) || fail "The web app was not built." "Run npm run build in $web."
