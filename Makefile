@@ -28,8 +28,8 @@ bench: ## benchmarks beside their ceilings; BENCH="me start" picks some
 abuse: ## attacks beside a bystander who must not notice, as a table; FOR=60 seconds each
 	@scripts/abuse.sh
 
-docs: ## write the generated references into docs/
-	@scripts/docs.sh docs
+docs: ## write the generated references into docs/, and the web app's types of the API
+	@scripts/docs.sh docs services/ui-gateway/web/src/lib
 
 build: ## build the web app, the services and the command
 	@scripts/build.sh

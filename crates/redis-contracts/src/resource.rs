@@ -43,6 +43,7 @@ pub struct Project {
     /// Text, up to 65,536 characters.
     pub description: String,
     /// `active` or `archived`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["active", "archived"])))]
     pub status: String,
     /// The reader's role; absent in events, which are the same for every reader.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -81,6 +82,7 @@ pub struct Task {
     /// Text, up to 65,536 characters.
     pub description: String,
     /// `todo`, `in_progress`, `in_review` or `done`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["todo", "in_progress", "in_review", "done"])))]
     pub status: String,
     /// Up to 32 labels of 1 to 64 characters.
     pub labels: Vec<String>,

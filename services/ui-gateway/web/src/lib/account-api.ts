@@ -1,8 +1,8 @@
 import type {
-  AddressChange, Challenge, Device, Limit, MachineToken, Me, NewMachineToken, SecurityEvent, SignedIn, TotpSecret,
-} from './account-types'
-import { call, query } from './api'
-import type { Page, User } from './types'
+  AccountPatch, Limit, MachineToken, Me, NewMachineToken, SecondFactorRequired as Challenge, SecurityEvent,
+  Session as Device, SignedIn, TotpSecret, User,
+} from './api-types'
+import { type Page, call, query } from './api'
 
 // Accounts and sign-ins. Tokens travel as cookies and never reach a script, but for those that a
 // mail's link carries and those made for machines.
@@ -13,6 +13,9 @@ const post = <T>(path: string, body?: unknown) => call<T>(path, { method: 'POST'
 const remove = (path: string) => call<void>(path, { method: 'DELETE' })
 /** For who need not be signed in. */
 const knock = <T>(path: string, body: unknown) => call<T>(path, { method: 'POST', body, once: true })
+
+/** A change of address takes the password, and a code where there is a second factor. */
+export type AddressChange = Pick<AccountPatch, 'code'> & Required<Pick<AccountPatch, 'email' | 'current_password'>>
 
 export interface EventFilter {
   type?: string | null

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { SecurityEvent } from './account-types'
+import type { SecurityEvent } from './api-types'
 import { agentName } from './agent'
 import { ApiError } from './api'
 import { Countdown, waitText } from './countdown.svelte'

@@ -1,7 +1,7 @@
 import { account } from './account-api'
 import { ApiError } from './api'
 import { Submission } from './submission.svelte'
-import type { User } from './types'
+import type { User } from './api-types'
 
 /**
  * Proves an address by the link of an email, and by what shows whose account it is: being signed in to it,

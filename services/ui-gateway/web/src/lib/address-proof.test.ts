@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { AddressProof } from './address-proof.svelte'
 import { ApiError } from './api'
-import type { User } from './types'
+import type { User } from './api-types'
 
 const ada = { id: 'ada', email: 'ada@example.org' } as User
 const eve = { id: 'eve', email: 'eve@example.org' } as User

@@ -1,5 +1,15 @@
-import type { InteractionKind, Profile, Recorded, Suggestion, Summary } from './mentor-types'
-import type { Comment, FieldError, Health, Page, Placement, Problem, Project, Task } from './types'
+import type {
+  Comment, Health, LearningProfile as Profile, PageOfTask, Project, ProjectSummary as Summary, Receipt as Recorded,
+  Suggestion, Task, WrongField as FieldError,
+} from './api-types'
+import type { Problem } from './problem'
+import type { Placement } from './columns'
+
+/** A page of a list, whatever is on it. */
+export type Page<T> = Omit<PageOfTask, 'items'> & { items: T[] }
+
+/** What can be done with a reply, as this app reports it. */
+export type InteractionKind = 'copied' | 'followed_up' | 'accepted' | 'dismissed'
 
 /** A refusal of the server, or its silence: then the status is 0 and the code `network`. */
 export class ApiError extends Error {

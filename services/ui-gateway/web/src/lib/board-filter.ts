@@ -1,5 +1,6 @@
 import type { Columns } from './board-model'
-import { STATUSES, type HeldTask } from './types'
+import { STATUSES } from './columns'
+import type { HeldTask } from './held'
 
 /** The tasks whose ref, title, author or labels hold every word. */
 export function filterColumns(columns: Columns, search: string): Columns {

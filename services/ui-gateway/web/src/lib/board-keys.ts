@@ -1,5 +1,5 @@
 import type { Columns } from './board-model'
-import { STATUSES, type Status } from './types'
+import { type Status, STATUSES } from './columns'
 
 // Where the arrow keys lead on a board: the card to go to, or the place to put the card.
 

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { BoardModel } from './board-model'
-import type { LiveEvent, Status, Task } from './types'
+import type { Task } from './api-types'
+import type { Status } from './columns'
+import type { LiveEvent } from './live-event'
 
 const PROJECT = 'p1'
 

@@ -1,16 +1,7 @@
-import {
-  isWhole,
-  lastText,
-  STATUSES,
-  type Comment,
-  type EventNotes,
-  type HeldProject,
-  type HeldTask,
-  type LiveEvent,
-  type Project,
-  type Status,
-  type Task,
-} from './types'
+import type { Comment, Project, Task } from './api-types'
+import { type Status, STATUSES } from './columns'
+import { type HeldProject, type HeldTask, isWhole, lastText } from './held'
+import type { EventNotes, LiveEvent } from './live-event'
 
 // The tasks of one project, however they come to be known: a page of the snapshot, an answer to a
 // change of our own, an event of somebody else's. All three overlap and overtake each other, so

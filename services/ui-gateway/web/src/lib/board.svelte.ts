@@ -3,7 +3,10 @@ import { BoardModel, heldProject, type Columns, type Effect } from './board-mode
 import { connection } from './connection.svelte'
 import { announce, notify } from './notices.svelte'
 import { Reread } from './reread'
-import { isWhole, STATUS_NAMES, type HeldProject, type HeldTask, type LiveEvent, type Placement, type Status, type Task } from './types'
+import type { Task } from './api-types'
+import { type Placement, type Status, STATUS_NAMES } from './columns'
+import { type HeldProject, type HeldTask, isWhole } from './held'
+import type { LiveEvent } from './live-event'
 
 export type CommentEffect = Extract<Effect, { kind: 'comment' }>
 

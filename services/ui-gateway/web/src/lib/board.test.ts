@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Board } from './board.svelte'
 import type { TopicListener } from './live'
 import { draftOf } from './task-draft'
-import type { Project, Task } from './types'
+import type { Project, Task } from './api-types'
 
 const topics = vi.hoisted(() => new Map<string, TopicListener>())
 vi.mock('./connection.svelte', () => ({

@@ -1,7 +1,7 @@
 import { ApiError, send } from './api'
 import { readEvents, type StreamEvent } from './event-stream'
-import type { Question, Reply } from './mentor-types'
-import type { Problem } from './types'
+import type { MentorReply as Reply, Question } from './api-types'
+import type { Problem } from './problem'
 
 /** Asks the mentor. `onText` gets the reply piece by piece, the answer is the whole. */
 export async function askMentor(

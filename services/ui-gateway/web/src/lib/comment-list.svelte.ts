@@ -2,7 +2,7 @@ import { api, errorText } from './api'
 import type { CommentEffect } from './board.svelte'
 import { CommentsModel } from './comments-model'
 import { Reread } from './reread'
-import type { Comment } from './types'
+import type { Comment } from './api-types'
 
 /** The comments of one task as they are on the screen. */
 export class CommentList {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { CommentList } from './comment-list.svelte'
-import type { Comment } from './types'
+import type { Comment } from './api-types'
 
 vi.mock('./connection.svelte', () => ({ connection: {} }))
 

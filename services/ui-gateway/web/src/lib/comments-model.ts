@@ -1,5 +1,5 @@
 import type { CutComment } from './board-model'
-import type { Comment } from './types'
+import type { Comment } from './api-types'
 
 /** The comments of one task; like the board, it goes by versions and remembers what was deleted. */
 export class CommentsModel {

@@ -1,7 +1,7 @@
 import { ApiError } from './api'
 import { askMentor } from './chat'
 import { record } from './interactions'
-import type { Question, Reply } from './mentor-types'
+import type { MentorReply as Reply, Question } from './api-types'
 import { Offer } from './offer.svelte'
 import { OnceKey } from './once-key'
 import { Rating } from './rating.svelte'

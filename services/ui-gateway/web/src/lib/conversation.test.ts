@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Conversation } from './conversation.svelte'
-import type { Reply } from './mentor-types'
+import type { MentorReply as Reply } from './api-types'
 import type { TaskBoard } from './task-action'
 
 interface Asked {

@@ -1,5 +1,5 @@
 import { account } from './account-api'
-import type { SecurityEvent } from './account-types'
+import type { SecurityEvent } from './api-types'
 import { errorText } from './api'
 import { startOfDay } from './dates'
 

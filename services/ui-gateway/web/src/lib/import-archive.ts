@@ -1,5 +1,5 @@
 import { ApiError, send } from './api'
-import type { Problem } from './types'
+import type { Problem } from './problem'
 
 export interface ImportProgress {
   issues_done: number

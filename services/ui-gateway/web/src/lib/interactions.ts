@@ -1,5 +1,5 @@
-import { api } from './api'
-import type { InteractionKind, Suggestion } from './mentor-types'
+import { api, type InteractionKind } from './api'
+import type { Suggestion } from './api-types'
 
 /**
  * Tells what was done with a reply. It is done whether or not it can be told, so nobody waits for

@@ -1,9 +1,10 @@
 import { api, errorText } from './api'
 import { connection } from './connection.svelte'
-import type { Adaptation, Profile } from './mentor-types'
+import type { LearningProfile as Profile } from './api-types'
+import type { LiveEvent } from './live-event'
+import type { Adaptation } from './profile-model'
 import { announce } from './notices.svelte'
 import { isAdaptation, isProfile, ProfileModel } from './profile-model'
-import type { LiveEvent } from './types'
 
 // What the mentor has learned of who is signed in: read when somebody looks, and moved by the events
 // of their own topic from then on and before.

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { learning } from './learning.svelte'
 import type { TopicListener } from './live'
-import type { Profile } from './mentor-types'
+import type { LearningProfile as Profile } from './api-types'
 
 const topics = vi.hoisted(() => new Map<string, TopicListener>())
 vi.mock('./connection.svelte', () => ({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { LiveClient, type LiveState, type Socket } from './live'
 import { retryDelayMs } from './retry'
 import { FakeClock } from './testing/fake-clock'
-import type { LiveEvent } from './types'
+import type { LiveEvent } from './live-event'
 
 /** A socket whose other end is the test. */
 class FakeSocket implements Socket {

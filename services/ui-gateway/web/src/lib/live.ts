@@ -1,5 +1,5 @@
 import { restartDelayMs, retryDelayMs } from './retry'
-import type { LiveEvent } from './types'
+import type { LiveEvent } from './live-event'
 
 // One WebSocket, any number of topics. What is subscribed stays subscribed until it is given back:
 // over lost connections, restarts and a server that asks to start again. A topic is resumed after

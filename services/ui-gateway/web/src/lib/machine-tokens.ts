@@ -1,4 +1,8 @@
-import type { MachineToken, Scope } from './account-types'
+import type { MachineToken } from './api-types'
+
+/** What a machine token may do. */
+export const SCOPES = ['read', 'write', 'admin'] as const
+export type Scope = (typeof SCOPES)[number]
 
 const SCOPE_TEXTS: Record<Scope, string> = {
   read: 'see what you see',
@@ -6,7 +10,7 @@ const SCOPE_TEXTS: Record<Scope, string> = {
   admin: 'administer the platform, as you may',
 }
 
-export const scopeText = (scope: Scope) => SCOPE_TEXTS[scope] ?? ''
+export const scopeText = (scope: string) => SCOPE_TEXTS[scope as Scope] ?? ''
 
 /** For how long a token is wanted: so many days, until a day that is picked, or until it is revoked. */
 export type Life = '30' | '90' | '365' | 'date' | 'revoked'

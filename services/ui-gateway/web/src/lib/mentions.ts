@@ -1,5 +1,5 @@
 import { linkify, type Piece } from './linkify'
-import type { Reference } from './mentor-types'
+import type { Reference } from './api-types'
 import { projectPath, taskPath } from './router'
 
 const REF = /(?<![\w-])[A-Z][A-Z0-9]{1,9}(?:-\d+)?(?!-?\w)/g

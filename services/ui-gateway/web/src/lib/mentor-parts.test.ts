@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { linkReply } from './mentions'
-import type { Change, Changes, Profile } from './mentor-types'
+import type { GlanceChange as Change, GlanceChanges as Changes, LearningProfile as Profile } from './api-types'
 import { dimensionsOf, isAdaptation, isProfile, movedText, percentText, ProfileModel, reasonsOf } from './profile-model'
 import { changesText, changeText, isOpenable } from './summary'
 

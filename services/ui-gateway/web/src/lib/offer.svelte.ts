@@ -1,6 +1,6 @@
 import { errorText } from './api'
 import { record } from './interactions'
-import type { Suggestion } from './mentor-types'
+import type { Suggestion } from './api-types'
 import { dismiss, notify } from './notices.svelte'
 import { TaskAction, type TaskBoard } from './task-action'
 

@@ -6,7 +6,8 @@ import { Offer } from './offer.svelte'
 import { spoken } from './notices.svelte'
 import { openSteps } from './steps'
 import { placeBack, TaskAction, type TaskBoard } from './task-action'
-import { isWhole, type HeldTask, type Task } from './types'
+import type { Task } from './api-types'
+import { type HeldTask, isWhole } from './held'
 
 /** A board whose server is the test: tasks change at once, and fail when they are told to. */
 class FakeBoard implements TaskBoard {

@@ -1,4 +1,14 @@
-import type { Adaptation, Profile, Style } from './mentor-types'
+import type { LearningProfile as Profile, MentorReply } from './api-types'
+
+/** How a reply is written: a choice for each dimension, such as `verbosity: concise`. */
+export type Style = MentorReply['style']
+
+/** A reply was chosen by a newer profile than the one before it. */
+export interface Adaptation {
+  message_id: string
+  profile_version: number
+  previous_version: number
+}
 
 const HELD_MAX = 20
 

@@ -1,4 +1,4 @@
-import type { SecurityEvent } from './account-types'
+import type { SecurityEvent } from './api-types'
 
 // What happened to an account, in words for the person it belongs to.
 

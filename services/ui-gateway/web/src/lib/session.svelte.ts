@@ -1,5 +1,5 @@
 import { account } from './account-api'
-import type { Challenge, SignedIn } from './account-types'
+import type { SecondFactorRequired as Challenge, SignedIn, User } from './api-types'
 import { ApiError, errorText, useTokens, withTokens } from './api'
 import { connection } from './connection.svelte'
 import { learning } from './learning.svelte'
@@ -8,7 +8,6 @@ import { isOver, Renewal } from './renewal'
 import { isPublic, returnPath } from './router'
 import { navigate, router } from './router.svelte'
 import { endText } from './session-ends'
-import type { User } from './types'
 import { alone, hear, lease, tell, type Message } from './windows'
 
 // Who is signed in. The cookies that prove it are out of reach of scripts: the server is asked once,

@@ -11,7 +11,7 @@ import { PROJECT_KEY, suggestKey } from './project-key'
 import { parseRoute, returnPath } from './router'
 import { changeOf, rebase } from './task-draft'
 import type { Columns } from './board-model'
-import type { Comment, Task } from './types'
+import type { Comment, Task } from './api-types'
 
 describe('suggestKey', () => {
   it.each([

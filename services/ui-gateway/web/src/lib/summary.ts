@@ -1,4 +1,4 @@
-import type { Change, Changes } from './mentor-types'
+import type { GlanceChange as Change, GlanceChanges as Changes } from './api-types'
 
 // What happened while someone was away, in words.
 

@@ -1,10 +1,11 @@
 import { ApiError, type TaskChange } from './api'
 import type { Columns } from './board-model'
 import { dayIn, formatDay } from './dates'
-import type { Suggestion } from './mentor-types'
+import type { Suggestion, Task } from './api-types'
+import { type Placement, type Status, STATUS_NAMES } from './columns'
+import type { HeldTask } from './held'
 import { OnceKey } from './once-key'
 import { openSteps } from './steps'
-import { STATUS_NAMES, type HeldTask, type Placement, type Status, type Task } from './types'
 
 /** The part of a board that a suggestion needs. */
 export interface TaskBoard {

@@ -1,6 +1,6 @@
 import type { TaskChange } from './api'
 import { parseLabels } from './labels'
-import type { Task } from './types'
+import type { Task } from './api-types'
 
 /** What is typed in the form of a task. */
 export interface Draft {
