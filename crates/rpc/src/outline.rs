@@ -49,8 +49,14 @@ fn methods(package: &str, service: &ServiceDescriptorProto) -> Vec<String> {
 
 fn values(scope: &str, of: &EnumDescriptorProto) -> Vec<String> {
     let values = of.value.iter();
-    let values = values
-        .map(|value| format!("value {scope}.{} {} {}", of.name(), value.number(), value.name()));
+    let values = values.map(|value| {
+        format!(
+            "value {scope}.{} {} {}",
+            of.name(),
+            value.number(),
+            value.name()
+        )
+    });
     values.collect()
 }
 
@@ -66,8 +72,11 @@ fn add_message(lines: &mut Vec<String>, scope: &str, message: &DescriptorProto) 
 
 fn field_line(message: &str, field: &FieldDescriptorProto) -> String {
     let kind = match field.type_name() {
-        "" => field.r#type().as_str_name(),
-        named => named,
+        "" => {
+            let kind = field.r#type().as_str_name();
+            kind.trim_start_matches("TYPE_").to_lowercase()
+        }
+        named => named.to_owned(),
     };
     // Present or not is part of the meaning; one of several is, for a reader, an optional one.
     let label = match field.label() {
@@ -75,5 +84,9 @@ fn field_line(message: &str, field: &FieldDescriptorProto) -> String {
         _ if field.proto3_optional() => "optional ",
         _ => "",
     };
-    format!("field {message} {} {} {label}{kind}", field.number(), field.name())
+    format!(
+        "field {message} {} {} {label}{kind}",
+        field.number(),
+        field.name()
+    )
 }

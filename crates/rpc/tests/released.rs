@@ -10,7 +10,10 @@ fn released() -> Vec<(String, String)> {
         let path = entry.expect("an entry").path();
         let release = path.file_stem().expect("a name").to_string_lossy();
         let text = fs::read_to_string(&path).expect("a file");
-        lines.extend(text.lines().map(|line| (release.clone().into_owned(), line.to_owned())));
+        lines.extend(
+            text.lines()
+                .map(|line| (release.clone().into_owned(), line.to_owned())),
+        );
     }
     lines
 }
@@ -20,7 +23,10 @@ fn every_method_field_and_value_ever_released_is_there_with_its_number_and_type(
     let now: BTreeSet<_> = rpc::outline().expect("descriptors").into_iter().collect();
     let released = released();
     assert!(released.len() > 100, "{}", released.len());
-    let lost: Vec<_> = released.iter().filter(|(_, line)| !now.contains(line)).collect();
+    let lost: Vec<_> = released
+        .iter()
+        .filter(|(_, line)| !now.contains(line))
+        .collect();
     assert!(
         lost.is_empty(),
         "callers of these releases rely on {lost:#?}: leave them, and add beside them"

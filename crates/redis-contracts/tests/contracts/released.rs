@@ -22,7 +22,9 @@ fn tests() -> PathBuf {
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
-    entries.map(|entry| entry.expect("an entry").path()).collect()
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
 }
 
 fn name_of(path: &Path) -> String {
@@ -61,9 +63,7 @@ fn what_is_written_now_has_all_that_a_reader_of_a_release_expects() {
 /// The place of a property that is missing, or of another kind.
 fn lost(released: &Json, now: &Json, place: &str) -> Option<String> {
     match (released, now) {
-        (Json::Object(released), Json::Object(now)) => {
-            lost_property(released, now, place)
-        }
+        (Json::Object(released), Json::Object(now)) => lost_property(released, now, place),
         (Json::Array(released), Json::Array(now)) => {
             let both = released.iter().zip(now);
             both.into_iter()
@@ -113,7 +113,8 @@ fn what_a_later_release_adds_is_left_alone() {
 
 #[test]
 fn what_a_reader_would_miss_is_found() {
-    let released = json!({"data": {"id": "x", "labels": ["a"], "due_on": null, "author": {"name": "n"}}});
+    let released =
+        json!({"data": {"id": "x", "labels": ["a"], "due_on": null, "author": {"name": "n"}}});
     let mut grown = released.clone();
     grown["data"]["epic_id"] = json!("y");
     grown["data"]["due_on"] = json!("2026-01-31");
