@@ -38,8 +38,6 @@ pub(super) struct Call {
     payload: Payload,
     /// What the body holds of the room for all, as long as this is answered.
     room: Option<Room>,
-    /// At reading a long body, as long as this is answered.
-    turn: Option<Turn>,
 }
 
 impl FromRequest for Call {
@@ -53,7 +51,6 @@ impl FromRequest for Call {
             context,
             payload: payload.take(),
             room: None,
-            turn: None,
         });
         std::future::ready(call.map_err(Failure::from))
     }
@@ -82,7 +79,7 @@ impl Call {
         make: impl FnOnce(&mut Fields) -> T,
     ) -> Result<T, Problem> {
         self.require_type(&[JSON])?;
-        Fields::parse(&self.body().await?)?.read(make)
+        self.fields(make).await
     }
 
     /// A body without fields: none at all, or an empty object.
@@ -101,7 +98,7 @@ impl Call {
         make: impl FnOnce(&mut Fields) -> T,
     ) -> Result<T, Problem> {
         self.require_type(&[MERGE_PATCH, JSON])?;
-        Fields::parse(&self.body().await?)?.read(make)
+        self.fields(make).await
     }
 
     /// The body in pieces, for what is too large to hold.
@@ -163,13 +160,20 @@ impl Call {
         Err(Problem::new(Code::UnsupportedMediaType, detail))
     }
 
+    /// A long body is read in turn. The turn ends with that: no service that is away can hold it.
+    async fn fields<T>(&mut self, make: impl FnOnce(&mut Fields) -> T) -> Result<T, Problem> {
+        let body = self.body().await?;
+        let _turn = match body.len() > LONG_BODY {
+            true => Some(self.state.turns.at_bodies(self.person()?).await?),
+            false => None,
+        };
+        Fields::parse(&body)?.read(make)
+    }
+
     async fn body(&mut self) -> Result<Bytes, Problem> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
         let (body, room) = upload::collect(&self.request, payload).await?;
         self.room = room;
-        if body.len() > LONG_BODY {
-            self.turn = Some(self.state.turns.at_bodies(self.person()?).await?);
-        }
         Ok(body)
     }
 }
