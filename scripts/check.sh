@@ -7,11 +7,14 @@ cd "$(dirname "$0")/.."
 need_rust
 need_rust_tools
 need_node
+need_shellcheck
 
 say "format"
 cargo fmt --all --check
 say "lints"
 cargo clippy --release --workspace --all-targets -- -D warnings
+say "scripts"
+shellcheck --external-sources --severity=warning scripts/*.sh .ci/run
 say "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
 say "generated files"

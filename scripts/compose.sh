@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What up.sh and down.sh share; to be sourced after install.sh.
 
 # Sets COMPOSE to what runs docker-compose.yml here.

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Functions that find or install what the other scripts need; to be sourced. Nothing here asks.
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
@@ -82,6 +83,12 @@ need_redis_cli() {
     has redis-cli || apt_install redis-tools || { has brew && brew install --quiet redis >&2; }
     has redis-cli || fail "redis-cli is needed for the tests and could not be installed." \
         "Install it by hand (apt-get install redis-tools, brew install redis)."
+}
+
+need_shellcheck() {
+    has shellcheck || apt_install shellcheck || { has brew && brew install --quiet shellcheck >&2; }
+    has shellcheck || fail "shellcheck is needed and could not be installed." \
+        "Install it by hand (apt-get install shellcheck, brew install shellcheck)."
 }
 
 # Sets POSTGRES_BIN, the folder of initdb and postgres: PATH, else where Debian or brew put them.

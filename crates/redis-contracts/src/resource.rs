@@ -1,4 +1,4 @@
-//! The JSON shape of each resource, the same in REST answers and in event data.
+//! The JSON shape of each resource in REST answers. Events hold snapshots of their own, see [`crate::event`].
 //!
 //! Times are RFC 3339 UTC with milliseconds; absent values are `null`, never left out.
 
@@ -45,9 +45,8 @@ pub struct Project {
     /// `active` or `archived`.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["active", "archived"])))]
     pub status: String,
-    /// The reader's role; absent in events, which are the same for every reader.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub role: Option<String>,
+    /// The reader's role.
+    pub role: String,
     /// Grows with each change.
     pub version: u64,
     /// When it was made.

@@ -4,12 +4,14 @@
 mod channel;
 mod convert;
 pub mod metadata;
+mod outline;
 
 pub use channel::{
     CALL_WINDOW, CALLS_PER_CONNECTION, DEADLINE, InvalidUpstream, LARGEST_ANSWER,
     SERVER_CALL_WINDOW, SERVER_WINDOW, connect,
 };
 pub use convert::{Malformed, timestamp, timestamp_from};
+pub use outline::outline;
 pub use tonic;
 
 /// The encoded descriptors of every service, for reflection; each method with who may call it

@@ -25,6 +25,8 @@ use service_kit::{
 };
 use tokio::sync::Notify;
 
+pub use store::MIGRATIONS;
+
 use crate::{
     copies::{Copies, Hearing, Repeating},
     grpc::{Accounts, GatewayCredential},
@@ -52,7 +54,7 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let gateway = gateway_credential(&settings)?;
     let mailer = Mailer::new(&settings.mail, &settings.data_dir, &settings.public_url)?;
     let url = settings.database.url.expose_secret();
-    let database = Database::open(url, SERVICE.name, store::MIGRATIONS).await?;
+    let database = Database::open(url, SERVICE.name, MIGRATIONS).await?;
     database.watch(&mut context);
     let cache = CachePool::new(&settings.redis.cache.access())?;
     context.keep(&cache, Need::Required);

@@ -7,6 +7,7 @@
 //! next. Only those in use count for the client, and none is closed for the client's bound: the proxy may be
 //! passing somebody else's request on it. What connections hold in memory is in [`rooms`].
 
+mod framing;
 mod metrics;
 mod rooms;
 mod stream;
@@ -16,7 +17,7 @@ use std::{
     future::poll_fn,
     net::IpAddr,
     sync::{
-        Arc, LazyLock, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Poll,
@@ -25,25 +26,27 @@ use std::{
 
 use actix_web::{
     HttpRequest,
-    http::header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    http::{
+        Method,
+        header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+    },
     web::Data,
 };
 use futures_util::task::AtomicWaker;
 use ipnet::IpNet;
 use service_kit::{Code, Problem, limits::address_subject};
 
-use self::{metrics::MadeRoom, rooms::Rooms, table::Table};
+use self::{
+    framing::{Follows, Framing},
+    metrics::MadeRoom,
+    rooms::Rooms,
+    table::Table,
+};
 pub(crate) use self::{
     rooms::{Kind, Place, Room, Spent},
     stream::Guarded,
 };
 use crate::{State, forwarded::is_trusted, http::caller_of, limits::Subject};
-
-/// Longest head of a request, about: what is read beyond it ends the connection.
-const LONGEST_HEAD: usize = 16 << 10;
-
-/// What may still come of a body without a length that was refused: its sender has to be able to read why.
-const REST_OF_UNKNOWN_LENGTH: usize = 4 << 20;
 
 /// Bytes that are held, of one person or address and in all.
 const BODIES: (usize, usize) = (4 << 20, 128 << 20);
@@ -80,8 +83,8 @@ pub(crate) struct Connection {
     owner: Mutex<Owner>,
     /// Each request says whose it is.
     is_proxied: bool,
-    /// Bytes that may be read until the next request begins.
-    head_left: AtomicUsize,
+    /// How far it has been read.
+    framing: Mutex<Framing>,
     /// Answers that were written, until they are taken; none any more once the connection is closed.
     written: Mutex<Option<Vec<Delivery>>>,
     /// Requests being answered, an open socket among them.
@@ -96,6 +99,8 @@ pub(crate) struct Connection {
     /// There was no place for it: it is told so, and closed.
     is_refused: AtomicBool,
     waker: AtomicWaker,
+    /// Who would read its next request.
+    reader: AtomicWaker,
     /// Its place in the table.
     place: AtomicUsize,
 }
@@ -174,7 +179,7 @@ impl Connection {
         Self {
             owner: Mutex::new(owner),
             is_proxied,
-            head_left: AtomicUsize::new(LONGEST_HEAD),
+            framing: Mutex::new(Framing::new()),
             written: Mutex::new(Some(Vec::new())),
             busy: AtomicUsize::new(0),
             deliveries: AtomicUsize::new(0),
@@ -183,6 +188,7 @@ impl Connection {
             gives_way: AtomicBool::new(false),
             is_refused: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            reader: AtomicWaker::new(),
             place: AtomicUsize::new(table::NOWHERE),
         }
     }
@@ -234,22 +240,26 @@ impl Connection {
         self.deliveries.load(Ordering::Relaxed) > 0
     }
 
-    /// A request begins, whose body has so many bytes: they and the head of the next may come.
-    fn begin(&self, body: usize) {
-        let left = LONGEST_HEAD.saturating_add(body);
-        self.head_left.store(left, Ordering::Relaxed);
+    fn framing(&self) -> MutexGuard<'_, Framing> {
+        self.framing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What comes during a request is its body; what comes after it is the rest of that, or the next head.
-    fn count_read(&self, bytes: usize) {
-        let left = self.head_left.load(Ordering::Relaxed);
-        let least = if self.is_busy() { LONGEST_HEAD } else { 0 };
-        let left = left.saturating_sub(bytes).max(least);
-        self.head_left.store(left, Ordering::Relaxed);
+    /// Whether it may be read on: the rest of a request that is open, or another one once all before it are
+    /// answered.
+    fn may_be_read(&self) -> bool {
+        let framing = self.framing();
+        match framing.is_between() {
+            true => !self.is_busy() && !self.is_delivering(),
+            false => !framing.is_taken(),
+        }
     }
 
-    fn is_head_too_long(&self) -> bool {
-        self.head_left.load(Ordering::Relaxed) == 0 && !self.is_busy()
+    /// A request begins.
+    fn begin(&self, follows: Follows) {
+        self.framing().begin(follows);
+        if follows != Follows::Bytes(0) {
+            self.reader.wake();
+        }
     }
 
     /// It is closed: nothing is taken any more.
@@ -296,6 +306,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         self.connection.deliveries.fetch_sub(1, Ordering::Relaxed);
+        self.connection.reader.wake();
     }
 }
 
@@ -318,6 +329,7 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.0.use_now();
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
+        self.0.reader.wake();
     }
 }
 
@@ -326,21 +338,26 @@ pub(crate) fn busy(request: &HttpRequest) -> Option<Busy> {
     connection(request).map(Busy::on)
 }
 
-/// A request has begun; its connection is not idle while this is held.
-pub(crate) fn begin(request: &HttpRequest) -> Option<Busy> {
+/// A request has begun: what follows its head may come.
+pub(crate) fn begin(request: &HttpRequest) {
+    if let Some(connection) = connection(request) {
+        connection.begin(follows(request));
+    }
+}
+
+/// As the server reads it: it has refused what contradicts itself.
+fn follows(request: &HttpRequest) -> Follows {
     let headers = request.headers();
-    let length = headers.get(CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let of_unknown = || {
-        headers
-            .contains_key(TRANSFER_ENCODING)
-            .then_some(REST_OF_UNKNOWN_LENGTH)
-    };
-    let length = length.or_else(of_unknown).unwrap_or_default();
-    connection(request).map(|connection| {
-        connection.begin(length);
-        Busy::on(connection)
-    })
+    let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Follows::Chunks;
+    }
+    let is_socket = text(UPGRADE).is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+    if is_socket || request.method() == Method::CONNECT {
+        return Follows::Anything;
+    }
+    let length = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    Follows::Bytes(length.unwrap_or_default())
 }
 
 /// The connection of a request, for what it will hold in memory; none in a test without connections.

@@ -78,7 +78,7 @@ impl Drain {
         self.counted.open.fetch_add(1, Ordering::SeqCst);
         OpenRequest {
             counted: Arc::clone(&self.counted),
-            _busy: connections::begin(request),
+            _busy: connections::busy(request),
         }
     }
 

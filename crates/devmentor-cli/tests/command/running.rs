@@ -89,7 +89,8 @@ impl Running {
             }
             panic!("it ended before it was ready");
         };
-        timeout(PATIENCE, ready).await.expect("ready in time");
+        // Seven processes, beside those of other tests.
+        timeout(3 * PATIENCE, ready).await.expect("ready in time");
         Self {
             child,
             offset,

@@ -90,6 +90,7 @@ impl Serve {
         thread::spawn(|| {
             // Standard input ends with the parent, however that ends.
             let _ = io::copy(&mut io::stdin(), &mut io::sink());
+            #[expect(clippy::disallowed_methods, reason = "there is nothing to drain")]
             std::process::exit(0);
         });
         match self {

@@ -253,6 +253,31 @@ async fn answers_that_nobody_reads() {
 }
 
 #[tokio::test]
+async fn requests_before_answers_that_nobody_reads() {
+    let mut abuse = Abuse::begin("requests_before_answers_that_nobody_reads").await;
+    let before = abuse.resident("ui-gateway");
+    abuse.strike();
+    let (base_url, lasts) = (abuse.platform.base_url().to_owned(), abuse.lasts());
+    let attack = attack(move || async move {
+        let mut connections = Vec::new();
+        for number in 0..800_u16 {
+            let [_, address] = (number % 4 + 1).to_be_bytes();
+            let connecting = Raw::connect(&base_url, [127, 6, 0, address]);
+            let mut connection = connecting.await.expect("a connection");
+            let ask = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+            let sending = connection.send(&ask);
+            let _ = tokio::time::timeout(Duration::from_millis(100), sending).await;
+            connections.push(connection);
+        }
+        tokio::time::sleep(lasts).await;
+    });
+    attack.await;
+    let grown = abuse.resident("ui-gateway").saturating_sub(before);
+    assert!(grown < 64 << 20, "the gateway has grown by {grown} bytes");
+    abuse.end("800 connections, 800,000 requests").await;
+}
+
+#[tokio::test]
 async fn an_upload_that_drips() {
     let abuse = Abuse::begin("an_upload_that_drips").await;
     let person = abuse.platform.person().await;

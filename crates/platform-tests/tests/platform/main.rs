@@ -19,6 +19,7 @@ mod log;
 mod mentor;
 mod outlived;
 mod own_topic;
+mod pipelined;
 mod readme;
 mod redis_away;
 mod redis_refusing;

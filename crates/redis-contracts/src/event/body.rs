@@ -10,7 +10,7 @@ use super::mentor::{
     FeedbackGiven, InteractionRecorded, LearningProfileUpdated, MentorAdapted, MentorReplied,
 };
 use super::security::Security;
-use crate::resource::{Comment, Project, Task};
+use super::snapshot::{CommentSnapshot, ProjectSnapshot, TaskSnapshot};
 
 /// One field's value before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,12 +24,12 @@ pub struct Change {
 /// Field name to its change.
 pub type Changes = BTreeMap<String, Change>;
 
-/// The whole resource as it is now, and what changed.
+/// The whole of something as it is now, and what changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Changed<R> {
+pub struct Changed<S> {
     /// As it is now.
     #[serde(flatten)]
-    pub resource: R,
+    pub snapshot: S,
     /// What changed.
     pub changes: Changes,
 }
@@ -39,7 +39,7 @@ pub struct Changed<R> {
 pub struct CommentAdded {
     /// The comment.
     #[serde(flatten)]
-    pub comment: Comment,
+    pub comment: CommentSnapshot,
     /// How many comments the task has now.
     pub task_comment_count: u64,
 }
@@ -130,25 +130,25 @@ pub const PROJECT_DELETED: &str = "devmentor.project.deleted.v1";
 
 event_types! {
     /// A project was made.
-    ProjectCreated(Project) = "devmentor.project.created.v1",
+    ProjectCreated(ProjectSnapshot) = "devmentor.project.created.v1",
     /// A project's fields changed.
-    ProjectUpdated(Changed<Project>) = "devmentor.project.updated.v1",
+    ProjectUpdated(Changed<ProjectSnapshot>) = "devmentor.project.updated.v1",
     /// A project and all in it is gone.
     ProjectDeleted(ProjectDeleted) = "devmentor.project.deleted.v1",
     /// A task was made.
-    TaskCreated(Task) = "devmentor.task.created.v1",
+    TaskCreated(TaskSnapshot) = "devmentor.task.created.v1",
     /// A task's fields changed.
-    TaskUpdated(Changed<Task>) = "devmentor.task.updated.v1",
+    TaskUpdated(Changed<TaskSnapshot>) = "devmentor.task.updated.v1",
     /// A task went to another place or column.
-    TaskMoved(Changed<Task>) = "devmentor.task.moved.v1",
+    TaskMoved(Changed<TaskSnapshot>) = "devmentor.task.moved.v1",
     /// A task went to `done`.
-    TaskCompleted(Changed<Task>) = "devmentor.task.completed.v1",
+    TaskCompleted(Changed<TaskSnapshot>) = "devmentor.task.completed.v1",
     /// A task is gone.
     TaskDeleted(TaskDeleted) = "devmentor.task.deleted.v1",
     /// A comment was written.
     CommentAdded(CommentAdded) = "devmentor.comment.added.v1",
     /// A comment was edited.
-    CommentUpdated(Changed<Comment>) = "devmentor.comment.updated.v1",
+    CommentUpdated(Changed<CommentSnapshot>) = "devmentor.comment.updated.v1",
     /// A comment is gone.
     CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1",
     /// The mentor replied.

@@ -5,6 +5,7 @@ mod codec;
 mod cut;
 mod mentor;
 mod security;
+mod snapshot;
 
 pub use body::{
     Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, LEARNING_PROFILE_UPDATED,
@@ -16,6 +17,7 @@ pub use mentor::{
     MentorReplied, SuggestionRef,
 };
 pub use security::Security;
+pub use snapshot::{AuthorSnapshot, CommentSnapshot, ProjectSnapshot, TaskSnapshot};
 use uuid::Uuid;
 
 use crate::Timestamp;

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use redis_contracts::{
     ProfileRecord, Style, Timestamp,
     event::{
-        Change, Changed, CommentAdded, CommentDeleted, Event, EventBody, FeedbackGiven,
-        InteractionKind, InteractionRecorded, LearningProfileUpdated, MentorAdapted, MentorReplied,
-        ProjectDeleted, Security, SuggestionRef, TaskDeleted,
+        AuthorSnapshot, Change, Changed, CommentAdded, CommentDeleted, CommentSnapshot, Event,
+        EventBody, FeedbackGiven, InteractionKind, InteractionRecorded, LearningProfileUpdated,
+        MentorAdapted, MentorReplied, ProjectDeleted, ProjectSnapshot, Security, SuggestionRef,
+        TaskDeleted, TaskSnapshot,
     },
-    resource::{Author, Comment, Project, Task},
 };
 use serde_json::{Value as Json, json};
 use uuid::{Uuid, uuid};
@@ -282,27 +282,26 @@ fn others_may_leave_out_how_a_reply_was_written() {
     );
 }
 
-fn changed<R>(resource: R, field: &str, from: Json, to: Json) -> Changed<R> {
+fn changed<S>(snapshot: S, field: &str, from: Json, to: Json) -> Changed<S> {
     let changes = BTreeMap::from([(field.to_owned(), Change { from, to })]);
-    Changed { resource, changes }
+    Changed { snapshot, changes }
 }
 
-fn project() -> Project {
-    Project {
+fn project() -> ProjectSnapshot {
+    ProjectSnapshot {
         id: PROJECT,
         key: "ENG".to_owned(),
         name: "Engine".to_owned(),
         description: String::new(),
         status: "active".to_owned(),
-        role: None,
         version: 1,
         created_at: time(0),
         updated_at: time(0),
     }
 }
 
-fn task() -> Task {
-    Task {
+fn task() -> TaskSnapshot {
+    TaskSnapshot {
         id: TASK,
         project_id: PROJECT,
         reference: "ENG-12".to_owned(),
@@ -312,7 +311,7 @@ fn task() -> Task {
         labels: vec!["gears".to_owned()],
         due_on: Some("2026-01-31".to_owned()),
         position: "80".to_owned(),
-        author: Author {
+        author: AuthorSnapshot {
             user_id: Some(PERSON),
             name: "reader".to_owned(),
         },
@@ -325,19 +324,19 @@ fn task() -> Task {
     }
 }
 
-fn done() -> Task {
-    Task {
+fn done() -> TaskSnapshot {
+    TaskSnapshot {
         status: "done".to_owned(),
         completed_at: Some(time(3)),
         ..task()
     }
 }
 
-fn comment() -> Comment {
-    Comment {
+fn comment() -> CommentSnapshot {
+    CommentSnapshot {
         id: COMMENT,
         task_id: TASK,
-        author: Author {
+        author: AuthorSnapshot {
             user_id: None,
             name: "somebody of an archive".to_owned(),
         },

@@ -8,11 +8,27 @@ use redis_contracts::{
     keys::{SESSION, SessionRecord},
     script::put_session,
 };
+use service_kit::sql::Database;
 use sqlx::{AnyConnection, Connection};
 use test_kit::{PATIENCE, eventually};
 use uuid::Uuid;
 
 use super::{Auth, on_postgres};
+
+/// Two wrong passwords pass for one once in 65,536 times: a key that is always the same tells those of
+/// these tests apart. It is there before the service is, which makes one of its own otherwise.
+pub(super) async fn key_failures(database_url: &str) {
+    let service = auth_service::SERVICE.name;
+    let opened = Database::open(database_url, service, auth_service::MIGRATIONS).await;
+    let database = opened.expect("the database");
+    sqlx::query("INSERT INTO shared (name, value) VALUES ('failures', $1)")
+        .bind(vec![7_u8; 32])
+        .execute(&database.write)
+        .await
+        .expect("the key");
+    database.write.close().await;
+    database.read.close().await;
+}
 
 impl Auth {
     /// The session or the machine token that its hot copy tells of.

@@ -103,6 +103,7 @@ impl Auth {
             true => Postgres::shared().await.fresh_database().await,
             false => format!("sqlite://{}/auth-service.db", data_dir.path().display()),
         };
+        inside::key_failures(&database_url).await;
         Self::on(data_dir, database_url, settings).await
     }
 

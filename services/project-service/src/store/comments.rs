@@ -114,7 +114,7 @@ pub(super) async fn add(
     .await
     .map_err(sql_problem)?;
     let body = EventBody::CommentAdded(CommentAdded {
-        comment: comment.clone(),
+        comment: comment.into(),
         task_comment_count: tasks::count_comment(change.sql, comment.task_id, 1).await?,
     });
     change
@@ -199,8 +199,8 @@ impl Mutation for UpdateComment {
             .execute(&mut *change.sql)
             .await
             .map_err(sql_problem)?;
-        let resource = comment.clone();
-        let body = EventBody::CommentUpdated(Changed { resource, changes });
+        let snapshot = (&comment).into();
+        let body = EventBody::CommentUpdated(Changed { snapshot, changes });
         change
             .record(project_id, subject(comment.id), change.now, body)
             .await?;

@@ -24,18 +24,10 @@ pub(super) fn project(row: &SqliteRow) -> Project {
         name: row.get("name"),
         description: row.get("description"),
         status: row.get("status"),
-        role: Some(OWNER.to_owned()),
+        role: OWNER.to_owned(),
         version: row.get::<i64, _>("version").unsigned_abs(),
         created_at: Timestamp::from_unix_ms(row.get("created_at")),
         updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
-    }
-}
-
-/// Events are the same for every reader, so they tell no role.
-fn told(project: &Project) -> Project {
-    Project {
-        role: None,
-        ..project.clone()
     }
 }
 
@@ -147,7 +139,7 @@ impl Mutation for CreateProject {
             name: self.name,
             description: self.description,
             status: "active".to_owned(),
-            role: Some(OWNER.to_owned()),
+            role: OWNER.to_owned(),
             version: 1,
             created_at: change.now,
             updated_at: change.now,
@@ -179,7 +171,7 @@ impl Mutation for CreateProject {
                 made.id,
                 subject(made.id),
                 change.now,
-                EventBody::ProjectCreated(told(&made)),
+                EventBody::ProjectCreated((&made).into()),
             )
             .await?;
         Ok(made)
@@ -237,8 +229,8 @@ impl Mutation for UpdateProject {
             .execute(&mut *change.sql)
             .await
             .map_err(sql_problem)?;
-        let resource = told(&project);
-        let body = EventBody::ProjectUpdated(Changed { resource, changes });
+        let snapshot = (&project).into();
+        let body = EventBody::ProjectUpdated(Changed { snapshot, changes });
         change
             .record(project.id, subject(project.id), change.now, body)
             .await?;

@@ -241,7 +241,7 @@ pub(super) async fn add(
             task.project_id,
             subject(task.id),
             task.created_at,
-            EventBody::TaskCreated(task.clone()),
+            EventBody::TaskCreated(task.into()),
         )
         .await
 }
@@ -353,7 +353,7 @@ impl Mutation for UpdateTask {
         save(change.sql, &task, status).await?;
         let completed = was != status && status == TaskStatus::Done;
         let told = |changes| Changed {
-            resource: task.clone(),
+            snapshot: (&task).into(),
             changes,
         };
         if !edited.is_empty() {

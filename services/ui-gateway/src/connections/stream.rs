@@ -1,15 +1,16 @@
-//! A connection's bytes: when they last went either way, how long the head of a request is, and that
-//! nothing is read from a client that takes nothing.
+//! A connection's bytes: when they last went either way, one request after the other, how long the head of one
+//! is, and that nothing is read from a client that takes nothing.
 
 use std::{
     io,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use actix_web::rt::net::TcpStream;
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Connection, Connections};
@@ -17,7 +18,13 @@ use super::{Connection, Connections};
 /// What a head that is too long is answered (RFC 6585 section 5).
 const HEAD_TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Reads of what came after a head that is too long, at most.
+/// Longest head of a request, about: what is read beyond it ends the connection.
+const LONGEST_HEAD: usize = 16 << 10;
+
+/// What is read at once where it may hold more than one request.
+const PIECE: usize = 4 << 10;
+
+/// Reads of what nobody asks for any more, at most.
 const READS_OF_THE_REST: usize = 64;
 
 /// An accepted stream that counts.
@@ -29,8 +36,8 @@ pub(crate) struct Guarded {
     is_blocked: bool,
     /// Somebody would have read on.
     reader_waits: bool,
-    /// What was read could hold a whole head: the server looks for one before there is more.
-    has_paused: bool,
+    /// What was read of later requests.
+    held: Bytes,
 }
 
 impl Guarded {
@@ -43,7 +50,7 @@ impl Guarded {
             connections: connections.clone(),
             is_blocked: false,
             reader_waits: false,
-            has_paused: false,
+            held: Bytes::new(),
         };
         (guarded, peer)
     }
@@ -53,31 +60,54 @@ impl Guarded {
         Arc::clone(&self.connection)
     }
 
-    /// Whether there may be more; an error when a head is too long.
-    fn may_read(&mut self, cx: &Context<'_>) -> io::Result<bool> {
-        if self.is_blocked {
-            self.reader_waits = true;
-            return Ok(false);
+    /// Waits until it may be read on; meanwhile only its end is told.
+    fn poll_later(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.held.is_empty() {
+            let mut next = [0];
+            match ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut next))) {
+                Ok(1..) => {}
+                ended => return Poll::Ready(ended.map(drop)),
+            }
         }
-        if !self.connection.is_head_too_long() {
-            self.has_paused = false;
-            return Ok(true);
+        // More has come already: nothing of the stream will tell.
+        self.connection.reader.register(cx.waker());
+        if self.connection.may_be_read() {
+            cx.waker().wake_by_ref();
         }
-        if self.has_paused {
-            self.answer_long_head();
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        self.has_paused = true;
-        cx.waker().wake_by_ref();
-        Ok(false)
+        Poll::Pending
     }
 
-    /// All requests before it are answered. What has come already is read: a connection that is closed with
-    /// something unread is reset, and the answer may be lost with it.
+    /// Reads what the server may have now, from what is held or from the stream.
+    fn poll_now(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut framing = self.connection.framing();
+        if !self.held.is_empty() {
+            let most = self.held.len().min(buf.remaining());
+            let given = framing.advance(&self.held[..most]);
+            buf.put_slice(&self.held[..given]);
+            self.held.advance(given);
+            return Poll::Ready(Ok(()));
+        }
+        let most = framing.body_left().unwrap_or(PIECE).min(buf.remaining());
+        let mut piece = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+        let read = piece.filled();
+        let given = framing.advance(read);
+        self.held = Bytes::copy_from_slice(&read[given..]);
+        buf.advance(given);
+        drop(framing);
+        self.connection.use_now();
+        self.connection.has_spoken.store(true, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    /// All requests before it are answered. Its client may have gone.
     fn answer_long_head(&self) {
-        // Its client may have gone, or takes nothing.
         let _ = self.stream.try_write(HEAD_TOO_LONG);
-        let mut rest = [0; 4096];
+    }
+
+    /// A connection that is closed with something unread is reset, and the last answer may be lost with it.
+    fn read_rest(&self) {
+        let mut rest = [0; PIECE];
         for _ in 0..READS_OF_THE_REST {
             if !matches!(self.stream.try_read(&mut rest), Ok(1..)) {
                 return;
@@ -96,6 +126,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
+        self.read_rest();
         self.connections.close(&self.connection);
     }
 }
@@ -106,17 +137,18 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.may_read(cx)? {
+        if self.is_blocked {
+            self.reader_waits = true;
             return Poll::Pending;
         }
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if read.is_ready() {
-            self.connection.count_read(buf.filled().len() - before);
-            self.connection.use_now();
-            self.connection.has_spoken.store(true, Ordering::Relaxed);
+        if !self.connection.may_be_read() {
+            return self.poll_later(cx);
         }
-        read
+        if self.connection.framing().head_bytes() > LONGEST_HEAD {
+            self.answer_long_head();
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        self.poll_now(cx, buf)
     }
 }
 

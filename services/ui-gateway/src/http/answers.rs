@@ -21,6 +21,10 @@ use crate::connections::{self, Delivery, Kind, Spent};
 /// A piece: the server copies it as a whole.
 pub(super) const PIECE: usize = 16 * 1024;
 
+/// A body of at most so many bytes is with the system as soon as it is written, and is not counted, which
+/// cost a short request a sixth of its time.
+const SHORT: u64 = 4 * 1024;
+
 /// What an answer holds beside its body, about.
 const HEAD: usize = 512;
 
@@ -89,7 +93,7 @@ impl<B> Drop for Delivered<B> {
 pub(super) fn deliver(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if matches!(
         answered.response().body().size(),
-        BodySize::None | BodySize::Sized(0)
+        BodySize::None | BodySize::Sized(..=SHORT)
     ) {
         return answered;
     }

@@ -8,6 +8,7 @@ use actix_web::{
     http::header::CONTENT_ENCODING,
     web::{Bytes, Data},
 };
+use serde::de::DeserializeOwned;
 use service_kit::{Code, Problem, line::Turn};
 use uuid::Uuid;
 
@@ -18,7 +19,7 @@ use super::{
     turns::LONG_BODY,
     upload::{self, Upload},
 };
-use crate::{State, connections::Room};
+use crate::{State, connections::Room, contract::read_json};
 
 /// A request as its handler sees it.
 pub(super) struct Call {
@@ -28,8 +29,6 @@ pub(super) struct Call {
     payload: Payload,
     /// What the body holds of the room for all, as long as this is answered.
     room: Option<Room>,
-    /// At reading a long body, as long as this is answered.
-    turn: Option<Turn>,
 }
 
 impl FromRequest for Call {
@@ -43,7 +42,6 @@ impl FromRequest for Call {
             context,
             payload: payload.take(),
             room: None,
-            turn: None,
         });
         std::future::ready(call.map_err(Failure::from))
     }
@@ -91,14 +89,26 @@ impl Call {
         Err(Problem::new(Code::UnsupportedMediaType, detail))
     }
 
-    /// The whole body, read at the turn of who sends it where it is long.
+    /// The body, a JSON document of one of these types. A long one is read in turn. The turn ends with that: no
+    /// service that is away can hold it.
+    pub(super) async fn json<T: DeserializeOwned + 'static>(
+        &mut self,
+        types: &[&str],
+    ) -> Result<T, Problem> {
+        self.require_type(types)?;
+        let body = self.body().await?;
+        let _turn = match body.len() > LONG_BODY {
+            true => Some(self.state.turns.at_bodies(self.person()?).await?),
+            false => None,
+        };
+        read_json(self.state.shapes.of::<T>()?, &body)
+    }
+
+    /// The whole body.
     pub(super) async fn body(&mut self) -> Result<Bytes, Problem> {
         let payload = std::mem::replace(&mut self.payload, Payload::None);
         let (body, room) = upload::collect(&self.request, payload).await?;
         self.room = room;
-        if body.len() > LONG_BODY {
-            self.turn = Some(self.state.turns.at_bodies(self.person()?).await?);
-        }
         Ok(body)
     }
 }

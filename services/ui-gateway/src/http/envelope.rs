@@ -45,6 +45,7 @@ pub(crate) async fn envelope(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
+    connections::begin(request.request());
     let context = Rc::new(context_of(&request));
     request
         .extensions_mut()

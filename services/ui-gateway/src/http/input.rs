@@ -38,18 +38,14 @@ pub(super) struct Query<T>(PhantomData<T>);
 impl<T: DeserializeOwned + 'static> Json<T> {
     /// Reads the body.
     pub(super) async fn read(self, call: &mut Call) -> Result<T, Problem> {
-        call.require_type(&[JSON])?;
-        let body = call.body().await?;
-        read_json(call.state.shapes.of::<T>()?, &body)
+        call.json(&[JSON]).await
     }
 }
 
 impl<T: DeserializeOwned + 'static> MergePatch<T> {
     /// Reads the body.
     pub(super) async fn read(self, call: &mut Call) -> Result<T, Problem> {
-        call.require_type(&[MERGE_PATCH, JSON])?;
-        let body = call.body().await?;
-        read_json(call.state.shapes.of::<T>()?, &body)
+        call.json(&[MERGE_PATCH, JSON]).await
     }
 }
 

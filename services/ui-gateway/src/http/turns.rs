@@ -13,11 +13,11 @@ use uuid::Uuid;
 /// A body beyond this waits for its turn before it is read.
 pub(super) const LONG_BODY: usize = 32 * 1024;
 
-/// At once, for each processor: another waits while some read SQL.
+/// At once, for each processor: some wait for SQL while others are made.
 const OF_A_PROCESSOR: usize = 4;
 
-/// Longest wait for a turn.
-const WITHIN: Duration = Duration::from_secs(5);
+/// Longest wait for a turn: behind a service that answers nothing it comes before that one's deadline.
+const WITHIN: Duration = Duration::from_secs(2);
 
 /// The turns of the process: at reading, and at writing what is long.
 pub(crate) struct Turns {

@@ -17,6 +17,10 @@ const MOST_MESSAGES: usize = 1000;
 /// Bytes that may wait; a single message may be larger.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Bytes of a queue that are not counted with those of others: an event or two on their way to a client that
+/// reads.
+const UNCOUNTED: usize = 4 * 1024;
+
 /// Something for the socket's task, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
@@ -75,10 +79,7 @@ impl Queue {
         if too_many || too_large {
             return Err(Full);
         }
-        if let Some(room) = &mut waiting.room {
-            room.grow(frame.len()).map_err(|_| Full)?;
-        }
-        waiting.bytes += frame.len();
+        waiting.hold(frame.len())?;
         let item = Item::Event(topic, position, frame.clone());
         waiting.items.push_back(item);
         drop(waiting);
@@ -130,12 +131,27 @@ impl Queue {
 }
 
 impl Waiting {
+    fn hold(&mut self, bytes: usize) -> Result<(), Full> {
+        let more = counted(self.bytes + bytes) - counted(self.bytes);
+        if let Some(room) = self.room.as_mut().filter(|_| more > 0) {
+            room.grow(more).map_err(|_| Full)?;
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
     fn give_back(&mut self, bytes: usize) {
+        let less = counted(self.bytes) - counted(self.bytes - bytes);
         self.bytes -= bytes;
-        if let Some(room) = &self.room {
-            room.shrink(bytes);
+        if let Some(room) = self.room.as_ref().filter(|_| less > 0) {
+            room.shrink(less);
         }
     }
+}
+
+/// What a queue of so many bytes holds of the room for all.
+const fn counted(bytes: usize) -> usize {
+    bytes.saturating_sub(UNCOUNTED)
 }
 
 impl Item {

@@ -82,10 +82,10 @@ impl Pieces {
 fn too_slow() -> Problem {
     let (kib, seconds) = (PACE_BYTES / 1024, PACE_WITHIN.as_secs());
     let detail = format!("The archive came too slowly: at least {kib} KiB in {seconds} s.");
-    Problem::new(Code::DeadlineExceeded, detail)
+    Problem::new(Code::RequestTimeout, detail)
 }
 
 fn overtaken() -> Problem {
     let detail = "The archive arrives too slowly while others wait; send it again later.";
-    Problem::new(Code::DeadlineExceeded, detail)
+    Problem::new(Code::RequestTimeout, detail)
 }

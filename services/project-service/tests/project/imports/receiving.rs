@@ -97,7 +97,7 @@ async fn an_archive_that_drips_is_ended_and_one_that_keeps_the_pace_goes_on() {
         slow.finish(&archive(1)).await
     };
     let ((problem, after), done) = tokio::join!(dripping, slowly);
-    assert_eq!(problem.code, Code::DeadlineExceeded);
+    assert_eq!(problem.code, Code::RequestTimeout);
     assert!(problem.detail.contains("10 s"), "{problem}");
     assert!(
         (PACE_WITHIN..PACE_WITHIN + PATIENCE).contains(&after),
