@@ -8,15 +8,17 @@ use actix_web::{
     http::header::CONTENT_ENCODING,
     web::{Bytes, Data},
 };
+use prost::Message;
 use serde::de::DeserializeOwned;
 use service_kit::{Code, Problem, line::Turn};
+use tonic::Response;
 use uuid::Uuid;
 
 use super::{
     Failure,
     envelope::SharedContext,
     signed::{IsSignedIn, surroundings},
-    turns::LONG_BODY,
+    turns::LONG,
     upload::{self, Upload},
 };
 use crate::{State, connections::Room, contract::read_json};
@@ -64,9 +66,17 @@ impl Call {
         Upload::new(&self.request, self.payload, largest)
     }
 
-    /// A turn at making an answer that can be long, to hold until it is made.
+    /// A turn at making an answer that can be long, to hold until it is written.
     pub(super) async fn turn(&self) -> Result<Turn, Problem> {
         self.state.turns.at_answers(self.person()?).await
+    }
+
+    /// As [`Call::turn`], where the answer is long; it is given in any case, for something was changed.
+    pub(super) async fn turn_after_change(&self, changed: &Response<impl Message>) -> Option<Turn> {
+        match changed.get_ref().encoded_len() > LONG {
+            true => self.turn().await.ok(),
+            false => None,
+        }
     }
 
     fn person(&self) -> Result<Uuid, Problem> {
@@ -97,7 +107,7 @@ impl Call {
     ) -> Result<T, Problem> {
         self.require_type(types)?;
         let body = self.body().await?;
-        let _turn = match body.len() > LONG_BODY {
+        let _turn = match body.len() > LONG {
             true => Some(self.state.turns.at_bodies(self.person()?).await?),
             false => None,
         };

@@ -15,7 +15,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, Created, Done, Found, Page, Plain, created, found, page},
+    reply::{Answer, Created, Done, Found, InTurn, Page, Plain, created, found, page},
 };
 use crate::contract::{Optional, PageQuery};
 
@@ -42,10 +42,10 @@ pub(super) async fn list(
     signed: Signed,
     call: Call,
     query: Query<PageQuery>,
-) -> Answer<Plain<Page<Comment>>> {
-    let _turn = call.turn().await?;
+) -> Answer<InTurn<Plain<Page<Comment>>>> {
     let task_id = call.id("task")?;
     let query = query.read(&call)?;
+    let turn = Some(call.turn().await?);
     let request = signed.call(ListCommentsRequest {
         task_id,
         page: Some(query.into()),
@@ -58,7 +58,8 @@ pub(super) async fn list(
         .list_comments(request)
         .await?
         .into_inner();
-    page::<Comment, _>(answer.comments, answer.next_cursor)
+    let reply = page::<Comment, _>(answer.comments, answer.next_cursor)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Editors.
@@ -67,18 +68,20 @@ pub(super) async fn create(
     mut call: Call,
     body: Json<NewComment>,
     key: IdempotencyKey,
-) -> Answer<Created<Comment>> {
+) -> Answer<InTurn<Created<Comment>>> {
     let task_id = call.id("task")?;
     let NewComment { body } = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateCommentRequest { task_id, body }))?;
-    created::<Comment, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .create_comment(request)
-            .await?,
-    )
+    let changed = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .create_comment(request)
+        .await?;
+    let turn = call.turn_after_change(&changed).await;
+    let reply = created::<Comment, _>(changed)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// The comment's author.
@@ -87,7 +90,7 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<CommentPatch>,
     if_match: IfMatch,
-) -> Answer<Found<Comment>> {
+) -> Answer<InTurn<Found<Comment>>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
     let request = signed.call(UpdateCommentRequest {
@@ -95,14 +98,16 @@ pub(super) async fn change(
         body: patch.body.0,
         if_version: if_match.versions()?,
     });
-    found::<Comment, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .update_comment(request)
-            .await?,
-    )
+    let changed = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .update_comment(request)
+        .await?;
+    let turn = call.turn_after_change(&changed).await;
+    let reply = found::<Comment, _>(changed)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// The comment's author, or the project's owner.

@@ -11,7 +11,7 @@ use super::{
     Signed,
     call::Call,
     input::Query,
-    reply::{Answer, Plain},
+    reply::{Answer, InTurn, Plain},
 };
 use crate::contract::{Limit, Optional};
 
@@ -49,12 +49,12 @@ pub(super) async fn list(
     signed: Signed,
     call: Call,
     query: Query<HistoryQuery>,
-) -> Answer<Plain<History>> {
+) -> Answer<InTurn<Plain<History>>> {
     let project_id = call.id("project")?;
     let asked = query.read(&call)?.of(project_id);
     let is_search = asked.from.is_some() || asked.to.is_some() || !asked.r#type.is_empty();
     // A search has a line of its own, in the service.
-    let _turn = match is_search {
+    let turn = match is_search {
         false => Some(call.turn().await?),
         true => None,
     };
@@ -73,7 +73,8 @@ pub(super) async fn list(
         .map(item)
         .collect::<Result<_, _>>()?;
     let next_after = Some(answer.next_after).filter(|after| !after.is_empty());
-    Ok(Plain(History { items, next_after }))
+    let reply = Plain(History { items, next_after });
+    Ok(InTurn { reply, turn })
 }
 
 impl HistoryQuery {

@@ -16,7 +16,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, Created, Done, Found, Page, Plain, created, found, page},
+    reply::{Answer, Created, Done, Found, InTurn, Page, Plain, created, found, page},
 };
 use crate::contract::{Optional, PageQuery};
 
@@ -62,9 +62,9 @@ pub(super) async fn list(
     signed: Signed,
     call: Call,
     query: Query<ProjectQuery>,
-) -> Answer<Plain<Page<Project>>> {
-    let _turn = call.turn().await?;
+) -> Answer<InTurn<Plain<Page<Project>>>> {
     let query = query.read(&call)?;
+    let turn = Some(call.turn().await?);
     let request = signed.call(ListProjectsRequest {
         page: Some(query.page.into()),
         key: query.key.0.unwrap_or_default(),
@@ -77,7 +77,8 @@ pub(super) async fn list(
         .list_projects(request)
         .await?
         .into_inner();
-    page::<Project, _>(answer.projects, answer.next_cursor)
+    let reply = page::<Project, _>(answer.projects, answer.next_cursor)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Signed in.
@@ -86,35 +87,39 @@ pub(super) async fn create(
     mut call: Call,
     body: Json<NewProject>,
     key: IdempotencyKey,
-) -> Answer<Created<Project>> {
+) -> Answer<InTurn<Created<Project>>> {
     let new = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateProjectRequest {
         key: new.key,
         name: new.name,
         description: new.description,
     }))?;
-    created::<Project, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .create_project(request)
-            .await?,
-    )
+    let changed = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .create_project(request)
+        .await?;
+    let turn = call.turn_after_change(&changed).await;
+    let reply = created::<Project, _>(changed)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Members.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer<Found<Project>> {
-    let _turn = call.turn().await?;
-    let request = signed.call(GetProjectRequest { id: id(&call)? });
-    found::<Project, _>(
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<InTurn<Found<Project>>> {
+    let id = id(&call)?;
+    let turn = Some(call.turn().await?);
+    let request = signed.call(GetProjectRequest { id });
+    let reply = found::<Project, _>(
         call.state
             .upstream
             .projects
             .clone()
             .get_project(request)
             .await?,
-    )
+    )?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Owners.
@@ -123,7 +128,7 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<ProjectPatch>,
     if_match: IfMatch,
-) -> Answer<Found<Project>> {
+) -> Answer<InTurn<Found<Project>>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
     let request = signed.call(UpdateProjectRequest {
@@ -133,14 +138,16 @@ pub(super) async fn change(
         status: patch.status.0,
         if_version: if_match.versions()?,
     });
-    found::<Project, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .update_project(request)
-            .await?,
-    )
+    let changed = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .update_project(request)
+        .await?;
+    let turn = call.turn_after_change(&changed).await;
+    let reply = found::<Project, _>(changed)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Owners.

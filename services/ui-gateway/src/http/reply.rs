@@ -11,6 +11,7 @@ use actix_web::{
 use rpc::{Malformed, metadata};
 use schemars::JsonSchema;
 use serde::Serialize;
+use service_kit::line::Turn;
 use tonic::{Response, metadata::MetadataMap};
 
 pub(super) use self::{
@@ -52,6 +53,13 @@ pub(super) enum Either<A, B> {
     Right(B),
 }
 
+/// A reply that can be long, written at a turn.
+pub(super) struct InTurn<R> {
+    pub(super) reply: R,
+    /// None where it is short, or an answer to a change that found no turn: it is given all the same.
+    pub(super) turn: Option<Turn>,
+}
+
 /// A reply that sets cookies.
 pub(super) struct WithCookies<R> {
     pub(super) reply: R,
@@ -67,7 +75,7 @@ pub(super) struct Page<T> {
     pub(super) next_cursor: Option<String>,
 }
 
-/// How it goes on is not said here.
+/// An empty object: how it goes on is told elsewhere.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct NothingYet {}
 
@@ -177,7 +185,7 @@ impl<T: Serialize + JsonSchema> Reply for Plain<T> {
 
 impl<T: Serialize + JsonSchema> Reply for Accepted<T> {
     fn responses() -> Vec<ResponseDoc> {
-        vec![ResponseDoc::json::<T>(202)]
+        vec![ResponseDoc::json::<T>(202).with(&["Idempotent-Replayed"])]
     }
 
     fn respond(self) -> HttpResponse {
@@ -217,6 +225,19 @@ impl<A: Reply, B: Reply> Reply for Either<A, B> {
             Self::Left(reply) => reply.respond(),
             Self::Right(reply) => reply.respond(),
         }
+    }
+}
+
+impl<R: Reply> Reply for InTurn<R> {
+    fn responses() -> Vec<ResponseDoc> {
+        R::responses()
+    }
+
+    fn respond(self) -> HttpResponse {
+        let Self { reply, turn } = self;
+        let written = reply.respond();
+        drop(turn);
+        written
     }
 }
 

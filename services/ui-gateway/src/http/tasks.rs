@@ -16,7 +16,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, Created, Done, Found, Page, Plain, created, found, page},
+    reply::{Answer, Created, Done, Found, InTurn, Page, Plain, created, found, page},
 };
 use crate::contract::{Day, Optional, PageQuery};
 
@@ -81,15 +81,16 @@ pub(super) async fn list(
     signed: Signed,
     call: Call,
     query: Query<TaskQuery>,
-) -> Answer<Plain<Page<Task>>> {
+) -> Answer<InTurn<Plain<Page<Task>>>> {
+    let project_id = call.id("project")?;
     let query = query.read(&call)?;
     // A search has a line of its own, in the service.
-    let _turn = match query.q.0 {
+    let turn = match query.q.0 {
         None => Some(call.turn().await?),
         Some(_) => None,
     };
     let request = signed.call(ListTasksRequest {
-        project_id: call.id("project")?,
+        project_id,
         page: Some(query.page.into()),
         status: query.status.0,
         label: query.label.0,
@@ -103,7 +104,8 @@ pub(super) async fn list(
         .list_tasks(request)
         .await?
         .into_inner();
-    page::<Task, _>(answer.tasks, answer.next_cursor)
+    let reply = page::<Task, _>(answer.tasks, answer.next_cursor)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Editors.
@@ -112,7 +114,7 @@ pub(super) async fn create(
     mut call: Call,
     body: Json<NewTask>,
     key: IdempotencyKey,
-) -> Answer<Created<Task>> {
+) -> Answer<InTurn<Created<Task>>> {
     let project_id = call.id("project")?;
     let new = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateTaskRequest {
@@ -123,28 +125,32 @@ pub(super) async fn create(
         labels: new.labels,
         due_on: new.due_on.map(|Day(day)| day),
     }))?;
-    created::<Task, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .create_task(request)
-            .await?,
-    )
+    let changed = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .create_task(request)
+        .await?;
+    let turn = call.turn_after_change(&changed).await;
+    let reply = created::<Task, _>(changed)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Members.
-pub(super) async fn read(signed: Signed, call: Call) -> Answer<Found<Task>> {
-    let _turn = call.turn().await?;
-    let request = signed.call(GetTaskRequest { id: id(&call)? });
-    found::<Task, _>(
+pub(super) async fn read(signed: Signed, call: Call) -> Answer<InTurn<Found<Task>>> {
+    let id = id(&call)?;
+    let turn = Some(call.turn().await?);
+    let request = signed.call(GetTaskRequest { id });
+    let reply = found::<Task, _>(
         call.state
             .upstream
             .projects
             .clone()
             .get_task(request)
             .await?,
-    )
+    )?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Editors. Changes fields, moves, or both.
@@ -153,22 +159,24 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<TaskPatch>,
     if_match: IfMatch,
-) -> Answer<Found<Task>> {
+) -> Answer<InTurn<Found<Task>>> {
     let id = id(&call)?;
-    let patch = body.read(&mut call).await?;
+    let changes = body.read(&mut call).await?.changes()?;
     let request = signed.call(UpdateTaskRequest {
         id,
         if_version: if_match.versions()?,
-        ..patch.changes()?
+        ..changes
     });
-    found::<Task, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .update_task(request)
-            .await?,
-    )
+    let changed = call
+        .state
+        .upstream
+        .projects
+        .clone()
+        .update_task(request)
+        .await?;
+    let turn = call.turn_after_change(&changed).await;
+    let reply = found::<Task, _>(changed)?;
+    Ok(InTurn { reply, turn })
 }
 
 /// Editors.

@@ -10,8 +10,8 @@ use service_kit::{
 };
 use uuid::Uuid;
 
-/// A body beyond this waits for its turn before it is read.
-pub(super) const LONG_BODY: usize = 32 * 1024;
+/// A body beyond this waits for its turn before it is read, an answer to a change before it is written.
+pub(super) const LONG: usize = 32 * 1024;
 
 /// At once, for each processor: some wait for SQL while others are made.
 const OF_A_PROCESSOR: usize = 4;

@@ -1,7 +1,7 @@
 //! The routes, as the gateway's OpenAPI document tells them.
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use test_kit::Platform;
 
 use super::who::Access;
@@ -72,20 +72,33 @@ impl Operation {
         self.pattern.contains("{id}")
     }
 
-    /// A body with every field that has to be there, each of its type.
-    pub(super) fn filled(&self) -> Value {
+    /// The fields of its body.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        let body = self.body.as_ref();
+        let fields = body.and_then(|body| body["properties"].as_object());
+        fields.cloned().unwrap_or_default()
+    }
+
+    /// The fields that its body has to have.
+    pub(super) fn required(&self) -> Vec<String> {
         let body = self.body.as_ref();
         let required = body.and_then(|body| body["required"].as_array());
         let names = required.into_iter().flatten().filter_map(Value::as_str);
-        let filled = names.map(|name| {
-            let schema = body.map(|body| &body["properties"][name]["type"]);
+        names.map(str::to_owned).collect()
+    }
+
+    /// A body with every field that has to be there, each of its type.
+    pub(super) fn filled(&self) -> Value {
+        let fields = self.fields();
+        let filled = self.required().into_iter().map(|name| {
+            let schema = fields.get(&name).map(|schema| &schema["type"]);
             let value = match schema.and_then(Value::as_str) {
                 Some("boolean") => json!(true),
                 Some("integer") => json!(1),
                 Some("array") => json!(["x"]),
                 _ => json!("x"),
             };
-            (name.to_owned(), value)
+            (name, value)
         });
         Value::Object(filled.collect())
     }

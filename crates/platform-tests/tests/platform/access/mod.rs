@@ -1,6 +1,7 @@
 //! Who may call what. The contracts declare it (`devmentor/access.proto`); every method and every route
 //! is asked by everyone who could ask. Nothing is listed here, so a new one is tested with its first line.
 
+mod bodies;
 mod cast;
 mod document;
 mod grpc;

@@ -54,11 +54,19 @@ impl Shape {
             return Err(unknown(schema));
         }
         if let Some(alternatives) = form.get("anyOf") {
-            return Self::or_null(alternatives);
+            let told = |name: &String| ["anyOf", "default", "description"].contains(&name.as_str());
+            return match form.keys().all(told) {
+                true => Self::or_null(alternatives),
+                false => Err(unknown(schema)),
+            };
         }
         let types = form.get("type").map_or_else(Vec::new, texts);
         let nullable = types.contains(&"null");
-        let of_type = types.into_iter().find(|name| *name != "null");
+        let mut of_type = types.into_iter().filter(|name| *name != "null");
+        let of_type = (of_type.next(), of_type.next());
+        let (of_type, None) = of_type else {
+            return Err(unknown(schema));
+        };
         let kind = kind(of_type, form).ok_or_else(|| unknown(schema))??;
         Ok(Self::new(kind, nullable))
     }
@@ -112,6 +120,11 @@ fn kind(of_type: Option<&str>, form: &Form) -> Option<Result<Kind, UnknownForm>>
 
 fn object(form: &Form) -> Result<Object, UnknownForm> {
     let required = form.get("required").map_or_else(Vec::new, texts);
+    let is_closed = match form.get("additionalProperties") {
+        Some(Value::Bool(false)) => true,
+        None => false,
+        Some(_) => return Err(unknown(&form.clone().into())),
+    };
     let properties = form.get("properties").and_then(Value::as_object);
     let fields = properties.into_iter().flatten().map(|(name, schema)| {
         let field = Field {
@@ -122,7 +135,7 @@ fn object(form: &Form) -> Result<Object, UnknownForm> {
     });
     Ok(Object {
         fields: fields.collect::<Result<_, _>>()?,
-        is_closed: form.get("additionalProperties") == Some(&Value::Bool(false)),
+        is_closed,
     })
 }
 

@@ -7,7 +7,10 @@ use schemars::{
 use serde_json::{Map, Value, json};
 use service_kit::Code;
 
+use super::responses::header;
 use crate::{contract::Declared, http::failure::Document};
+
+const PROBLEM: &str = "#/components/schemas/Problem";
 
 /// The components that operations refer to.
 pub(super) struct Components {
@@ -69,6 +72,19 @@ impl Components {
         json!({"$ref": path})
     }
 
+    /// What a problem is where no code is known before.
+    pub(super) fn any_problem(&mut self) -> Value {
+        let written = || {
+            let mut any = problem(&[]);
+            any["description"] =
+                json!("What a server before this one, or a later release, refuses.");
+            any["content"]["application/problem+json"]["schema"] = json!({"$ref": PROBLEM});
+            any
+        };
+        self.responses.entry("any").or_insert_with(written);
+        json!({"$ref": "#/components/responses/any"})
+    }
+
     /// All schemas, and all responses.
     pub(super) fn written(self) -> (Map<String, Value>, Map<String, Value>) {
         let Self {
@@ -88,10 +104,22 @@ pub(super) fn problem(codes: &[Code]) -> Value {
     let titles = codes
         .iter()
         .map(|code| format!("`{}`: {}.", code.name(), code.title()));
+    let status = codes.first().map(|code| code.http_status());
+    let told: &[&str] = match status {
+        Some(429 | 503) => &[
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-Id",
+        ],
+        _ => &["X-Request-Id"],
+    };
+    let headers = told.iter().map(|name| ((*name).to_owned(), header(name)));
     json!({
         "description": titles.collect::<Vec<_>>().join(" "),
+        "headers": headers.collect::<Map<_, _>>(),
         "content": {"application/problem+json": {"schema": {"allOf": [
-            {"$ref": "#/components/schemas/Problem"},
+            {"$ref": PROBLEM},
             {"type": "object", "properties": {"code": {"enum": names}}},
         ]}}},
     })

@@ -21,6 +21,13 @@ const BODY: &[Code] = &[
 const QUERY: &[Code] = &[Code::Invalid];
 const KEYED: &[Code] = &[Code::Invalid, Code::IdempotencyMismatch];
 
+/// Whether it becomes a socket: that needs an upgrade, and counts as a change.
+fn is_socket(doc: &OperationDoc) -> bool {
+    (doc.responses)()
+        .iter()
+        .any(|response| response.status == 101)
+}
+
 /// The codes by their status.
 pub(super) fn by_status(
     pattern: &str,
@@ -31,7 +38,11 @@ pub(super) fn by_status(
     let parts = [
         (true, EVERYWHERE),
         (signed_in, SIGNED_IN),
-        (signed_in && !method.is_safe(), &[Code::Csrf]),
+        (
+            signed_in && (!method.is_safe() || is_socket(doc)),
+            &[Code::Csrf],
+        ),
+        (is_socket(doc), &[Code::Malformed]),
         (!doc.grpc.is_empty(), UPSTREAM),
         (doc.body.is_some(), BODY),
         (doc.query.is_some(), QUERY),

@@ -29,6 +29,7 @@ pub(super) fn all(
             None => drop(all.insert(status, components.problem(&codes))),
         }
     }
+    all.insert("default".to_owned(), components.any_problem());
     all.into()
 }
 
@@ -48,12 +49,15 @@ fn good(response: &ResponseDoc, components: &mut Components) -> Value {
     described
 }
 
-fn header(name: &str) -> Value {
+pub(super) fn header(name: &str) -> Value {
     let description = match name {
         "ETag" => "The version, for `If-Match`.",
         "Location" => "Where it is read.",
         "Idempotent-Replayed" => "`true` where this is the first answer to the key, given again.",
         "Retry-After" => "Seconds after which it is worth trying again.",
+        "RateLimit" => "What is left of a limit, and the seconds until there is more.",
+        "RateLimit-Policy" => "The limits, with their windows in seconds.",
+        "X-Request-Id" => "To find it in the log; the one that was sent, where it is well formed.",
         _ => "As HTTP has it.",
     };
     json!({"description": description, "schema": {"type": "string"}})
@@ -61,6 +65,9 @@ fn header(name: &str) -> Value {
 
 /// Adds what another answer of the same status can be.
 fn merge(there: &mut Value, other: &Value) {
+    for (name, header) in other["headers"].as_object().into_iter().flatten() {
+        there["headers"][name] = header.clone();
+    }
     let contents = other["content"].as_object().into_iter().flatten();
     for (media_type, content) in contents {
         let one = there["content"][media_type]["schema"].take();

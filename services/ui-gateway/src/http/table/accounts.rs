@@ -17,7 +17,15 @@ pub(super) fn own_account() -> Vec<Path> {
                     "Changes the caller's handle, or asks to change their address",
                     account::change,
                 )
-                .grpc(&["UpdateMe"]).problems(&[Code::Conflict, Code::EmailTaken, Code::HandleTaken, Code::InvalidCredentials, Code::ReauthenticationRequired, Code::AccountLocked]),
+                .grpc(&["UpdateMe"])
+                .problems(&[
+                    Code::AccountLocked,
+                    Code::Conflict,
+                    Code::EmailTaken,
+                    Code::HandleTaken,
+                    Code::InvalidCredentials,
+                    Code::ReauthenticationRequired,
+                ]),
             )
             .delete(
                 person(
@@ -110,8 +118,10 @@ pub(super) fn signing_in() -> Vec<Path> {
             anyone("Proves an address", passwords::verify_email)
                 .grpc(&["VerifyEmail"])
                 .problems(&[
+                    Code::AccountLocked,
                     Code::Csrf,
                     Code::EmailTaken,
+                    Code::InvalidCredentials,
                     Code::ReauthenticationRequired,
                     Code::SessionEnded,
                     Code::Unauthenticated,

@@ -1372,7 +1372,7 @@ export interface components {
          * @example {}
          */
         Nothing: Record<string, never>;
-        /** @description How it goes on is not said here. */
+        /** @description An empty object: how it goes on is told elsewhere. */
         NothingYet: Record<string, never>;
         /** @description A page of a list. */
         PageOfComment: {
@@ -1471,8 +1471,8 @@ export interface components {
             key: string;
             /** @description Name, 1 to 300 characters. */
             name: string;
-            /** @description The reader's role; absent in events, which are the same for every reader. */
-            role?: string | null;
+            /** @description The reader's role. */
+            role: string;
             /**
              * @description `active` or `archived`.
              * @enum {string}
@@ -1933,6 +1933,8 @@ export interface components {
         /** @description `account_locked`: The account is locked for a while. */
         account_locked: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1942,9 +1944,22 @@ export interface components {
                 };
             };
         };
+        /** @description What a server before this one, or a later release, refuses. */
+        any: {
+            headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description `conflict`: The request conflicts with the current state. */
         conflict: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1957,6 +1972,8 @@ export interface components {
         /** @description `conflict`: The request conflicts with the current state. `email_taken`: An account with this address exists. `handle_taken`: This handle is taken. */
         "conflict.email_taken.handle_taken": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1969,6 +1986,8 @@ export interface components {
         /** @description `csrf`: The request does not come from the web app. */
         csrf: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1981,6 +2000,8 @@ export interface components {
         /** @description `csrf`: The request does not come from the web app. `forbidden`: Your role does not allow this. */
         "csrf.forbidden": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1993,6 +2014,8 @@ export interface components {
         /** @description `csrf`: The request does not come from the web app. `reauthentication_required`: Confirm your password first. */
         "csrf.reauthentication_required": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2005,6 +2028,8 @@ export interface components {
         /** @description `deadline_exceeded`: It took too long. */
         deadline_exceeded: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2017,6 +2042,8 @@ export interface components {
         /** @description `email_taken`: An account with this address exists. */
         email_taken: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2029,6 +2056,8 @@ export interface components {
         /** @description `email_taken`: An account with this address exists. `handle_taken`: This handle is taken. */
         "email_taken.handle_taken": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2041,6 +2070,8 @@ export interface components {
         /** @description `forbidden`: Your role does not allow this. */
         forbidden: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2053,6 +2084,8 @@ export interface components {
         /** @description `forbidden`: Your role does not allow this. `csrf`: The request does not come from the web app. */
         "forbidden.csrf": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2065,6 +2098,8 @@ export interface components {
         /** @description `forbidden`: Your role does not allow this. `csrf`: The request does not come from the web app. `reauthentication_required`: Confirm your password first. */
         "forbidden.csrf.reauthentication_required": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2077,6 +2112,8 @@ export interface components {
         /** @description `internal`: Something went wrong on our side. */
         internal: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2089,6 +2126,8 @@ export interface components {
         /** @description `invalid`: The request has a wrong field. */
         invalid: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2101,6 +2140,8 @@ export interface components {
         /** @description `invalid`: The request has a wrong field. `idempotency_mismatch`: The idempotency key was used for another request. */
         "invalid.idempotency_mismatch": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2113,6 +2154,8 @@ export interface components {
         /** @description `invalid_credentials`: Address or password is wrong. */
         invalid_credentials: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2122,9 +2165,25 @@ export interface components {
                 };
             };
         };
+        /** @description `invalid_credentials`: Address or password is wrong. `session_ended`: The session has ended. `unauthenticated`: Sign in first. */
+        "invalid_credentials.session_ended.unauthenticated": {
+            headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_credentials" | "session_ended" | "unauthenticated";
+                };
+            };
+        };
         /** @description `key_taken`: You have a project with this key. */
         key_taken: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2137,6 +2196,8 @@ export interface components {
         /** @description `malformed`: The request cannot be read. */
         malformed: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2149,6 +2210,8 @@ export interface components {
         /** @description `not_found`: There is nothing here that you may see. */
         not_found: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2161,6 +2224,14 @@ export interface components {
         /** @description `rate_limited`: Too many requests. */
         rate_limited: {
             headers: {
+                /** @description What is left of a limit, and the seconds until there is more. */
+                RateLimit?: string;
+                /** @description The limits, with their windows in seconds. */
+                "RateLimit-Policy"?: string;
+                /** @description Seconds after which it is worth trying again. */
+                "Retry-After"?: string;
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2173,6 +2244,8 @@ export interface components {
         /** @description `request_timeout`: The request came too slowly. */
         request_timeout: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2185,6 +2258,8 @@ export interface components {
         /** @description `session_ended`: The session has ended. `token_reused`: The refresh token was used before. `unauthenticated`: Sign in first. */
         "session_ended.token_reused.unauthenticated": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2197,6 +2272,8 @@ export interface components {
         /** @description `session_ended`: The session has ended. `unauthenticated`: Sign in first. */
         "session_ended.unauthenticated": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2209,6 +2286,8 @@ export interface components {
         /** @description `too_large`: The request is too large. */
         too_large: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2221,6 +2300,8 @@ export interface components {
         /** @description `unauthenticated`: Sign in first. `session_ended`: The session has ended. */
         "unauthenticated.session_ended": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2233,6 +2314,8 @@ export interface components {
         /** @description `unauthenticated`: Sign in first. `session_ended`: The session has ended. `invalid_credentials`: Address or password is wrong. */
         "unauthenticated.session_ended.invalid_credentials": {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2245,6 +2328,14 @@ export interface components {
         /** @description `unavailable`: Something this needs is away. */
         unavailable: {
             headers: {
+                /** @description What is left of a limit, and the seconds until there is more. */
+                RateLimit?: string;
+                /** @description The limits, with their windows in seconds. */
+                "RateLimit-Policy"?: string;
+                /** @description Seconds after which it is worth trying again. */
+                "Retry-After"?: string;
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2257,6 +2348,8 @@ export interface components {
         /** @description `unsupported_media_type`: The body has a type that is not understood. */
         unsupported_media_type: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2269,6 +2362,8 @@ export interface components {
         /** @description `version_mismatch`: It was changed meanwhile. */
         version_mismatch: {
             headers: {
+                /** @description To find it in the log; the one that was sent, where it is well formed. */
+                "X-Request-Id"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -2364,6 +2459,7 @@ export type TotpSecret = components['schemas']['TotpSecret'];
 export type User = components['schemas']['User'];
 export type WrongField = components['schemas']['WrongField'];
 export type ResponseAccountLocked = components['responses']['account_locked'];
+export type ResponseAny = components['responses']['any'];
 export type ResponseConflict = components['responses']['conflict'];
 export type ResponseConflictEmailTakenHandleTaken = components['responses']['conflict.email_taken.handle_taken'];
 export type ResponseCsrf = components['responses']['csrf'];
@@ -2379,6 +2475,7 @@ export type ResponseInternal = components['responses']['internal'];
 export type ResponseInvalid = components['responses']['invalid'];
 export type ResponseInvalidIdempotencyMismatch = components['responses']['invalid.idempotency_mismatch'];
 export type ResponseInvalidCredentials = components['responses']['invalid_credentials'];
+export type ResponseInvalidCredentialsSessionEndedUnauthenticated = components['responses']['invalid_credentials.session_ended.unauthenticated'];
 export type ResponseKeyTaken = components['responses']['key_taken'];
 export type ResponseMalformed = components['responses']['malformed'];
 export type ResponseNotFound = components['responses']['not_found'];
@@ -2416,6 +2513,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "streams.dead_letters": {
@@ -2450,6 +2548,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "admin.rotate_keys": {
@@ -2486,6 +2585,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "security_events.list": {
@@ -2526,6 +2626,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "streams.list": {
@@ -2551,6 +2652,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "admin.list_users": {
@@ -2585,6 +2687,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "admin.change_user": {
@@ -2641,6 +2744,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "admin.end_sessions": {
@@ -2668,6 +2772,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "admin.remove_totp": {
@@ -2695,6 +2800,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "admin.unlock": {
@@ -2732,6 +2838,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "chat.chat": {
@@ -2779,6 +2886,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "passwords.undo_email_change": {
@@ -2816,6 +2924,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "auth.login": {
@@ -2858,6 +2967,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "auth.logout": {
@@ -2892,6 +3002,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "passwords.change": {
@@ -2932,6 +3043,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "passwords.confirm_reset": {
@@ -2970,6 +3082,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "passwords.request_reset": {
@@ -2993,6 +3106,8 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3008,6 +3123,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "auth.reauthenticate": {
@@ -3047,6 +3163,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "auth.refresh": {
@@ -3087,6 +3204,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "auth.register": {
@@ -3123,6 +3241,8 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3141,6 +3261,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "auth.second_factor": {
@@ -3183,6 +3304,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "sessions.list": {
@@ -3209,6 +3331,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "sessions.end_others": {
@@ -3233,6 +3356,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "sessions.end": {
@@ -3260,6 +3384,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "passwords.verify_email": {
@@ -3288,17 +3413,19 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["malformed"];
-            401: components["responses"]["session_ended.unauthenticated"];
+            401: components["responses"]["invalid_credentials.session_ended.unauthenticated"];
             403: components["responses"]["csrf.reauthentication_required"];
             408: components["responses"]["request_timeout"];
             409: components["responses"]["email_taken"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
             422: components["responses"]["invalid"];
+            423: components["responses"]["account_locked"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "passwords.request_verification": {
@@ -3318,6 +3445,8 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3335,6 +3464,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "comments.delete": {
@@ -3369,6 +3499,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "comments.change": {
@@ -3427,6 +3558,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "docs.routes": {
@@ -3450,6 +3582,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "docs.errors": {
@@ -3473,6 +3606,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "docs.style": {
@@ -3496,6 +3630,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "mentor.rate": {
@@ -3527,6 +3662,8 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3545,6 +3682,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "health.read": {
@@ -3570,8 +3708,14 @@ export interface operations {
             /** @description Service Unavailable */
             503: {
                 headers: {
+                    /** @description What is left of a limit, and the seconds until there is more. */
+                    RateLimit?: string;
+                    /** @description The limits, with their windows in seconds. */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which it is worth trying again. */
                     "Retry-After"?: string;
+                    /** @description To find it in the log; the one that was sent, where it is well formed. */
+                    "X-Request-Id"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3582,6 +3726,7 @@ export interface operations {
                     };
                 };
             };
+            default: components["responses"]["any"];
         };
     };
     "mentor.interact": {
@@ -3609,6 +3754,8 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3627,6 +3774,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "learning.read": {
@@ -3653,6 +3801,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "me.read": {
@@ -3679,6 +3828,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "account.delete": {
@@ -3704,6 +3854,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "account.change": {
@@ -3752,6 +3903,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "export.read": {
@@ -3780,6 +3932,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "limits.read": {
@@ -3805,6 +3958,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "security_events.list_own": {
@@ -3843,6 +3997,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "machine_tokens.list": {
@@ -3869,6 +4024,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "machine_tokens.create": {
@@ -3916,6 +4072,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "machine_tokens.revoke": {
@@ -3943,6 +4100,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "totp.begin": {
@@ -3980,6 +4138,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "totp.remove": {
@@ -4004,6 +4163,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "totp.confirm": {
@@ -4045,6 +4205,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "openapi.read": {
@@ -4070,6 +4231,7 @@ export interface operations {
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "projects.list": {
@@ -4104,6 +4266,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "projects.create": {
@@ -4155,6 +4318,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "projects.read": {
@@ -4186,6 +4350,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "projects.delete": {
@@ -4220,6 +4385,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "projects.change": {
@@ -4278,6 +4444,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "events.list": {
@@ -4319,6 +4486,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "import.import": {
@@ -4357,6 +4525,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "summary.read": {
@@ -4390,6 +4559,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "tasks.list": {
@@ -4431,6 +4601,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "tasks.create": {
@@ -4487,6 +4658,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "socket.connect": {
@@ -4505,11 +4677,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["malformed"];
             401: components["responses"]["unauthenticated.session_ended"];
-            403: components["responses"]["forbidden"];
+            403: components["responses"]["forbidden.csrf"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
+            default: components["responses"]["any"];
         };
     };
     "tasks.read": {
@@ -4541,6 +4715,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "tasks.delete": {
@@ -4575,6 +4750,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "tasks.change": {
@@ -4635,6 +4811,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "comments.list": {
@@ -4670,6 +4847,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
     "comments.create": {
@@ -4722,6 +4900,7 @@ export interface operations {
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["deadline_exceeded"];
+            default: components["responses"]["any"];
         };
     };
 }

@@ -1,24 +1,8 @@
 import { ApiError, send } from './api'
-import type { Problem } from './problem'
+import type { ImportLine } from './api-types'
 
-export interface ImportProgress {
-  issues_done: number
-  issues_total: number
-  comments_done: number
-  comments_total: number
-}
-
-export interface ImportResult {
-  issues_imported: number
-  comments_imported: number
-  issues_present: number
-  comments_present: number
-}
-
-export type ImportLine =
-  | ({ type: 'progress' } & ImportProgress)
-  | ({ type: 'done' } & ImportResult)
-  | { type: 'error'; problem: Problem }
+export type ImportProgress = Extract<ImportLine, { type: 'progress' }>
+export type ImportResult = Extract<ImportLine, { type: 'done' }>
 
 export const ARCHIVE_MAX_BYTES = 64 * 1024 * 1024
 

@@ -1,5 +1,7 @@
 //! What a schema may say.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::Shape;
@@ -32,6 +34,13 @@ fn a_schema_that_is_not_checked_is_refused() {
         Number { of: u32 },
     }
 
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only its schema is of use")]
+    struct Mapped {
+        by_name: BTreeMap<String, u32>,
+    }
+
+    assert!(Shape::of::<Mapped>().is_err());
     assert!(Shape::of::<Ratio>().is_err());
     assert!(Shape::of::<Patterned>().is_err());
     assert!(Shape::of::<Nested>().is_err());
