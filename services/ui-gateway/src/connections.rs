@@ -28,7 +28,7 @@ use actix_web::{
     HttpRequest,
     http::{
         Method,
-        header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+        header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING, UPGRADE},
     },
     web::Data,
 };
@@ -347,17 +347,20 @@ pub(crate) fn begin(request: &HttpRequest) {
 
 /// As the server reads it: it has refused what contradicts itself.
 fn follows(request: &HttpRequest) -> Follows {
+    let text = |value: &'_ HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
     let headers = request.headers();
-    let text = |name| Some(headers.get(name)?.to_str().ok()?.trim());
     if headers.contains_key(TRANSFER_ENCODING) {
         return Follows::Chunks;
     }
-    let is_socket = text(UPGRADE).is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
-    if is_socket || request.method() == Method::CONNECT {
+    let mut upgrades = headers.get_all(UPGRADE).filter_map(text);
+    if upgrades.any(|to| to.eq_ignore_ascii_case("websocket")) {
         return Follows::Anything;
     }
-    let length = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    Follows::Bytes(length.unwrap_or_default())
+    let length = headers.get(CONTENT_LENGTH).and_then(text);
+    match length.and_then(|length| length.parse().ok()) {
+        None | Some(0) if request.method() == Method::CONNECT => Follows::Anything,
+        length => Follows::Bytes(length.unwrap_or_default()),
+    }
 }
 
 /// The connection of a request, for what it will hold in memory; none in a test without connections.

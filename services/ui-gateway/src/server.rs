@@ -42,7 +42,7 @@ const WAITING_CONNECTIONS: i32 = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The head of a request has to arrive within this.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// A client that is still sending what is not read may read its answer for so long.
 const LINGER: Duration = Duration::from_secs(1);

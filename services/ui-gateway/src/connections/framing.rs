@@ -1,6 +1,9 @@
 //! Where requests begin and end in what a connection sends (RFC 9112 sections 2.1, 6 and 7.1): the server is
 //! given one at a time. It would read on and keep a head of 20 bytes as 2,800, and as many of them as come.
 
+/// Longest head of a request, and longest line about a chunk of its body.
+pub(super) const LONGEST_HEAD: usize = 16 << 10;
+
 /// What follows the head of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Follows {
@@ -43,12 +46,27 @@ struct Head {
 enum Chunk {
     /// Its size, as far as it has come.
     Size(u64),
-    /// What follows the size in its line.
-    Extension(u64),
+    /// What follows the size in its line, and how long that is.
+    Extension { size: u64, bytes: usize },
     /// So many bytes of it are left, the end of its line among them.
     Data(u64),
-    /// After the last one: lines, until an empty one.
-    Trailer { in_line: bool },
+    /// After the last one: lines, until an empty one, and how long they are.
+    Trailer { line: Line, bytes: usize },
+}
+
+/// As far as a line has come; CRLF ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Start,
+    Inside,
+    Return { is_empty: bool },
+}
+
+/// Bytes that came: first some that are of no use to the server, then those that it may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) skipped: usize,
+    pub(super) given: usize,
 }
 
 impl Framing {
@@ -67,20 +85,35 @@ impl Framing {
         matches!(self.0, At::Taken)
     }
 
-    /// Bytes of the head that comes at present.
-    pub(super) const fn head_bytes(&self) -> usize {
-        match self.0 {
-            At::Head(head) => head.bytes,
-            _ => 0,
-        }
+    /// Whether the server has a request, and not all of its body.
+    pub(super) const fn is_in_body(&self) -> bool {
+        matches!(self.0, At::Body(_) | At::Chunks(_))
     }
 
-    /// What may be read at once without more than one request in it.
-    pub(super) fn body_left(&self) -> Option<usize> {
+    /// Whether the server waits for the rest of a head.
+    pub(super) const fn is_in_head(&self) -> bool {
+        matches!(self.0, At::Head(head) if head.has_begun)
+    }
+
+    /// Whether a head, or a line about a chunk, is longer than [`LONGEST_HEAD`].
+    pub(super) const fn is_too_long(&self) -> bool {
+        let bytes = match self.0 {
+            At::Head(head) => head.bytes,
+            At::Chunks(Chunk::Extension { bytes, .. } | Chunk::Trailer { bytes, .. }) => bytes,
+            _ => 0,
+        };
+        bytes > LONGEST_HEAD
+    }
+
+    /// What may be read at once: more only where it holds no more than one request.
+    pub(super) fn most(&self, piece: usize) -> usize {
         match self.0 {
-            At::Body(left) => Some(usize::try_from(left).unwrap_or(usize::MAX)),
-            At::Anything => Some(usize::MAX),
-            At::Head(_) | At::Taken | At::Chunks(_) => None,
+            At::Body(left) | At::Chunks(Chunk::Data(left)) => {
+                usize::try_from(left).unwrap_or(usize::MAX)
+            }
+            At::Anything => usize::MAX,
+            At::Head(head) => piece.min((LONGEST_HEAD + 1).saturating_sub(head.bytes)),
+            At::Taken | At::Chunks(_) => piece,
         }
     }
 
@@ -95,8 +128,17 @@ impl Framing {
     }
 
     /// How many of these bytes the server may have now, up to the end of a head or of a body. They count
-    /// as read.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> usize {
+    /// as read. Empty lines before a head are skipped: the server would take them for its beginning.
+    pub(super) fn advance(&mut self, bytes: &[u8]) -> Step {
+        let skipped = match &mut self.0 {
+            At::Head(head) => head.skip(bytes),
+            _ => 0,
+        };
+        let given = self.give(&bytes[skipped..]);
+        Step { skipped, given }
+    }
+
+    fn give(&mut self, bytes: &[u8]) -> usize {
         match &mut self.0 {
             At::Taken => 0,
             At::Anything => bytes.len(),
@@ -141,14 +183,26 @@ impl At {
 }
 
 impl Head {
+    /// How many of these bytes are empty lines before it.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if self.has_begun {
+            return 0;
+        }
+        let first = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+        self.has_begun = first.is_some();
+        let skipped = first.unwrap_or(bytes.len());
+        self.bytes += skipped;
+        skipped
+    }
+
     /// After how many of these bytes it ends, if it does.
     fn advance(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, byte) in bytes.iter().enumerate() {
             match byte {
-                b'\n' if !self.in_line && self.has_begun => return Some(at + 1),
+                b'\n' if !self.in_line => return Some(at + 1),
                 b'\n' => self.in_line = false,
                 b'\r' => {}
-                _ => (self.in_line, self.has_begun) = (true, true),
+                _ => self.in_line = true,
             }
         }
         self.bytes += bytes.len();
@@ -163,15 +217,15 @@ impl Chunk {
         while let Some(byte) = bytes.get(at) {
             at += 1;
             *self = match (*self, byte) {
-                (Self::Size(0) | Self::Extension(0), b'\n') => Self::Trailer { in_line: false },
-                (Self::Size(size) | Self::Extension(size), b'\n') => {
-                    Self::Data(size.saturating_add(2))
-                }
+                (Self::Size(size) | Self::Extension { size, .. }, b'\n') => Self::after_size(size),
                 (Self::Size(size), byte) => match char::from(*byte).to_digit(16) {
                     Some(digit) => Self::Size(size.saturating_mul(16).saturating_add(digit.into())),
-                    None => Self::Extension(size),
+                    None => Self::Extension { size, bytes: 1 },
                 },
-                (Self::Extension(size), _) => Self::Extension(size),
+                (Self::Extension { size, bytes }, _) => Self::Extension {
+                    size,
+                    bytes: bytes + 1,
+                },
                 (Self::Data(left), _) => {
                     let rest = (bytes.len() - at) as u64;
                     let more = rest.min(left - 1);
@@ -181,13 +235,39 @@ impl Chunk {
                         left => Self::Data(left),
                     }
                 }
-                (Self::Trailer { in_line: false }, b'\n') => return Some(at),
-                (Self::Trailer { .. }, b'\n') => Self::Trailer { in_line: false },
-                (trailer @ Self::Trailer { .. }, b'\r') => trailer,
-                (Self::Trailer { .. }, _) => Self::Trailer { in_line: true },
+                (Self::Trailer { line, bytes }, byte) => match line.advance(*byte) {
+                    Some(line) => Self::Trailer {
+                        line,
+                        bytes: bytes + 1,
+                    },
+                    None => return Some(at),
+                },
             };
         }
         None
+    }
+
+    const fn after_size(size: u64) -> Self {
+        match size {
+            0 => Self::Trailer {
+                line: Line::Start,
+                bytes: 0,
+            },
+            size => Self::Data(size.saturating_add(2)),
+        }
+    }
+}
+
+impl Line {
+    /// `None`: it ends, and is empty.
+    const fn advance(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Return { is_empty: true }, b'\n') => None,
+            (Self::Return { is_empty: false }, b'\n') => Some(Self::Start),
+            (Self::Start, b'\r') => Some(Self::Return { is_empty: true }),
+            (_, b'\r') => Some(Self::Return { is_empty: false }),
+            _ => Some(Self::Inside),
+        }
     }
 }
 
@@ -204,7 +284,8 @@ mod tests {
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let (now, later) = rest.split_at(framing.advance(rest));
+                let step = framing.advance(rest);
+                let (now, later) = rest[step.skipped..].split_at(step.given);
                 given.last_mut().expect("one").extend(now);
                 rest = later;
                 if framing.is_taken() {
@@ -262,7 +343,10 @@ mod tests {
                 rest = later;
             }
             pieces.push(rest);
-            let parts: Vec<_> = SENT.iter().map(|(text, _)| text.as_bytes().to_vec()).collect();
+            let parts: Vec<_> = SENT
+                .iter()
+                .map(|(text, _)| text.trim_start_matches("\r\n").as_bytes().to_vec())
+                .collect();
             prop_assert_eq!(given(&pieces, &follows()), parts);
         }
 
@@ -272,7 +356,9 @@ mod tests {
             if chunked {
                 framing.begin(Follows::Chunks);
             }
-            prop_assert!(framing.advance(&bytes) <= bytes.len());
+            let step = framing.advance(&bytes);
+            prop_assert!(step.skipped + step.given <= bytes.len());
+            prop_assert!(bytes.is_empty() || step != Step::default());
         }
     }
 
@@ -281,17 +367,34 @@ mod tests {
         let mut framing = Framing::new();
         framing.begin(Follows::Chunks);
         let sent = b"ffffffffffffffffffffff\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n";
-        assert_eq!(framing.advance(sent), sent.len());
+        assert_eq!(framing.advance(sent).given, sent.len());
         assert!(!framing.is_between());
     }
 
     #[test]
-    fn a_head_that_never_ends_is_counted() {
+    fn what_never_ends_is_too_long() {
+        let long = vec![b'a'; LONGEST_HEAD];
+        for begin in [
+            "GET / HTTP/1.1\r\nx: ",
+            "POST / HTTP/1.1\r\n\r\n0;",
+            "POST / HTTP/1.1\r\n\r\n0\r\n",
+        ] {
+            let mut framing = Framing::new();
+            let head = framing.advance(begin.as_bytes()).given;
+            if framing.is_taken() {
+                framing.begin(Follows::Chunks);
+                framing.advance(&begin.as_bytes()[head..]);
+            }
+            assert!(!framing.is_too_long(), "{begin}");
+            framing.advance(&long);
+            framing.advance(b"a");
+            assert!(framing.is_too_long(), "{begin}");
+        }
         let mut framing = Framing::new();
-        framing.advance(b"GET / HTTP/1.1\r\nx: ");
-        framing.advance(&[b'a'; 100]);
-        assert_eq!(framing.head_bytes(), 119);
-        framing.advance(b"\r\n\r\n");
-        assert_eq!((framing.is_taken(), framing.head_bytes()), (true, 0));
+        framing.advance(&b"\r\n".repeat(LONGEST_HEAD));
+        assert!(
+            framing.is_too_long() && !framing.is_in_head(),
+            "empty lines"
+        );
     }
 }

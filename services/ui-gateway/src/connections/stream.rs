@@ -2,6 +2,7 @@
 //! is, and that nothing is read from a client that takes nothing.
 
 use std::{
+    future::Future,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -10,16 +11,24 @@ use std::{
 };
 
 use actix_web::rt::net::TcpStream;
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
-use super::{Connection, Connections};
+use super::{Connection, Connections, framing::Step};
+use crate::server::HEAD_WITHIN;
 
 /// What a head that is too long is answered (RFC 6585 section 5).
 const HEAD_TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Longest head of a request, about: what is read beyond it ends the connection.
-const LONGEST_HEAD: usize = 16 << 10;
+/// What a head is answered that does not come (RFC 9110 section 15.5.9).
+const HEAD_TOO_SLOW: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// What may still come of a body that was refused: its sender has to be able to read why.
+const REST_OF_REFUSED: usize = 4 << 20;
 
 /// What is read at once where it may hold more than one request.
 const PIECE: usize = 4 << 10;
@@ -37,7 +46,11 @@ pub(crate) struct Guarded {
     /// Somebody would have read on.
     reader_waits: bool,
     /// What was read of later requests.
-    held: Bytes,
+    held: BytesMut,
+    /// Bytes of a body that nobody reads any more.
+    refused: usize,
+    /// When the rest of a head has to be there.
+    head_ends: Option<Pin<Box<Sleep>>>,
 }
 
 impl Guarded {
@@ -50,7 +63,9 @@ impl Guarded {
             connections: connections.clone(),
             is_blocked: false,
             reader_waits: false,
-            held: Bytes::new(),
+            held: BytesMut::new(),
+            refused: 0,
+            head_ends: None,
         };
         (guarded, peer)
     }
@@ -60,16 +75,17 @@ impl Guarded {
         Arc::clone(&self.connection)
     }
 
-    /// Waits until it may be read on; meanwhile only its end is told.
+    /// Waits until it may be read on. A little is read ahead, or the client could not be seen to leave.
     fn poll_later(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let has_ended = self.read_ahead(cx)?;
         if self.held.is_empty() {
-            let mut next = [0];
-            match ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut next))) {
-                Ok(1..) => {}
-                ended => return Poll::Ready(ended.map(drop)),
-            }
+            return if has_ended {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            };
         }
-        // More has come already: nothing of the stream will tell.
+        // What is held is next: nothing of the stream will tell when.
         self.connection.reader.register(cx.waker());
         if self.connection.may_be_read() {
             cx.waker().wake_by_ref();
@@ -77,32 +93,86 @@ impl Guarded {
         Poll::Pending
     }
 
-    /// Reads what the server may have now, from what is held or from the stream.
-    fn poll_now(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut framing = self.connection.framing();
-        if !self.held.is_empty() {
-            let most = self.held.len().min(buf.remaining());
-            let given = framing.advance(&self.held[..most]);
-            buf.put_slice(&self.held[..given]);
-            self.held.advance(given);
-            return Poll::Ready(Ok(()));
+    /// Whether the client sends no more.
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        while self.held.len() < PIECE {
+            let mut ahead = [0; PIECE];
+            let mut piece = ReadBuf::new(&mut ahead[self.held.len()..]);
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut piece)?;
+            match (read, piece.filled()) {
+                (Poll::Pending, _) => return Ok(false),
+                (Poll::Ready(()), []) => return Ok(true),
+                (Poll::Ready(()), read) => self.held.extend_from_slice(read),
+            }
         }
-        let most = framing.body_left().unwrap_or(PIECE).min(buf.remaining());
-        let mut piece = ReadBuf::new(buf.initialize_unfilled_to(most));
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
-        let read = piece.filled();
-        let given = framing.advance(read);
-        self.held = Bytes::copy_from_slice(&read[given..]);
-        buf.advance(given);
-        drop(framing);
-        self.connection.use_now();
-        self.connection.has_spoken.store(true, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
+        Ok(false)
     }
 
-    /// All requests before it are answered. Its client may have gone.
-    fn answer_long_head(&self) {
-        let _ = self.stream.try_write(HEAD_TOO_LONG);
+    /// Reads what the server may have now, from what is held or from the stream.
+    fn poll_now(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            self.judge(cx)?;
+            let mut framing = self.connection.framing();
+            let is_refused = framing.is_in_body() && !self.connection.is_busy();
+            let most = framing.most(PIECE).min(buf.remaining());
+            let given = if self.held.is_empty() {
+                let mut piece = ReadBuf::new(buf.initialize_unfilled_to(most));
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+                self.connection.use_now();
+                self.connection.has_spoken.store(true, Ordering::Relaxed);
+                let read = piece.filled();
+                if read.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                let Step { skipped, given } = framing.advance(read);
+                let now = skipped..skipped + given;
+                self.held.extend_from_slice(&read[now.end..]);
+                buf.initialize_unfilled_to(now.end).copy_within(now, 0);
+                buf.advance(given);
+                given
+            } else {
+                let next = self.held.len().min(most);
+                let Step { skipped, given } = framing.advance(&self.held[..next]);
+                self.held.advance(skipped);
+                buf.put_slice(&self.held[..given]);
+                self.held.advance(given);
+                given
+            };
+            self.refused = if is_refused { self.refused + given } else { 0 };
+            if given > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// An error ends the connection: what comes is too long, too slow, or nobody asks for it.
+    fn judge(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let framing = self.connection.framing();
+        if framing.is_too_long() {
+            if framing.is_between() {
+                self.answer(HEAD_TOO_LONG);
+            }
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if self.refused > REST_OF_REFUSED {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if !framing.is_in_head() {
+            self.head_ends = None;
+            return Ok(());
+        }
+        let in_time = || Box::pin(sleep(HEAD_WITHIN));
+        let ends = self.head_ends.get_or_insert_with(in_time);
+        if ends.as_mut().poll(cx).is_ready() {
+            self.answer(HEAD_TOO_SLOW);
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
+    /// Answers what is no request. All requests before it are answered; its client may have gone.
+    fn answer(&self, head: &[u8]) {
+        let _ = self.stream.try_write(head);
     }
 
     /// A connection that is closed with something unread is reset, and the last answer may be lost with it.
@@ -143,10 +213,6 @@ impl AsyncRead for Guarded {
         }
         if !self.connection.may_be_read() {
             return self.poll_later(cx);
-        }
-        if self.connection.framing().head_bytes() > LONGEST_HEAD {
-            self.answer_long_head();
-            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
         self.poll_now(cx, buf)
     }
