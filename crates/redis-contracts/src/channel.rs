@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Declaration, Kind, Lifetime, Partition, Position};
+use crate::{Declaration, Kind, Lifetime, Position};
 
 /// A Pub/Sub channel of the streams Redis.
 #[derive(Debug)]
@@ -31,7 +31,6 @@ pub const LIVE_PROJECTS: Channel = Channel {
         pattern: "realtime:devmentor:projects",
         kind: Kind::Channel,
         lifetime: Lifetime::Transient,
-        partition: Partition::None,
         producer: "project-service's relay, in the script that appends",
         holds: "{topic, position, previous, event}; previous is the position before it in the stream, so a hole shows",
     },
@@ -44,7 +43,6 @@ pub const LIVE_AI: Channel = Channel {
         pattern: "realtime:ai:events",
         kind: Kind::Channel,
         lifetime: Lifetime::Transient,
-        partition: Partition::None,
         producer: "the scripts record_reply and learn",
         holds: "{topic, position, previous, event}; previous is the position before it in that person's stream",
     },

@@ -1,4 +1,4 @@
-//! How a key is declared: instance, pattern, lifetime, partition and value type in one place.
+//! How a key is declared: instance, pattern, lifetime and value type in one place.
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
@@ -91,30 +91,6 @@ impl fmt::Display for Lifetime {
     }
 }
 
-/// What becomes the hash tag on a Redis Cluster. On a single node it is not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partition {
-    /// One key for the whole platform.
-    None,
-    /// Keys of one project share a slot.
-    Project,
-    /// Keys of one person share a slot.
-    User,
-    /// What decides over a sign-in shares a slot, whatever it counts by: one script reads it all.
-    SignIn,
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "-",
-            Self::Project => "project",
-            Self::User => "user",
-            Self::SignIn => "sign-in",
-        })
-    }
-}
-
 /// All that is said of a Redis name.
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
@@ -124,8 +100,6 @@ pub struct Declaration {
     pub kind: Kind,
     /// TTL or bound.
     pub lifetime: Lifetime,
-    /// Hash tag on a Cluster.
-    pub partition: Partition,
     /// Who writes it.
     pub producer: &'static str,
     /// What it holds, for the reference.

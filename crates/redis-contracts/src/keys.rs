@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Cache, Declaration, KeyFamily, Kind, Lifetime, Partition, Position, SignedCopy, Streams,
-    Timestamp, resource::User, value::JsonValue,
+    Cache, Declaration, KeyFamily, Kind, Lifetime, Position, SignedCopy, Streams, Timestamp,
+    resource::User, value::JsonValue,
 };
 
 /// The hot copy of a session. The truth is auth-service's SQL.
@@ -102,7 +102,6 @@ pub const SESSION: KeyFamily<Cache, SignedCopy, Uuid> = KeyFamily::new(Declarati
     pattern: "session:{id}",
     kind: Kind::String,
     lifetime: Lifetime::Ttl(Duration::from_secs(3540)),
-    partition: Partition::User,
     producer: "auth-service",
     holds: "hot copy of a session or a machine token, signed by auth-service for an hour at most; a session is slid when a quarter of its idle time is gone, the use of a machine token noted once in 15 min; the truth is auth-service's SQL",
 });
@@ -113,7 +112,6 @@ pub const RATE_LIMIT: KeyFamily<Cache, LimitState, (&'static str, String)> = Key
         pattern: "rate_limit:{policy}:{subject}",
         kind: Kind::String,
         lifetime: Lifetime::Window,
-        partition: Partition::SignIn,
         producer: "auth-service and ui-gateway",
         holds: "GCRA state of a rate (theoretical arrival time, Unix microseconds), or the count of a quota",
     },
@@ -129,7 +127,6 @@ pub const SHARE: KeyFamily<Cache, ShareState, (&'static str, String)> = KeyFamil
         pattern: "share:{share}:{user}",
         kind: Kind::Hash,
         lifetime: Lifetime::Window,
-        partition: Partition::User,
         producer: "project-service and ai-gateway",
         holds: "bytes that a person added in this UTC day, one field for each process that counts them",
     },
@@ -145,7 +142,6 @@ pub const LOGIN_FAILURES: KeyFamily<Cache, Failures, (String, String)> = KeyFami
         pattern: "login_failures:{sha256 email}:{origin}",
         kind: Kind::String,
         lifetime: Lifetime::Ttl(Duration::from_secs(900)),
-        partition: Partition::SignIn,
         producer: "auth-service",
         holds: "Unix ms of the first, then a truncated keyed hash of each distinct wrong password; origin: a known device, or the network",
     },
@@ -160,7 +156,6 @@ pub const LOCKED: KeyFamily<Cache, LockedSince, (String, String)> = KeyFamily::n
     pattern: "locked:{sha256 email}:{origin}",
     kind: Kind::String,
     lifetime: Lifetime::Ttl(Duration::from_secs(900)),
-    partition: Partition::SignIn,
     producer: "auth-service",
     holds: "Unix ms at which it was locked, and the id of the call that did; void when an admin has unlocked the account since",
 });
@@ -184,7 +179,6 @@ pub const SIGNING_KEYS: KeyFamily<Cache, SigningKeyIds, ()> = KeyFamily::new(Dec
     pattern: "auth:keys",
     kind: Kind::String,
     lifetime: Lifetime::Ttl(Duration::from_secs(86_400)),
-    partition: Partition::None,
     producer: "auth-service",
     holds: "ids of the published signing keys; a change tells processes to fetch the keys again",
 });
@@ -210,7 +204,6 @@ pub const SYSTEM_HEALTH: KeyFamily<Cache, HealthRecord, (&str, String)> =
         pattern: "system:health:{service}/{instance}",
         kind: Kind::String,
         lifetime: Lifetime::Ttl(Duration::from_secs(30)),
-        partition: Partition::None,
         producer: "every process",
         holds: "version, start, readiness and what is degraded; refreshed every 10 s",
     });
@@ -220,7 +213,6 @@ pub const OUTBOX: KeyFamily<Streams, Position, &str> = KeyFamily::new(Declaratio
     pattern: "outbox:{producer}",
     kind: Kind::String,
     lifetime: Lifetime::Permanent,
-    partition: Partition::None,
     producer: "the append script",
     holds: "position last appended: compare-and-append, hence fence, dedupe and detection of a lost tail",
 });

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    DIMENSIONS, Declaration, DecodeError, FieldsValue, KeyFamily, Kind, Lifetime, Partition,
-    Position, Streams, Style, Timestamp, Value,
+    DIMENSIONS, Declaration, DecodeError, FieldsValue, KeyFamily, Kind, Lifetime, Position,
+    Streams, Style, Timestamp, Value,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -84,7 +84,6 @@ pub const PROFILE: KeyFamily<Streams, ProfileRecord, Uuid> = KeyFamily::new(Decl
     pattern: "learning:profile:{user_id}",
     kind: Kind::Hash,
     lifetime: Lifetime::Permanent,
-    partition: Partition::User,
     producer: "learning-consumer",
     holds: "style probabilities, ratings by choice, and per stream the floor of the positions applied",
 });
@@ -99,7 +98,6 @@ pub const APPLIED: KeyFamily<Streams, AppliedPositions, Uuid> = KeyFamily::new(D
     pattern: "learning:applied:{user_id}",
     kind: Kind::Hash,
     lifetime: Lifetime::Permanent,
-    partition: Partition::User,
     producer: "learning-consumer",
     holds: "positions applied above the floor of their stream; each goes when the floor has passed it",
 });
@@ -116,7 +114,6 @@ pub const SEEN: KeyFamily<Streams, SeenEvents, u64> = KeyFamily::new(Declaration
     pattern: "learning:seen:{day}",
     kind: Kind::Set,
     lifetime: Lifetime::Ttl(DAY.saturating_mul(SEEN_DAYS as u32)),
-    partition: Partition::None,
     producer: "learning-consumer",
     holds: "ids of the events learned from on that day of the Unix epoch, so that an event appended twice counts once",
 });
@@ -171,7 +168,6 @@ pub const REPLY: KeyFamily<Streams, ReplyRecord, Uuid> = KeyFamily::new(Declarat
     pattern: "ai:reply:{message_id}",
     kind: Kind::Hash,
     lifetime: Lifetime::Ttl(KEPT),
-    partition: Partition::User,
     producer: "ai-gateway",
     holds: "user, conversation, style, propensity, profile version",
 });
@@ -205,7 +201,6 @@ pub const CONVERSATION: KeyFamily<Streams, Conversation, Uuid> = KeyFamily::new(
     pattern: "ai:conversation:{id}",
     kind: Kind::Hash,
     lifetime: Lifetime::Ttl(KEPT),
-    partition: Partition::User,
     producer: "ai-gateway",
     holds: "messages and the comments of ratings: the one place of a person's free text; 90 d after the last message",
 });
@@ -220,7 +215,6 @@ pub const CONVERSATIONS: KeyFamily<Streams, ConversationIndex, Uuid> =
         pattern: "ai:conversations:{user_id}",
         kind: Kind::SortedSet,
         lifetime: Lifetime::Ttl(KEPT),
-        partition: Partition::User,
         producer: "ai-gateway",
         holds: "ids of a person's conversations, scored by their last message",
     });
@@ -254,7 +248,6 @@ pub const MEMORY: KeyFamily<Streams, MentorMemory, Uuid> = KeyFamily::new(Declar
     pattern: "ai:memory:{user_id}",
     kind: Kind::Hash,
     lifetime: Lifetime::Ttl(KEPT),
-    partition: Partition::User,
     producer: "ai-gateway, and ui-gateway when a live page is left",
     holds: "the newest profile version that chose a style; per project the position up to which they were here or were told",
 });
@@ -290,7 +283,6 @@ pub const IDEMPOTENCY: KeyFamily<Streams, FirstAnswer, (Uuid, String)> =
         pattern: "idempotency:{user_id}:{sha256}",
         kind: Kind::String,
         lifetime: Lifetime::Ttl(DAY),
-        partition: Partition::User,
         producer: "ai-gateway",
         holds: "hash of the request and its first answer",
     });
@@ -339,7 +331,6 @@ pub const DEAD_LETTER_INDEX: KeyFamily<Streams, DeadLetterIndex, String> =
         pattern: "dead_letters:{stream}",
         kind: Kind::SortedSet,
         lifetime: Lifetime::Newest(100_000),
-        partition: Partition::None,
         producer: "stream-worker",
         holds: "group and source ID of the entries in dlq:{stream}",
     });
@@ -349,7 +340,6 @@ pub const DELIVERED: KeyFamily<Streams, Position, String> = KeyFamily::new(Decla
     pattern: "delivered:{stream}",
     kind: Kind::String,
     lifetime: Lifetime::Permanent,
-    partition: Partition::None,
     producer: "stream-worker and learning-consumer",
     holds: "ID up to which every entry was delivered to the stream's group; its last-delivered-id is after entries that were not, once XGROUP SETID has moved it",
 });

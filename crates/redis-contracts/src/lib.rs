@@ -25,7 +25,7 @@ mod value;
 
 pub use catalog::catalog;
 pub use channel::{Channel, LIVE_AI, LIVE_PROJECTS, LiveMessage, ParseTopicError, Topic};
-pub use declaration::{Declaration, Key, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Timeline};
+pub use declaration::{Declaration, Key, KeyArgs, KeyFamily, Kind, Lifetime, Timeline};
 pub use instance::{Cache, Instance, RedisInstance, Streams};
 pub use learning::{
     APPLIED, AppliedPositions, CONVERSATION, CONVERSATION_BYTES, CONVERSATION_MESSAGES,

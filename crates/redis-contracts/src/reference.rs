@@ -9,26 +9,21 @@ pub fn reference_markdown() -> String {
     let mut out = String::from(
         "# What is in Redis\n\n\
          Generated from `crates/redis-contracts` by `make docs`; `make check` fails when it is out of step.\n\
-         Braces are placeholders and are never written. *Partition* is the hash tag on a Redis Cluster; on a\n\
-         single node it is not written.\n",
+         Braces are placeholders and are never written. Each Redis is one primary, with replicas where they are\n\
+         wanted: scripts take keys of several people and projects at once, so none can be a Cluster.\n",
     );
     for instance in [Instance::Cache, Instance::Streams] {
         let _ = write!(
             out,
             "\n## Redis {instance}\n\n\
-             | name | type | lifetime | partition | value | written by | holds |\n\
-             | --- | --- | --- | --- | --- | --- | --- |\n"
+             | name | type | lifetime | value | written by | holds |\n\
+             | --- | --- | --- | --- | --- | --- |\n"
         );
         for (_, entry, value) in catalog().into_iter().filter(|(of, ..)| *of == instance) {
             let _ = writeln!(
                 out,
-                "| `{}` | {} | {} | {} | `{value}` | {} | {} |",
-                entry.pattern,
-                entry.kind,
-                entry.lifetime,
-                entry.partition,
-                entry.producer,
-                entry.holds
+                "| `{}` | {} | {} | `{value}` | {} | {} |",
+                entry.pattern, entry.kind, entry.lifetime, entry.producer, entry.holds
             );
         }
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{
-    DeadLetter, Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Partition, Streams, Timeline,
-    event::Event,
+    DeadLetter, Declaration, KeyArgs, KeyFamily, Kind, Lifetime, Streams, Timeline, event::Event,
 };
 
 /// The one field of a stream entry; it holds the event as JSON.
@@ -28,7 +27,6 @@ pub const PROJECTS: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "stream:devmentor:projects",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(Duration::from_secs(7 * 86_400)),
-    partition: Partition::None,
     producer: "project-service's relay",
     holds: "project, task and comment events in commit order",
 });
@@ -42,7 +40,6 @@ pub const PROJECT_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
         bytes: 2 << 20,
         idle: DAY.saturating_mul(7),
     }),
-    partition: Partition::Project,
     producer: "project-service's relay, in the script that appends to stream:devmentor:projects",
     holds: "that project's newest events, for replay to topic project:{id}",
 });
@@ -92,7 +89,6 @@ pub const FEEDBACK: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "user:feedback",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(DAY.saturating_mul(30)),
-    partition: Partition::None,
     producer: "ai-gateway, and others",
     holds: "feedback.given; group learning-group",
 });
@@ -102,7 +98,6 @@ pub const INTERACTIONS: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "user:interactions",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
-    partition: Partition::None,
     producer: "ai-gateway, and others",
     holds: "interaction.recorded: asked, copied, followed up, accepted, dismissed; group learning-group",
 });
@@ -112,7 +107,6 @@ pub const AI_EVENTS: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "ai:events",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
-    partition: Partition::None,
     producer: "ai-gateway",
     holds: "mentor.replied; group learning-group",
 });
@@ -122,7 +116,6 @@ pub const ADAPTATIONS: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "ai:adaptations",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
-    partition: Partition::None,
     producer: "ai-gateway",
     holds: "mentor.adapted",
 });
@@ -132,7 +125,6 @@ pub const MODEL_UPDATES: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "ai:model:updates",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(DAY.saturating_mul(7)),
-    partition: Partition::None,
     producer: "learning-consumer",
     holds: "learning.profile.updated",
 });
@@ -142,7 +134,6 @@ pub const AUTH_EVENTS: StreamFamily<()> = KeyFamily::new(Declaration {
     pattern: "auth:events",
     kind: Kind::Stream,
     lifetime: Lifetime::MaxAge(DAY),
-    partition: Partition::None,
     producer: "auth-service's relay",
     holds: "security.*; the truth is auth-service's SQL",
 });
@@ -156,7 +147,6 @@ pub const USER_TIMELINE: StreamFamily<Uuid> = KeyFamily::new(Declaration {
         bytes: 2 << 20,
         idle: DAY.saturating_mul(30),
     }),
-    partition: Partition::User,
     producer: "the script that appends the event's source",
     holds: "learning.profile.updated and mentor.adapted, for replay to topic user:{id}",
 });
@@ -166,7 +156,6 @@ pub const DEAD_LETTERS: KeyFamily<Streams, DeadLetter, String> = KeyFamily::new(
     pattern: "dlq:{stream}",
     kind: Kind::Stream,
     lifetime: Lifetime::Newest(100_000),
-    partition: Partition::None,
     producer: "stream-worker",
     holds: "event (raw, or all fields as JSON), source_stream, source_id, group, error, attempts, failed_at",
 });
