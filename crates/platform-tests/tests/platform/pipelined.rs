@@ -111,6 +111,14 @@ async fn what_comes_after_a_refusal_ends() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_refused_body_has_to_come_in_time() {
+    let platform = Platform::start().await;
+    let sent = "POST /api/none HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n";
+    let answers = answers_to(platform.base_url(), sent.as_bytes(), usize::MAX).await;
+    assert!(answers.starts_with("HTTP/1.1 404"), "{answers}");
+}
+
+#[tokio::test]
 async fn a_later_head_has_to_come_in_time_too() {
     let platform = Platform::start().await;
     let sent = "GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n\r\n\r\nGET / HTT";

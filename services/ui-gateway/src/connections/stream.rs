@@ -49,8 +49,8 @@ pub(crate) struct Guarded {
     held: BytesMut,
     /// Bytes of a body that nobody reads any more.
     refused: usize,
-    /// When the rest of a head has to be there.
-    head_ends: Option<Pin<Box<Sleep>>>,
+    /// When what nobody reads yet, or any more, has to be there: the rest of a head, or of a refused body.
+    ends: Option<Pin<Box<Sleep>>>,
 }
 
 impl Guarded {
@@ -65,7 +65,7 @@ impl Guarded {
             reader_waits: false,
             held: BytesMut::new(),
             refused: 0,
-            head_ends: None,
+            ends: None,
         };
         (guarded, peer)
     }
@@ -157,17 +157,20 @@ impl Guarded {
         if self.refused > REST_OF_REFUSED {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if !framing.is_in_head() {
-            self.head_ends = None;
+        let is_refused = framing.is_in_body() && !self.connection.is_busy();
+        if !framing.is_in_head() && !is_refused {
+            self.ends = None;
             return Ok(());
         }
         let in_time = || Box::pin(sleep(HEAD_WITHIN));
-        let ends = self.head_ends.get_or_insert_with(in_time);
-        if ends.as_mut().poll(cx).is_ready() {
-            self.answer(HEAD_TOO_SLOW);
-            return Err(io::ErrorKind::TimedOut.into());
+        let ends = self.ends.get_or_insert_with(in_time);
+        if ends.as_mut().poll(cx).is_pending() {
+            return Ok(());
         }
-        Ok(())
+        if framing.is_in_head() {
+            self.answer(HEAD_TOO_SLOW);
+        }
+        Err(io::ErrorKind::TimedOut.into())
     }
 
     /// Answers what is no request. All requests before it are answered; its client may have gone.
