@@ -112,7 +112,7 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::confirm_reset,
             )
             .grpc(&["ConfirmPasswordReset"])
-            .problems(&[Code::Csrf]),
+            .problems(&[Code::Csrf, Code::InvalidCredentials]),
         ),
         path("/api/auth/verify-email").post(
             anyone("Proves an address", passwords::verify_email)
@@ -133,7 +133,7 @@ pub(super) fn signing_in() -> Vec<Path> {
                 passwords::undo_email_change,
             )
             .grpc(&["UndoEmailChange"])
-            .problems(&[Code::EmailTaken]),
+            .problems(&[Code::EmailTaken, Code::InvalidCredentials]),
         ),
     ]
 }

@@ -54,7 +54,8 @@ pub(super) fn admins() -> Vec<Path> {
                 "What happened to accounts, newest first",
                 security_events::list,
             )
-            .grpc(&["ListSecurityEvents"]),
+            .grpc(&["ListSecurityEvents"])
+            .problems(&[Code::NotFound]),
         ),
         path("/api/admin/keys/rotate").post(
             admin(

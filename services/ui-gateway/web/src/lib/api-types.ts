@@ -2621,6 +2621,7 @@ export interface operations {
             };
             401: components["responses"]["unauthenticated.session_ended"];
             403: components["responses"]["forbidden"];
+            404: components["responses"]["not_found"];
             422: components["responses"]["invalid"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
@@ -2915,6 +2916,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["malformed"];
+            401: components["responses"]["invalid_credentials"];
             408: components["responses"]["request_timeout"];
             409: components["responses"]["email_taken"];
             413: components["responses"]["too_large"];
@@ -3073,6 +3075,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["malformed"];
+            401: components["responses"]["invalid_credentials"];
             403: components["responses"]["csrf"];
             408: components["responses"]["request_timeout"];
             413: components["responses"]["too_large"];
