@@ -41,6 +41,10 @@ const WAITING_CONNECTIONS: i32 = 4096;
 /// An idle connection is closed after this.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// Bytes that the system takes of an answer beyond what it can send at once.
+#[cfg(target_os = "linux")]
+const MOST_UNSENT: u32 = 128 << 10;
+
 /// The head of a request has to arrive within this.
 pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -121,15 +125,22 @@ pub(crate) fn most_connections() -> usize {
 }
 
 /// Sets how an accepted connection behaves. Without delay, for an event would wait, up to 40 ms, until the
-/// page has acknowledged the one before it. And one on which nothing is acknowledged or taken is closed by
-/// the system: it would otherwise stay open as long as its client likes, once a write is blocked.
+/// page has acknowledged the one before it. One on which nothing is acknowledged or taken is closed by
+/// the system: it would otherwise stay open as long as its client likes, once a write is blocked. And the system
+/// keeps little that it cannot send: it would keep up to 4 MB for each client that reads nothing.
 fn prepare(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "a connection waits for acknowledgements");
     }
     #[cfg(target_os = "linux")]
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STUCK_FOR)) {
-        tracing::debug!(error = %error, "a connection has no bound on being stuck");
+    {
+        let socket = socket2::SockRef::from(stream);
+        let bounded = socket
+            .set_tcp_user_timeout(Some(STUCK_FOR))
+            .and_then(|()| socket.set_tcp_notsent_lowat(MOST_UNSENT));
+        if let Err(error) = bounded {
+            tracing::debug!(error = %error, "a connection has no bound on being stuck");
+        }
     }
 }
 
