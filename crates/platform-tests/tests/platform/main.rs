@@ -11,6 +11,7 @@ mod change;
 mod chaos;
 mod full_streams;
 mod grpc;
+mod hanging;
 mod import;
 mod left_behind;
 mod limits;
