@@ -254,6 +254,11 @@ impl Connection {
         }
     }
 
+    /// Whether what comes is a body whose request is answered: nobody reads it any more.
+    fn is_refusing(&self, framing: &Framing) -> bool {
+        framing.is_in_body() && !self.is_busy()
+    }
+
     /// A request begins.
     fn begin(&self, follows: Follows) {
         self.framing().begin(follows);
@@ -347,7 +352,9 @@ pub(crate) fn begin(request: &HttpRequest) {
 
 /// As the server reads it: it has refused what contradicts itself.
 fn follows(request: &HttpRequest) -> Follows {
-    let text = |value: &'_ HeaderValue| value.to_str().ok().map(|text| text.trim().to_owned());
+    fn text(value: &HeaderValue) -> Option<&str> {
+        value.to_str().ok().map(str::trim)
+    }
     let headers = request.headers();
     if headers.contains_key(TRANSFER_ENCODING) {
         return Follows::Chunks;

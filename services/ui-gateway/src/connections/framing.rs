@@ -90,6 +90,11 @@ impl Framing {
         matches!(self.0, At::Body(_) | At::Chunks(_))
     }
 
+    /// Whether the server has a request whose body has no length.
+    pub(super) const fn is_in_chunks(&self) -> bool {
+        matches!(self.0, At::Chunks(_))
+    }
+
     /// Whether the server waits for the rest of a head.
     pub(super) const fn is_in_head(&self) -> bool {
         matches!(self.0, At::Head(head) if head.has_begun)

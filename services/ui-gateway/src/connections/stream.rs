@@ -27,7 +27,8 @@ const HEAD_TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\nc
 const HEAD_TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// What may still come of a body that was refused: its sender has to be able to read why.
+/// What may still come of a body without a length that was refused: its sender has to be able to read why. One
+/// with a length ends by itself.
 const REST_OF_REFUSED: usize = 4 << 20;
 
 /// What is read at once where it may hold more than one request.
@@ -47,7 +48,7 @@ pub(crate) struct Guarded {
     reader_waits: bool,
     /// What was read of later requests.
     held: BytesMut,
-    /// Bytes of a body that nobody reads any more.
+    /// Bytes of a body without a length that nobody reads any more.
     refused: usize,
     /// When what nobody reads yet, or any more, has to be there: the rest of a head, or of a refused body.
     ends: Option<Pin<Box<Sleep>>>,
@@ -113,7 +114,7 @@ impl Guarded {
         loop {
             self.judge(cx)?;
             let mut framing = self.connection.framing();
-            let is_refused = framing.is_in_body() && !self.connection.is_busy();
+            let is_endless = framing.is_in_chunks() && self.connection.is_refusing(&framing);
             let most = framing.most(PIECE).min(buf.remaining());
             let given = if self.held.is_empty() {
                 let mut piece = ReadBuf::new(buf.initialize_unfilled_to(most));
@@ -138,7 +139,7 @@ impl Guarded {
                 self.held.advance(given);
                 given
             };
-            self.refused = if is_refused { self.refused + given } else { 0 };
+            self.refused = if is_endless { self.refused + given } else { 0 };
             if given > 0 {
                 return Poll::Ready(Ok(()));
             }
@@ -157,8 +158,7 @@ impl Guarded {
         if self.refused > REST_OF_REFUSED {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let is_refused = framing.is_in_body() && !self.connection.is_busy();
-        if !framing.is_in_head() && !is_refused {
+        if !framing.is_in_head() && !self.connection.is_refusing(&framing) {
             self.ends = None;
             return Ok(());
         }

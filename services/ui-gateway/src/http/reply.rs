@@ -56,7 +56,8 @@ pub(super) enum Either<A, B> {
 /// A reply that can be long, written at a turn.
 pub(super) struct InTurn<R> {
     pub(super) reply: R,
-    /// None where it is short, or an answer to a change that found no turn: it is given all the same.
+    /// None where it is short, where a service has a line for it, and for an answer to a change that found no turn:
+    /// it is given all the same.
     pub(super) turn: Option<Turn>,
 }
 
