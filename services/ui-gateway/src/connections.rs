@@ -10,11 +10,13 @@
 mod framing;
 mod metrics;
 mod rooms;
+mod rounds;
 mod stream;
 mod table;
 
 use std::{
     future::poll_fn,
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
@@ -198,6 +200,12 @@ impl Connection {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The same for all of its owner.
+    fn share(&self) -> u64 {
+        static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        HASHER.hash_one(&*self.owner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn use_now(&self) {

@@ -80,6 +80,11 @@ impl Framing {
         matches!(self.0, At::Head(_))
     }
 
+    /// Whether nothing has come of the next request.
+    pub(super) const fn is_before_head(&self) -> bool {
+        matches!(self.0, At::Head(head) if !head.has_begun)
+    }
+
     /// Whether the server has a head, and has not said what follows.
     pub(super) const fn is_taken(&self) -> bool {
         matches!(self.0, At::Taken)

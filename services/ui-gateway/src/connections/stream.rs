@@ -1,5 +1,5 @@
-//! A connection's bytes: when they last went either way, one request after the other, how long the head of one
-//! is, and that nothing is read from a client that takes nothing.
+//! A connection's bytes: when they last went either way, one request after the other and in turn with others,
+//! how long the head of one is, and that nothing is read from a client that takes nothing.
 
 use std::{
     future::Future,
@@ -17,7 +17,11 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::{Connection, Connections, framing::Step};
+use super::{
+    Connection, Connections,
+    framing::Step,
+    rounds::{Ticket, poll_begin},
+};
 use crate::server::HEAD_WITHIN;
 
 /// What a head that is too long is answered (RFC 6585 section 5).
@@ -46,6 +50,9 @@ pub(crate) struct Guarded {
     is_blocked: bool,
     /// Somebody would have read on.
     reader_waits: bool,
+    /// Its next request may begin, or waits for that.
+    may_begin: bool,
+    ticket: Option<Ticket>,
     /// What was read of later requests.
     held: BytesMut,
     /// Bytes of a body without a length that nobody reads any more.
@@ -64,6 +71,8 @@ impl Guarded {
             connections: connections.clone(),
             is_blocked: false,
             reader_waits: false,
+            may_begin: false,
+            ticket: None,
             held: BytesMut::new(),
             refused: 0,
             ends: None,
@@ -107,6 +116,23 @@ impl Guarded {
             }
         }
         Ok(false)
+    }
+
+    /// Waits until there is something of a request, and it is its owner's turn. A proxy's are everybody's.
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.connection.framing().is_before_head() {
+            self.may_begin = false;
+            return Poll::Ready(Ok(()));
+        }
+        if self.may_begin || self.connection.is_proxied {
+            return Poll::Ready(Ok(()));
+        }
+        if self.held.is_empty() {
+            ready!(self.stream.poll_read_ready(cx))?;
+        }
+        ready!(poll_begin(self.connection.share(), &mut self.ticket, cx));
+        self.may_begin = true;
+        Poll::Ready(Ok(()))
     }
 
     /// Reads what the server may have now, from what is held or from the stream.
@@ -217,6 +243,7 @@ impl AsyncRead for Guarded {
         if !self.connection.may_be_read() {
             return self.poll_later(cx);
         }
+        ready!(self.poll_begin(cx))?;
         self.poll_now(cx, buf)
     }
 }

@@ -13,9 +13,6 @@ use uuid::Uuid;
 /// A body beyond this waits for its turn before it is read, an answer to a change before it is written.
 pub(super) const LONG: usize = 32 * 1024;
 
-/// At once, for each processor: some wait for SQL while others are made.
-const OF_A_PROCESSOR: usize = 4;
-
 /// Longest wait for a turn: behind a service that answers nothing it comes before that one's deadline.
 const WITHIN: Duration = Duration::from_secs(2);
 
@@ -28,9 +25,11 @@ pub(crate) struct Turns {
 impl Turns {
     pub(crate) fn new() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        // As many as can be worked at, here and in the service that answers: more would only make what is
+        // short wait for a processor. Half of them of one person.
         let places = Places {
-            in_all: OF_A_PROCESSOR * processors,
-            of_each: 2,
+            in_all: processors,
+            of_each: processors.div_ceil(2),
             waiting_of_each: 256,
         };
         Self {

@@ -13,7 +13,7 @@ use std::sync::{Arc, atomic::Ordering};
 use redis_access::{CachePool, LinkState};
 use redis_contracts::{
     SignedCopy, Timestamp,
-    keys::{MachineAccess, SESSION, Scope, SessionRecord},
+    keys::{MachineAccess, SESSION, SIGNING_KEYS, Scope, SessionRecord, SigningKeyIds},
     resource::User,
 };
 use service_kit::{
@@ -65,6 +65,12 @@ impl World {
         let mut context = Context::new(GATEWAY, settings);
         let cache = CachePool::new(&context.settings.redis.cache.access()).expect("a URL");
         context.keep(&cache, Need::Required);
+        // Told of before it is started, so that nothing is fetched once more when Redis can tell.
+        let ids = SigningKeyIds {
+            kids: vec![issuer.key.kid.clone()],
+        };
+        let told = cache.set(&SIGNING_KEYS.key(()), &ids).await;
+        told.expect("told");
         let credential = GatewayCredential::new(&CREDENTIAL.into()).expect("plain text");
         let guard = Guard::start_in_gateway(&mut context, cache.clone(), credential);
         let guard = guard.expect("a guard");
