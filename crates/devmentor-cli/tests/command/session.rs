@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Output};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_kit::{ADMIN_PASSWORD, Platform};
+use test_kit::{ADMIN_PASSWORD, PATIENCE, Platform, eventually};
 
 use crate::running::devmentor;
 
@@ -176,16 +176,14 @@ async fn a_new_key_is_published_and_the_session_lives_on() {
     let rotated = operator.told(&["auth", "rotate-keys"]).await;
     assert!(rotated["signs_from"].is_string(), "{rotated}");
     let url = format!("{}/.well-known/jwks.json", operator.platform.base_url());
-    let keys: Value = reqwest::get(url)
-        .await
-        .expect("keys")
-        .json()
-        .await
-        .expect("JSON");
-    let keys = keys["keys"].as_array().expect("a list");
-    assert!(
-        keys.iter().any(|key| key["kid"] == rotated["kid"]),
-        "{keys:?}"
-    );
+    // It signs later: until then whoever checks tokens hears of it.
+    eventually("the key is published", PATIENCE, async || {
+        let answer = reqwest::get(&url).await.expect("an answer");
+        let keys: Value = answer.json().await.expect("JSON");
+        let mut kids = keys["keys"].as_array().expect("a list").iter();
+        let is_there = kids.any(|key| key["kid"] == rotated["kid"]);
+        is_there.then_some(()).ok_or(keys)
+    })
+    .await;
     operator.told(&["user", "list"]).await;
 }
