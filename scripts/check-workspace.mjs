@@ -15,10 +15,16 @@ const MAY_USE = {
   rpc: ["redis-contracts"],
   "stream-worker": ["redis-contracts", "redis-access"],
   "service-kit": ["redis-contracts", "redis-access", "rpc"],
+  identity: ["redis-contracts", "redis-access", "rpc", "service-kit"],
+  "rate-limits": ["redis-contracts", "redis-access", "service-kit"],
+  sql: ["redis-contracts", "redis-access", "service-kit"],
   "test-kit": [],
   "devmentor-cli": ["redis-contracts", "redis-access", "service-kit"],
 };
-const SERVICE = ["redis-contracts", "redis-access", "rpc", "service-kit", "stream-worker"];
+const SERVICE = [
+  ...["redis-contracts", "redis-access", "rpc", "service-kit", "stream-worker"],
+  ...["identity", "rate-limits", "sql"],
+];
 const NOT_IN_CONTRACTS = ["tokio", "redis", "actix-web", "tonic", "sqlx"];
 // They start everything and so may use everything.
 const FROM_OUTSIDE = ["platform-tests", "platform-bench"];

@@ -1,16 +1,14 @@
 //! Deciding over a sign-in by its lock and four limits, in one script, beside one bare GET over a
 //! connection of the same kind.
+
+use rate_limits::{
+    Asked, By, Limiter,
+    policy::{AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_NETWORK, AUTH_UNKNOWN},
+};
 use redis::aio::MultiplexedConnection;
 use redis_access::{CachePool, LinkState, RedisSettings};
-use redis_contracts::{
-    Timestamp,
-    limits::{AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_NETWORK, AUTH_UNKNOWN},
-    script::Lock,
-};
-use service_kit::{
-    config::{Limits, Lockout},
-    limits::{Asked, By, Limiter},
-};
+use redis_contracts::{Timestamp, script::Lock};
+use service_kit::config::{Limits, Lockout};
 use test_kit::RedisServer;
 use tokio_util::sync::CancellationToken;
 

@@ -5,9 +5,9 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use identity::{ACCESS_TOKEN_TYPE, Claims};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use redis_contracts::Timestamp;
-use service_kit::identity::{ACCESS_TOKEN_TYPE, Claims};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use test_kit::Platform;
 use tokio::time::{Instant, sleep};

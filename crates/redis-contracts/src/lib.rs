@@ -12,7 +12,6 @@ pub mod event;
 mod instance;
 pub mod keys;
 mod learning;
-pub mod limits;
 mod position;
 mod reference;
 pub mod resource;

@@ -1,12 +1,9 @@
-//! What every process needs: settings, telemetry, a supervisor, health, problems and the caller's
-//! identity. A service is `build`, then `run` until stopped; `main` decides nothing.
+//! What every process needs: settings, telemetry, a supervisor, health, problems and gRPC. A service is `build`, then `run` until stopped; `main` decides nothing.
 
 mod checker;
 pub mod config;
 pub mod grpc;
 pub mod health;
-pub mod identity;
-pub mod limits;
 pub mod line;
 pub mod metrics;
 pub mod ops;
@@ -16,11 +13,8 @@ pub mod private_file;
 mod probe;
 pub mod problem;
 pub mod process;
-pub mod relay;
 pub mod request;
 pub mod revision;
-pub mod sql;
-pub mod sqlite;
 pub mod streams_memory;
 pub mod supervisor;
 pub mod telemetry;

@@ -4,6 +4,7 @@
 //! (reason = code), `BadRequest` and `RetryInfo`; over HTTP an RFC 9457 problem document.
 
 mod bounds;
+mod rate_headers;
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -13,7 +14,7 @@ use tonic::{Code as Grpc, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 pub(crate) use self::bounds::MOST_ERRORS;
-use crate::limits::Told;
+pub use self::rate_headers::{RATE_LIMIT, RATE_LIMIT_POLICY, RateHeaders};
 
 const DOMAIN: &str = "devmentor";
 
@@ -127,7 +128,7 @@ pub struct Problem {
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
     /// How the limits of the request stand, where some were asked.
-    pub limits: Option<Box<Told>>,
+    pub limits: Option<Box<RateHeaders>>,
 }
 
 impl Problem {
@@ -144,9 +145,9 @@ impl Problem {
     }
 
     /// The same, with how the limits of the request stand.
-    pub fn with_limits(self, told: Option<Told>) -> Self {
+    pub fn with_limits(self, headers: Option<RateHeaders>) -> Self {
         Self {
-            limits: told.map(Box::new),
+            limits: headers.map(Box::new),
             ..self
         }
     }
@@ -239,8 +240,8 @@ impl From<Problem> for Status {
         }
         let mut status =
             Self::with_error_details(problem.code.grpc_code(), problem.detail, details);
-        if let Some(told) = &problem.limits {
-            told.write_to(status.metadata_mut());
+        if let Some(headers) = &problem.limits {
+            headers.write_to(status.metadata_mut());
         }
         status
     }
@@ -270,7 +271,7 @@ impl From<Status> for Problem {
             detail: status.message().to_owned(),
             errors,
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
-            limits: Told::read_from(status.metadata()).map(Box::new),
+            limits: RateHeaders::read_from(status.metadata()).map(Box::new),
         }
     }
 }
@@ -309,7 +310,7 @@ mod tests {
                 field: "title".to_owned(),
                 message: "1 to 300 characters".to_owned(),
             }];
-            problem.limits = Some(Box::new(Told {
+            problem.limits = Some(Box::new(RateHeaders {
                 policy: "\"auth_address\";q=5;w=60".to_owned(),
                 limit: "\"auth_address\";r=0;t=12".to_owned(),
             }));

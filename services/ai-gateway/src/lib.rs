@@ -4,14 +4,11 @@
 mod domain;
 mod grpc;
 
+use identity::Guard;
+use rate_limits::{DayShare, Share};
 use redis_access::{CachePool, StreamsPool};
 use rpc::ai::ai_service_server::AiServiceServer;
-use service_kit::{
-    Context, Service, grpc as kit_grpc,
-    health::Need,
-    identity::Guard,
-    limits::{DayShare, Share},
-};
+use service_kit::{Context, Service, grpc as kit_grpc, health::Need};
 
 use crate::grpc::Mentor;
 

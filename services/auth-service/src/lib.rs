@@ -16,13 +16,15 @@ mod tokens;
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, web};
+use identity::gateway_credential;
+use rate_limits::Limiter;
 use redis_access::{CachePool, StreamsPool};
 use rpc::auth::auth_service_server::AuthServiceServer;
 use secrecy::ExposeSecret;
 use service_kit::{
-    Context, Service, Settings, Stage, grpc as kit_grpc, health::Need,
-    identity::gateway_credential, limits::Limiter, private_file, relay, sql::Database,
+    Context, Service, Settings, Stage, grpc as kit_grpc, health::Need, private_file,
 };
+use sql::{Database, relay};
 use tokio::sync::Notify;
 
 pub use store::MIGRATIONS;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use identity::{
+    ACCESS_TOKEN_TYPE, BadCopy, Claims, TokenVerifier, check_copy, keys_from_jwks, sign_copy,
+};
 use jsonwebtoken::{Algorithm, Header};
 use redis_contracts::{SignedCopy, Timestamp, Value, keys::SessionRecord};
 use service_kit::{
     Code, Problem,
     config::{self, Jwt},
-    identity::{
-        ACCESS_TOKEN_TYPE, BadCopy, Claims, TokenVerifier, check_copy, keys_from_jwks, sign_copy,
-    },
 };
 use uuid::Uuid;
 

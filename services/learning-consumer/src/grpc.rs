@@ -1,9 +1,10 @@
 //! gRPC: translation only. A profile is read by its person alone.
 
+use identity::Guard;
 use redis_access::{AccessError, StreamsPool};
 use redis_contracts::{PROFILE, ProfileRecord, keys::Scope};
 use rpc::learning::{self as api, learning_service_server::LearningService};
-use service_kit::{Code, Problem, RequestContext, identity::Guard};
+use service_kit::{Code, Problem, RequestContext};
 use stream_worker::Totals;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};

@@ -5,10 +5,11 @@ mod domain;
 mod grpc;
 mod learner;
 
+use identity::Guard;
 use redis_access::{CachePool, StreamsPool};
 use redis_contracts::CONSUMED;
 use rpc::learning::learning_service_server::LearningServiceServer;
-use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need, identity::Guard};
+use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need};
 use stream_worker::{Timing, Worker, consumer_name, watch};
 use tokio::sync::watch;
 

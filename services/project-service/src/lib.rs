@@ -9,18 +9,13 @@ mod waitable;
 
 use std::sync::Arc;
 
+use identity::Guard;
+use rate_limits::{DayShare, Share};
 use redis_access::{CachePool, StreamsPool};
 use rpc::project::project_service_server::ProjectServiceServer;
 use secrecy::ExposeSecret;
-use service_kit::{
-    Context, Service, Stage, grpc as kit_grpc,
-    health::Need,
-    identity::Guard,
-    limits::{DayShare, Share},
-    relay,
-    sqlite::Sqlite,
-    streams_memory,
-};
+use service_kit::{Context, Service, Stage, grpc as kit_grpc, health::Need, streams_memory};
+use sql::{relay, sqlite::Sqlite};
 use tokio::sync::Notify;
 
 use crate::{

@@ -7,7 +7,8 @@ use redis_contracts::{
     keys::OUTBOX_PRODUCER_PROJECTS,
     script::{Append, Hearing, Invocation, append_project_events},
 };
-use service_kit::{Problem, relay::Outbox};
+use service_kit::Problem;
+use sql::relay::Outbox;
 
 use crate::store::{Actor, EventLog, Settle, StoredEvent, Writer};
 

@@ -36,7 +36,8 @@ use actix_web::{
 };
 use futures_util::task::AtomicWaker;
 use ipnet::IpNet;
-use service_kit::{Code, Problem, limits::address_subject};
+use rate_limits::address_subject;
+use service_kit::{Code, Problem};
 
 use self::{
     framing::{Follows, Framing},

@@ -14,19 +14,16 @@ use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use actix_web::http::header::HeaderValue;
 use futures_util::StreamExt;
+use identity::Caller;
 use prometheus::IntCounter;
 use quick_cache::sync::Cache;
-use redis_contracts::limits::API;
-use service_kit::{
-    Context, Problem, Stage,
-    identity::Caller,
-    limits::{Asked, By, Limiter, Standing, Verdict, decisions},
-};
+use rate_limits::{Asked, By, Limiter, Standing, Verdict, decisions, policy::API};
+use service_kit::{Context, Problem, Stage};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
-use permits::{Permits, Take};
+use self::permits::{Permits, Take};
 
 pub(crate) use told::{BothHeaders, Left, told};
 

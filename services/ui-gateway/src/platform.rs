@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use identity::GatewayCredential;
 use redis_access::{CachePool, Pool, StreamsPool};
 use redis_contracts::RedisInstance;
 use rpc::{ai, auth, learning, project};
-use service_kit::{Context, Stage, health::Need, identity::GatewayCredential};
+use service_kit::{Context, Stage, health::Need};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 

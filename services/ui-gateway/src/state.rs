@@ -1,13 +1,10 @@
 //! What every handler can reach.
 
 use anyhow::Context as _;
+use identity::{GatewayCredential, Guard, gateway_credential};
+use rate_limits::Limiter;
 use redis_access::{CachePool, StreamsPool};
-use service_kit::{
-    Context, Settings,
-    health::Need,
-    identity::{GatewayCredential, Guard, gateway_credential},
-    limits::Limiter,
-};
+use service_kit::{Context, Settings, health::Need};
 use uuid::Uuid;
 
 use crate::{

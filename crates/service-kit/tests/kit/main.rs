@@ -2,12 +2,7 @@
 
 mod config;
 mod config_faults;
-mod day_share;
 mod grpc;
-mod identity;
-mod limits;
-mod relay;
-mod sql;
 
 use service_kit::Service;
 

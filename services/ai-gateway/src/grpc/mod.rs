@@ -11,6 +11,8 @@ mod record;
 use std::pin::Pin;
 
 use futures_util::Stream;
+use identity::{Caller, Guard};
+use rate_limits::DayShare;
 use redis_access::StreamsPool;
 use redis_contracts::{Timestamp, keys::Scope};
 use rpc::{
@@ -18,11 +20,7 @@ use rpc::{
     metadata::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
     project::project_service_client::ProjectServiceClient,
 };
-use service_kit::{
-    Problem, RequestContext,
-    identity::{Caller, Guard},
-    limits::DayShare,
-};
+use service_kit::{Problem, RequestContext};
 use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
 use uuid::Uuid;
 

@@ -5,7 +5,7 @@ use service_kit::{Checker, Code, Problem};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-pub use service_kit::identity::ADMIN;
+pub use identity::ADMIN;
 
 /// The role everyone has.
 pub const USER: &str = "user";

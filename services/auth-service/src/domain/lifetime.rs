@@ -1,7 +1,8 @@
 //! How long a session lives.
 
+use identity::QUARTERS_OF_LIFE;
 use redis_contracts::Timestamp;
-use service_kit::{config, identity::QUARTERS_OF_LIFE};
+use service_kit::config;
 
 /// When a session slid at `now` ends: its idle time after the last use that slides nothing, and never
 /// beyond its absolute end.
@@ -14,8 +15,8 @@ pub fn expires_at(settings: config::Session, created_at: Timestamp, now: Timesta
 
 #[cfg(test)]
 mod tests {
+    use identity::is_slide_due;
     use proptest::prelude::*;
-    use service_kit::identity::is_slide_due;
 
     use super::*;
 

@@ -1,8 +1,9 @@
 //! Who calls: a person with a session, or a machine with a token of theirs. SQL has the word,
 //! whatever the token says.
 
+use identity::bearer;
 use redis_contracts::{Timestamp, keys::Scope, resource::User};
-use service_kit::{Code, Problem, identity::bearer};
+use service_kit::{Code, Problem};
 use tonic::{Request, metadata::MetadataMap};
 
 use super::Accounts;

@@ -1,12 +1,12 @@
 //! What people change of their own accounts.
 
-use redis_contracts::{
-    event::EventBody,
-    limits::{AUTH_ACCOUNT, REGISTER_DAY},
-    resource::User,
+use rate_limits::{
+    Asked,
+    policy::{AUTH_ACCOUNT, REGISTER_DAY},
 };
+use redis_contracts::{event::EventBody, resource::User};
 use rpc::auth as api;
-use service_kit::{Code, Problem, config::Registration, limits::Asked};
+use service_kit::{Code, Problem, config::Registration};
 
 use super::{Accounts, ended_message, origin::Origin, passwords::link_is_over};
 use crate::{

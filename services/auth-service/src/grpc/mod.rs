@@ -18,14 +18,14 @@ mod sign_in;
 
 use std::sync::Arc;
 
+use rate_limits::{Asked, Limiter, Verdict};
 use redis_contracts::Timestamp;
 use rpc::auth as api;
 use service_kit::{
     Problem,
     config::{self, Registration},
-    limits::{Asked, Limiter, Verdict},
-    sql::Database,
 };
+use sql::Database;
 use tokio::sync::Notify;
 use tonic::Request;
 use uuid::Uuid;

@@ -3,19 +3,17 @@
 
 use std::net::IpAddr;
 
-use redis_contracts::{
-    Timestamp,
-    limits::{
+use rate_limits::{
+    Asked, address_subject, network_origin,
+    policy::{
         AUTH_ACCOUNT, AUTH_ADDRESS, AUTH_NETWORK, AUTH_SPARE, AUTH_SPARE_ALL, AUTH_UNKNOWN,
         CODE_DAY, MAIL_DAY, MAIL_MONTH, REGISTER_DAY,
     },
-    script::Lock,
+    wide_network,
 };
+use redis_contracts::{Timestamp, script::Lock};
 use rpc::auth::Client;
-use service_kit::{
-    RequestContext,
-    limits::{Asked, address_subject, network_origin, wide_network},
-};
+use service_kit::RequestContext;
 use tonic::Request;
 use uuid::Uuid;
 

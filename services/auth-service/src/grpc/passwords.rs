@@ -1,9 +1,10 @@
 //! Passwords: confirmed, changed, and set anew by mail.
 
+use rate_limits::Asked;
 use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{Code, Problem, limits::Asked};
+use service_kit::{Code, Problem};
 use tonic::Response;
 
 use super::{
@@ -204,7 +205,7 @@ impl Accounts {
     ) -> Result<Response<api::ConfirmPasswordResetResponse>, Problem> {
         let verdict = self.admit_all(&origin.address_limits()).await?;
         let set = self.set_by_mail(origin, asked).await;
-        let answer = set.map_err(|problem| problem.with_limits(verdict.told()))?;
+        let answer = set.map_err(|problem| problem.with_limits(verdict.headers()))?;
         Ok(limited(&verdict, answer))
     }
 

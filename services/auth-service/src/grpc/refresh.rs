@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use identity::is_slide_due;
 use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
-use service_kit::{Code, Problem, identity::is_slide_due};
+use service_kit::{Code, Problem};
 
 use super::{Accounts, origin::Origin};
 use crate::{

@@ -30,7 +30,7 @@ impl Accounts {
     ) -> Result<Response<api::RegisterResponse>, Problem> {
         let verdict = self.admit_all(&origin.register_limits()).await?;
         let user = self.asked_account(origin, asked).await;
-        let user = user.map_err(|problem| problem.with_limits(verdict.told()))?;
+        let user = user.map_err(|problem| problem.with_limits(verdict.headers()))?;
         self.mail_waits.notify_one();
         Ok(limited(&verdict, api::RegisterResponse { user }))
     }

@@ -1,14 +1,12 @@
 //! Sessions: checked, slid, listed and ended.
 
+use identity::{is_slide_due, is_use_noted};
 use redis_contracts::{
     Timestamp,
     event::{EventBody, Security},
 };
 use rpc::auth as api;
-use service_kit::{
-    Problem,
-    identity::{is_slide_due, is_use_noted},
-};
+use service_kit::Problem;
 use uuid::Uuid;
 
 use super::{Accounts, caller::Caller, session_message};

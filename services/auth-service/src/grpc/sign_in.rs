@@ -3,13 +3,11 @@
 //! Known and unknown addresses are answered the same after the same work: one look into SQL, one
 //! round trip for lock and limits, one Argon2id, and for what is wrong one commit.
 
-use redis_contracts::{Timestamp, event::EventBody, limits::AUTH_UNKNOWN};
+use rate_limits::{Asked, Verdict, policy::AUTH_UNKNOWN};
+use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
 use secrecy::{ExposeSecret, SecretString};
-use service_kit::{
-    Code, Problem,
-    limits::{Asked, Verdict},
-};
+use service_kit::{Code, Problem};
 use tonic::Response;
 
 use super::{
@@ -93,7 +91,7 @@ impl Accounts {
         let outcome = self.first_step(account, &place, &origin, password, &admitted);
         let outcome = outcome
             .await
-            .map_err(|problem| problem.with_limits(verdict.told()))?;
+            .map_err(|problem| problem.with_limits(verdict.headers()))?;
         Ok(limited(
             verdict,
             api::LoginResponse {
@@ -142,7 +140,7 @@ impl Accounts {
         };
         let recorded = self.record_failure(place, origin, failed).await;
         let problem = recorded.err().unwrap_or_else(refused);
-        problem.with_limits(verdict.told())
+        problem.with_limits(verdict.headers())
     }
 
     pub(super) async fn second_step(
@@ -171,7 +169,7 @@ impl Accounts {
         if let Some(refusal) = verdict.refusal() {
             return Err(refusal);
         }
-        let told = |problem: Problem| problem.with_limits(verdict.told());
+        let told = |problem: Problem| problem.with_limits(verdict.headers());
         let Some(lent) = self.store.try_challenge(&challenge).await? else {
             return Err(told(begin_anew()));
         };
@@ -516,7 +514,7 @@ fn place_of(origin: &Origin, email: &str, found: Option<&SignInAccount>) -> Plac
 /// An answer that tells how the limits stand.
 pub(super) fn limited<T>(verdict: &Verdict, message: T) -> Response<T> {
     let mut response = Response::new(message);
-    if let Some(told) = verdict.told() {
+    if let Some(told) = verdict.headers() {
         told.write_to(response.metadata_mut());
     }
     response

@@ -1,7 +1,8 @@
 //! Changes of accounts.
 
 use redis_contracts::resource::User;
-use service_kit::{Code, Problem, sql::id_bytes};
+use service_kit::{Code, Problem};
+use sql::id_bytes;
 use uuid::Uuid;
 
 use super::{

@@ -8,11 +8,8 @@ use redis_contracts::{
     Position, Timestamp,
     event::{Event, EventBody, Security},
 };
-use service_kit::{
-    Problem,
-    relay::Committed,
-    sql::{Transaction, id_bytes},
-};
+use service_kit::Problem;
+use sql::{Transaction, id_bytes, relay::Committed};
 use uuid::Uuid;
 
 use super::{Store, sql_problem};

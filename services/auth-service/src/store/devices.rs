@@ -1,7 +1,8 @@
 //! Devices that accounts were signed in to from.
 
 use redis_contracts::Timestamp;
-use service_kit::{Problem, sql::id_bytes};
+use service_kit::Problem;
+use sql::id_bytes;
 use uuid::Uuid;
 
 use super::{Change, Store, sql_problem};

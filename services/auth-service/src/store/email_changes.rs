@@ -1,10 +1,8 @@
 //! New addresses that wait for their proof, and what brings an old one back.
 
 use redis_contracts::{Timestamp, resource::User};
-use service_kit::{
-    Code, Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::{Code, Problem};
+use sql::{id_bytes, id_of};
 use sqlx::Row;
 use uuid::Uuid;
 

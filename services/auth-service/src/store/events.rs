@@ -6,11 +6,8 @@ use redis_contracts::{
     keys::OUTBOX_PRODUCER_AUTH,
     script::{Hearing, Invocation, SecurityAppend, append_security_events},
 };
-use service_kit::{
-    Problem,
-    relay::Outbox,
-    sql::{Pool, id_bytes},
-};
+use service_kit::Problem;
+use sql::{Pool, id_bytes, relay::Outbox};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

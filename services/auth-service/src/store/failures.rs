@@ -2,10 +2,8 @@
 //! that a storm neither fills the log nor hides in it.
 
 use redis_contracts::{Timestamp, event::EventBody};
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

@@ -1,7 +1,8 @@
 //! What Redis has heard of.
 
 use redis_contracts::Timestamp;
-use service_kit::{Problem, sql::id_bytes};
+use service_kit::Problem;
+use sql::id_bytes;
 use uuid::Uuid;
 
 use super::{Store, sql_problem};

@@ -5,10 +5,8 @@ use redis_contracts::{
     keys::{MachineAccess, Scope, SessionRecord},
     resource::User,
 };
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

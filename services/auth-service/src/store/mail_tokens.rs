@@ -1,10 +1,8 @@
 //! What is sent in the links of mails: known by SHA-256, good once.
 
 use redis_contracts::Timestamp;
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

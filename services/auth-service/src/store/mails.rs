@@ -2,10 +2,8 @@
 //! not take now is sent later, and no secret is at rest.
 
 use redis_contracts::Timestamp;
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use sqlx::Row;
 use uuid::Uuid;
 

@@ -19,12 +19,8 @@ mod users;
 
 use std::sync::Arc;
 
-use service_kit::{
-    Problem,
-    relay::Committed,
-    sql::{Database, Pool},
-    sqlite::Migration,
-};
+use service_kit::Problem;
+use sql::{Database, Pool, relay::Committed, sqlite::Migration};
 
 use crate::domain::steady_clock::SteadyClock;
 
@@ -90,5 +86,5 @@ impl Store {
 
 /// SQL failed: the cause is logged, the caller hears that it is away.
 fn sql_problem(error: sqlx::Error) -> Problem {
-    service_kit::sql::problem(error, "The account database")
+    sql::problem(error, "The account database")
 }

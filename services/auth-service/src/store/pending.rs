@@ -1,7 +1,8 @@
 //! Registrations whose address has to be proven first.
 
 use redis_contracts::Timestamp;
-use service_kit::{Problem, sql::id_bytes};
+use service_kit::Problem;
+use sql::id_bytes;
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

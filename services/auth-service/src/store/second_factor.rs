@@ -1,10 +1,8 @@
 //! Second factors: sealed secrets, recovery codes, and sign-ins that wait for their second step.
 
 use redis_contracts::Timestamp;
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use uuid::Uuid;
 
 use super::{Account, Change, Store, sql_problem};

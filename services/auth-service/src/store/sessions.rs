@@ -1,10 +1,8 @@
 //! Sessions, each with its refresh family.
 
 use redis_contracts::{Timestamp, keys::SessionRecord, resource::User};
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use sqlx::{
     Any, Row,
     any::{AnyArguments, AnyRow},

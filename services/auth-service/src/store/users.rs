@@ -1,10 +1,8 @@
 //! Accounts.
 
 use redis_contracts::{Timestamp, resource::User};
-use service_kit::{
-    Problem,
-    sql::{id_bytes, id_of},
-};
+use service_kit::Problem;
+use sql::{id_bytes, id_of};
 use sqlx::{Row, any::AnyRow};
 use uuid::Uuid;
 

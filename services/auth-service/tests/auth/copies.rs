@@ -3,13 +3,13 @@
 use std::fs;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use identity::{BadCopy, KeySet, check_copy, keys_from_jwks, sign_copy};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use redis_contracts::{
     HotCopy, SignedCopy, Timestamp, Value,
     keys::{SESSION, SessionRecord},
 };
 use rpc::auth::GetJwksRequest;
-use service_kit::identity::{BadCopy, KeySet, check_copy, keys_from_jwks, sign_copy};
 use test_kit::{PATIENCE, eventually};
 use uuid::Uuid;
 

@@ -8,7 +8,7 @@ use redis_contracts::{
     keys::{SESSION, SessionRecord},
     script::put_session,
 };
-use service_kit::sql::Database;
+use sql::Database;
 use sqlx::{AnyConnection, Connection};
 use test_kit::{PATIENCE, eventually};
 use uuid::Uuid;

@@ -2,13 +2,13 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
+use identity::Claims;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rpc::{
     auth::{CheckSessionRequest, GetJwksRequest, GetMeRequest},
     tonic::metadata::{Ascii, MetadataValue},
 };
 use serde_json::{Value, json};
-use service_kit::identity::Claims;
 
 use super::{Auth, Signed, answer, by_gateway, refused};
 

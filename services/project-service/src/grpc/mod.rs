@@ -11,18 +11,16 @@ use std::{pin::Pin, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::Stream;
+use identity::{Caller, Guard};
 use prost::Message;
+use rate_limits::DayShare;
 use redis_contracts::{Timestamp, keys::Scope};
 use rpc::{
     metadata::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
     project::{self as api, project_service_server::ProjectService},
 };
-use service_kit::{
-    Problem, RequestContext,
-    identity::{Caller, Guard},
-    limits::DayShare,
-    sqlite::Sqlite,
-};
+use service_kit::{Problem, RequestContext};
+use sql::sqlite::Sqlite;
 use tokio::sync::Notify;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 use uuid::Uuid;

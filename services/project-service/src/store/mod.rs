@@ -28,10 +28,8 @@ pub use idempotency::{Answer, Idempotency, Idempotent};
 pub use imports::ImportBatch;
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
 pub use review::{Attention, Glance, Review};
-use service_kit::{
-    Problem,
-    sqlite::{Migration, Sqlite},
-};
+use service_kit::Problem;
+use sql::sqlite::{Migration, Sqlite};
 use sqlx::SqlitePool;
 pub use sweep::{ForgetAnswers, Left, SweepProjects, Swept};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
@@ -91,5 +89,5 @@ pub(crate) fn sql_problem(error: sqlx::Error) -> Problem {
     if is_interrupt(&error) {
         return too_long();
     }
-    service_kit::sqlite::problem(error, "The project database")
+    sql::sqlite::problem(error, "The project database")
 }

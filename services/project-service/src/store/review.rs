@@ -193,7 +193,8 @@ fn glance(row: &SqliteRow) -> Glance {
 
 #[cfg(test)]
 mod tests {
-    use service_kit::{Code, sqlite::Sqlite};
+    use service_kit::Code;
+    use sql::sqlite::Sqlite;
 
     use super::*;
     use crate::store::{

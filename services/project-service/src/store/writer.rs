@@ -12,11 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rate_limits::DayShare;
 use redis_contracts::{
     Position, Timestamp,
     event::{Event, EventBody},
 };
-use service_kit::{Code, Problem, RequestContext, limits::DayShare, relay::Committed};
+use service_kit::{Code, Problem, RequestContext};
+use sql::relay::Committed;
 use sqlx::{Acquire, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -360,9 +362,10 @@ mod tests {
     use std::sync::Mutex;
 
     use futures_util::future::join_all;
+    use rate_limits::Share;
     use redis_access::{CachePool, RedisSettings};
     use redis_contracts::event::ProjectDeleted;
-    use service_kit::{config::Limits, limits::Share};
+    use service_kit::config::Limits;
     use sqlx::sqlite::SqlitePoolOptions;
 
     use super::*;

@@ -1,12 +1,14 @@
 //! What the caller used of the limits, and what is left.
 
 use actix_web::HttpMessage;
-use redis_contracts::limits::{
-    API, AUTH_ADDRESS, AUTH_NETWORK, Counts, MAIL_DAY, MAIL_MONTH, Policy, REGISTER_DAY,
+use rate_limits::{
+    Asked, Standing, address_subject,
+    policy::{API, AUTH_ADDRESS, AUTH_NETWORK, Counts, MAIL_DAY, MAIL_MONTH, Policy, REGISTER_DAY},
+    wide_network,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use service_kit::limits::{Asked, Standing, Told, address_subject, wide_network};
+use service_kit::problem::RateHeaders;
 use tonic::metadata::MetadataMap;
 
 use super::{
@@ -80,7 +82,7 @@ impl Item {
 impl Call {
     /// Passes on how auth-service says that the limits of this request stand.
     pub(super) fn note_limits(&self, metadata: &MetadataMap) {
-        if let Some(told) = Told::read_from(metadata) {
+        if let Some(told) = RateHeaders::read_from(metadata) {
             self.request.extensions_mut().insert(told);
         }
     }

@@ -13,8 +13,9 @@ use actix_web::{
     web::Data,
 };
 use futures_util::future::Either;
+use identity::Caller;
 use redis_contracts::keys::Scope;
-use service_kit::{Code, Problem, identity::Caller};
+use service_kit::{Code, Problem};
 use uuid::Uuid;
 
 use super::{Failure, envelope::SharedContext};

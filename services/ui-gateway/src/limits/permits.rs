@@ -9,7 +9,7 @@ use std::{
 };
 
 use governor::{DefaultDirectRateLimiter, RateLimiter, clock::Clock};
-use service_kit::limits::quota;
+use rate_limits::quota;
 use tokio::sync::{Notify, futures::Notified};
 
 /// Their state. Requests only take; the one lease that is on its way gives.

@@ -7,8 +7,8 @@ use actix_web::{
     HttpMessage, HttpRequest,
     http::header::{HeaderMap, HeaderName, HeaderValue},
 };
-use redis_contracts::limits::API;
-use service_kit::limits::{RATE_LIMIT, RATE_LIMIT_POLICY, Told};
+use rate_limits::policy::API;
+use service_kit::problem::{RATE_LIMIT, RATE_LIMIT_POLICY, RateHeaders};
 
 use super::ApiLimits;
 
@@ -28,7 +28,7 @@ pub(crate) struct BothHeaders {
 /// What is known of the limits of this request.
 pub(crate) fn told(request: &HttpRequest, limits: &ApiLimits) -> Option<BothHeaders> {
     let extensions = request.extensions();
-    match extensions.get::<Told>() {
+    match extensions.get::<RateHeaders>() {
         Some(told) => BothHeaders::of(told),
         None => Some(BothHeaders {
             limit: limits.limit_value(*extensions.get()?)?,
@@ -39,7 +39,7 @@ pub(crate) fn told(request: &HttpRequest, limits: &ApiLimits) -> Option<BothHead
 
 impl BothHeaders {
     /// As auth-service told them.
-    pub(crate) fn of(told: &Told) -> Option<Self> {
+    pub(crate) fn of(told: &RateHeaders) -> Option<Self> {
         Some(Self {
             policy: HeaderValue::from_str(&told.policy).ok()?,
             limit: HeaderValue::from_str(&told.limit).ok()?,

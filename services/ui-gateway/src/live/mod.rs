@@ -22,8 +22,9 @@ mod socket;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use identity::Guard;
 use redis_access::StreamsPool;
-use service_kit::{Code, Context, Problem, Stage, identity::Guard};
+use service_kit::{Code, Context, Problem, Stage};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

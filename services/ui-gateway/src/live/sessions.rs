@@ -11,12 +11,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use identity::{Caller, Guard};
 use redis_access::Change;
 use redis_contracts::{Timestamp, keys::SESSION};
-use service_kit::{
-    RequestContext,
-    identity::{Caller, Guard},
-};
+use service_kit::RequestContext;
 use tokio::{
     sync::Notify,
     time::{MissedTickBehavior, interval},

@@ -7,9 +7,11 @@ mod write;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
+use identity::Caller;
+use rate_limits::DayShare;
 use redis_contracts::keys::Scope;
 use rpc::project::{self as api, import_archive_request::Part};
-use service_kit::{Code, Problem, RequestContext, identity::Caller, limits::DayShare};
+use service_kit::{Code, Problem, RequestContext};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, timeout, timeout_at},

@@ -7,8 +7,9 @@ use futures_util::{
     FutureExt,
     future::{Either, Map},
 };
+use identity::ADMIN;
 use redis_contracts::keys::Scope;
-use service_kit::{Problem, identity::ADMIN};
+use service_kit::Problem;
 
 use super::Access;
 use crate::http::{

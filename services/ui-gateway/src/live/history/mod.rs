@@ -5,12 +5,12 @@ mod projects;
 
 use std::time::Duration;
 
+use identity::{Caller, Guard};
 use redis_access::{Backoff, Entry, StreamsPool};
 use redis_contracts::{Position, Topic};
 use rpc::project::project_service_client::ProjectServiceClient;
 use service_kit::{
     Code, Problem, RequestContext,
-    identity::{Caller, Guard},
     line::{Line, Places, Turn},
 };
 use tokio::time::{Instant, timeout};

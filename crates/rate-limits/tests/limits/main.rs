@@ -1,0 +1,4 @@
+//! Limits beside a real Redis, and without it.
+
+mod day_share;
+mod windows;
