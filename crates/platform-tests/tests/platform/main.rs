@@ -9,6 +9,7 @@ mod broken_log;
 mod browser;
 mod change;
 mod chaos;
+mod contract;
 mod full_streams;
 mod grpc;
 mod hanging;

@@ -1,0 +1,50 @@
+//! The document is true: each operation answers as it says, with nothing beside, and there is nothing in it
+//! that no answer has.
+
+mod accounts;
+mod asking;
+mod document;
+mod mentor;
+mod operators;
+mod refusals;
+mod work;
+
+use serde_json::Value;
+use test_kit::{MailServer, Platform};
+
+pub(crate) use self::document::Contract;
+
+/// Properties that have no value in what is told here, and why.
+const WITHOUT_A_VALUE: [&str; 0] = [];
+
+#[tokio::test]
+async fn every_answer_is_in_the_document_and_all_of_the_document_is_in_answers() {
+    let inbox = MailServer::start().await;
+    let mail = inbox.url();
+    let platform = Platform::builder().set("mail.url", &mail);
+    let mut platform = platform.start().await;
+    let mut contract = Contract::written();
+    accounts::tell(&mut contract, &platform, &inbox).await;
+    work::tell(&mut contract, &platform).await;
+    mentor::tell(&mut contract, &platform).await;
+    operators::tell(&mut contract, &platform).await;
+    refusals::tell(&mut contract, &mut platform).await;
+
+    let whole = contract.whole();
+    let unseen = |whole: &std::collections::BTreeSet<String>,
+                  seen: &std::collections::BTreeSet<String>| {
+        whole.difference(seen).cloned().collect::<Vec<_>>()
+    };
+    let seen = &contract.seen;
+    assert_eq!(
+        unseen(&whole.answers, &seen.answers),
+        ["get /api/realtime/ws 101"; 0]
+    );
+    assert_eq!(unseen(&whole.codes, &seen.codes), [""; 0]);
+    assert_eq!(unseen(&whole.properties, &seen.properties), WITHOUT_A_VALUE);
+}
+
+fn text(of: &Value, pointer: &str) -> String {
+    let text = of.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_else(|| panic!("{pointer}: {of}")).to_owned()
+}
