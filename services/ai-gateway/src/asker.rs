@@ -1,0 +1,17 @@
+//! Who asks, and in which request.
+
+use service_kit::{RequestContext, identity::Caller};
+use uuid::Uuid;
+
+/// A caller and their request.
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) context: RequestContext,
+}
+
+impl Asker {
+    /// Account id.
+    pub(crate) fn user_id(&self) -> Uuid {
+        self.caller.user().id
+    }
+}
