@@ -65,6 +65,40 @@ pub struct Author {
     pub name: String,
 }
 
+/// A column of the board, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// Not begun.
+    Todo,
+    /// Being worked on.
+    InProgress,
+    /// Waiting for a second pair of eyes.
+    InReview,
+    /// Done.
+    Done,
+}
+
+impl TaskStatus {
+    /// Every status in the order of the board.
+    pub const ALL: [Self; 4] = [Self::Todo, Self::InProgress, Self::InReview, Self::Done];
+
+    /// The name outside.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Todo => "todo",
+            Self::InProgress => "in_progress",
+            Self::InReview => "in_review",
+            Self::Done => "done",
+        }
+    }
+
+    /// The status of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
 /// A task on a project's board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -81,8 +115,8 @@ pub struct Task {
     /// Text, up to 65,536 characters.
     pub description: String,
     /// `todo`, `in_progress`, `in_review` or `done`.
-    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["todo", "in_progress", "in_review", "done"])))]
-    pub status: String,
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("enum" = TaskStatus::ALL.map(TaskStatus::name))))]
+    pub status: TaskStatus,
     /// Up to 32 labels of 1 to 64 characters.
     pub labels: Vec<String>,
     /// Day it is due, `2026-01-31`.

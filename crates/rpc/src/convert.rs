@@ -4,7 +4,7 @@
 use prost_types::Timestamp as ProtoTime;
 use redis_contracts::{
     Timestamp,
-    resource::{Author, Comment, Project, Task, User},
+    resource::{Author, Comment, Project, Task, TaskStatus, User},
 };
 use uuid::Uuid;
 
@@ -140,7 +140,7 @@ impl From<Task> for project::Task {
             r#ref: task.reference,
             title: task.title,
             description: task.description,
-            status: task.status,
+            status: task.status.name().to_owned(),
             labels: task.labels,
             due_on: task.due_on,
             position: task.position,
@@ -165,7 +165,7 @@ impl TryFrom<project::Task> for Task {
             reference: task.r#ref,
             title: task.title,
             description: task.description,
-            status: task.status,
+            status: TaskStatus::from_name(&task.status).ok_or(Malformed("status"))?,
             labels: task.labels,
             due_on: task.due_on,
             position: task.position,

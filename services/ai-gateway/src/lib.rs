@@ -1,8 +1,11 @@
 //! The mentor: it answers from the asker's own projects, in a style drawn from their profile, and keeps
 //! what people make of its replies.
 
+mod asker;
+mod conversation;
 mod domain;
 mod grpc;
+mod projects;
 
 use identity::Guard;
 use rate_limits::{DayShare, Share};
@@ -10,7 +13,7 @@ use redis_access::{CachePool, StreamsPool};
 use rpc::ai::ai_service_server::AiServiceServer;
 use service_kit::{Context, Service, grpc as kit_grpc, health::Need};
 
-use crate::grpc::Mentor;
+use crate::{conversation::Records, grpc::Mentor, projects::Projects};
 
 /// What it is called and where it listens.
 pub const SERVICE: Service = Service {
@@ -33,7 +36,8 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
     let projects = rpc::connect(&settings.upstream.project, Some(rpc::DEADLINE))?;
     let share = DayShare::start(&mut context, Share::Stream, &cache);
     let guard = Guard::start(&mut context, cache)?;
-    let mentor = Mentor::new(guard, streams, projects, share);
+    let records = Records::new(streams, share);
+    let mentor = Mentor::new(guard, records, Projects::new(projects));
     let routes = kit_grpc::routes(AiServiceServer::new(mentor)).await?;
     context.serve_grpc(routes)?;
     Ok(context)

@@ -10,7 +10,7 @@ use redis_contracts::{
 };
 use stream_worker::{Delivery, Handler, Outcome, Settled};
 
-use crate::domain::{Taught, lesson};
+use crate::domain::{POLICY, Taught, lesson};
 
 static RATINGS: LazyLock<Histogram> = LazyLock::new(|| {
     register_histogram!(
@@ -52,7 +52,8 @@ impl Learner {
         if good.is_empty() {
             return Ok(Vec::new());
         }
-        let reply: Vec<String> = self.streams.invoke(&script::learn(self.of, &good)).await?;
+        let learning = script::learn(self.of, &POLICY, &good);
+        let reply: Vec<String> = self.streams.invoke(&learning).await?;
         Ok(reply
             .iter()
             .filter_map(|text| Learned::from_reply(text))

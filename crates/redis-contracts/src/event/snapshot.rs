@@ -135,7 +135,7 @@ impl From<&Task> for TaskSnapshot {
             reference: task.reference.clone(),
             title: task.title.clone(),
             description: task.description.clone(),
-            status: task.status.clone(),
+            status: task.status.name().to_owned(),
             labels: task.labels.clone(),
             due_on: task.due_on.clone(),
             position: task.position.clone(),

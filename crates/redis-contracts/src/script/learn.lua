@@ -15,8 +15,9 @@
 -- ARGV[10]   seconds that a day's ids are kept
 -- ARGV[11]   dimensions, JSON: [{"name":...,"choices":[...]}]
 -- ARGV[12]   effects, JSON: list of {hash field: increment}
--- ARGV[13]   how many people: n
--- ARGV[14..] three per person: user id, topic, and a learning.profile.updated event up to its data
+-- ARGV[13]   how ratings become probabilities, JSON: {"middle","middle_weight","temperature","explore"}
+-- ARGV[14]   how many people: n
+-- ARGV[15..] three per person: user id, topic, and a learning.profile.updated event up to its data
 -- then       one per entry: "<person> <position> <effect> <event id>", the numbers from 1, the id in 16 bytes
 --
 -- Reply: per entry 'applied', 'repeated' (it counted before) or 'gone' (somebody else settled it).
@@ -26,9 +27,9 @@
 -- place of what it writes is as good as none, so that nobody's entry waits for it.
 
 local stream, updates, delivered, group_name = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-local people_count = tonumber(ARGV[13])
+local people_count = tonumber(ARGV[14])
 local days = #KEYS - 3 - 3 * people_count
-local dimensions, effects = cjson.decode(ARGV[11]), cjson.decode(ARGV[12])
+local dimensions, effects, policy = cjson.decode(ARGV[11]), cjson.decode(ARGV[12]), cjson.decode(ARGV[13])
 
 local TIMELINE, ID_BYTES = 7, 16
 
@@ -78,7 +79,7 @@ mend(updates)
 local top = after(fields(redis.call('XINFO', 'STREAM', stream))['last-generated-id'])
 
 local entries, ids = {}, {}
-for index = 14 + 3 * people_count, #ARGV do
+for index = 15 + 3 * people_count, #ARGV do
   local line = ARGV[index]
   local person, position, effect = string.match(line, '^(%d+) (%S+) (%d+) ')
   local id = string.sub(line, -ID_BYTES)
@@ -100,7 +101,7 @@ end
 local floor_field = 'floor.' .. stream
 local people = {}
 for index = 1, people_count do
-  local key, arg = 1 + days + 3 * index, 11 + 3 * index
+  local key, arg = 1 + days + 3 * index, 12 + 3 * index
   local person = {
     profile = KEYS[key], applied = KEYS[key + 1], timeline = KEYS[key + 2],
     id = ARGV[arg], topic = ARGV[arg + 1], event = ARGV[arg + 2],
@@ -154,25 +155,23 @@ local function learn(person, entry)
   return 'applied'
 end
 
--- A rating of 1 to 5 is a reward of 0 to 1. A choice is worth its mean reward, drawn towards the middle
--- while it was rated seldom; the more it is worth, the likelier it is (softmax), and each keeps its
--- share of EXPLORE, so that a taste that changes is noticed.
-local MIDDLE, MIDDLE_WEIGHT, TEMPERATURE, EXPLORE = 0.5, 4, 0.1, 0.1
-
+-- What this means, and the numbers, are the learner's: services/learning-consumer/src/domain/policy.rs, which a
+-- test holds this against.
 local function probabilities(values, dimension)
   local weights, total = {}, 0
   for _, choice in ipairs(dimension.choices) do
     local name = dimension.name .. '.' .. choice
     local count, sum = tonumber(values['n.' .. name] or 0), tonumber(values['s.' .. name] or 0)
-    local worth = ((sum - count) / 4 + MIDDLE * MIDDLE_WEIGHT) / (count + MIDDLE_WEIGHT)
+    local rewards = (sum - count) / 4
+    local worth = (rewards + policy.middle * policy.middle_weight) / (count + policy.middle_weight)
     -- Whatever somebody has written there.
     worth = math.min(math.max(worth, 0), 1)
-    weights[choice] = math.exp(worth / TEMPERATURE)
+    weights[choice] = math.exp(worth / policy.temperature)
     total = total + weights[choice]
   end
   local parts = {}
   for _, choice in ipairs(dimension.choices) do
-    local probability = (1 - EXPLORE) * weights[choice] / total + EXPLORE / #dimension.choices
+    local probability = (1 - policy.explore) * weights[choice] / total + policy.explore / #dimension.choices
     parts[#parts + 1] = string.format('"%s":%.6f', choice, probability)
   end
   return string.format('"%s":{%s}', dimension.name, table.concat(parts, ','))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Invocation, LEARN, max_age, seconds, text, timeline_bounds};
@@ -30,6 +31,19 @@ pub struct Learner {
     pub lesson: Lesson,
 }
 
+/// The numbers by which ratings become probabilities. What they mean and what they are is for the learner to say.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LearningPolicy {
+    /// What a choice is worth that nobody has rated, from 0 to 1.
+    pub middle: f64,
+    /// How many ratings that counts for.
+    pub middle_weight: f64,
+    /// How much better a choice has to be to be e times as likely.
+    pub temperature: f64,
+    /// The share that is given to all choices evenly.
+    pub explore: f64,
+}
+
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Learned {
@@ -55,7 +69,7 @@ impl Learned {
 
 /// Learns from entries of a stream and acknowledges them; see `learn.lua`. Reply: per entry a text for
 /// [`Learned::from_reply`].
-pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
+pub fn learn(of: Consumed, policy: &LearningPolicy, entries: &[Learner]) -> Invocation<Streams> {
     let mut people = Numbered::default();
     let mut lessons = Numbered::default();
     let lines: Vec<_> = entries
@@ -90,6 +104,7 @@ pub fn learn(of: Consumed, entries: &[Learner]) -> Invocation<Streams> {
         seconds(SEEN.ttl()),
         serde_json::to_vec(DIMENSIONS).unwrap_or_default(),
         serde_json::to_vec(&lessons.order).unwrap_or_default(),
+        serde_json::to_vec(policy).unwrap_or_default(),
         text(people.order.len()),
     ]);
     keys.extend(seen_days(now));

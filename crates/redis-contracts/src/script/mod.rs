@@ -13,7 +13,7 @@ mod worker;
 use std::time::Duration;
 
 pub use append::{AppendReply, Hearing};
-pub use learning::{Learned, Learner, Lesson, learn};
+pub use learning::{Learned, Learner, LearningPolicy, Lesson, learn};
 pub use mentor::{Adapted, RecordReply, RecordSignal, mark_seen, record_reply, record_signal};
 pub use projects::{Append, append_project_events};
 pub use security::{SecurityAppend, append_security_events};

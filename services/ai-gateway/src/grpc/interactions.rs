@@ -1,13 +1,13 @@
-//! What people do with replies.
+//! What people do with replies, over gRPC.
 
-use redis_contracts::event::{EventBody, InteractionKind, InteractionRecorded, SuggestionRef};
+use redis_contracts::event::{InteractionKind, SuggestionRef};
 use rpc::ai as api;
 use service_kit::{Checker, Problem};
 use tonic::Response;
 use uuid::Uuid;
 
-use super::{Call, Mentor, id};
-use crate::domain::mentor::SuggestionKind;
+use super::{Call, Mentor, answer, id};
+use crate::{conversation::Interaction, domain::mentor::SuggestionKind};
 
 /// The kinds that are told of. That something was asked, the mentor records itself.
 const KINDS: [InteractionKind; 4] = [
@@ -23,25 +23,26 @@ impl Mentor {
         &self,
         call: Call<api::RecordInteractionRequest>,
     ) -> Result<Response<api::Recorded>, Problem> {
-        let mut checker = Checker::default();
-        let kind = kind(&mut checker, &call.message.kind);
-        let suggestion = suggestion(&mut checker, kind, call.message.suggestion.as_ref());
-        checker.finish()?;
-        let message_id = id(&call.message.message_id, "reply")?;
-        let reply = self.own_reply(&call, message_id).await?;
-        let event = call.event(
-            message_id,
-            EventBody::InteractionRecorded(InteractionRecorded {
-                user_id: reply.user_id,
-                kind,
-                message_id: Some(message_id),
-                suggestion,
-            }),
-        );
-        let idempotency = call.idempotency("RecordInteraction", event.id);
-        self.signal(message_id, &reply, &event, &idempotency, None)
-            .await
+        let interaction = checked(&call.message)?;
+        let idempotency = call.idempotency("RecordInteraction");
+        let place = self
+            .signals
+            .interact(&call.asker, interaction, &idempotency)
+            .await?;
+        Ok(answer(place, Into::into))
     }
+}
+
+fn checked(asked: &api::RecordInteractionRequest) -> Result<Interaction, Problem> {
+    let mut checker = Checker::default();
+    let kind = kind(&mut checker, &asked.kind);
+    let suggestion = suggestion(&mut checker, kind, asked.suggestion.as_ref());
+    checker.finish()?;
+    Ok(Interaction {
+        message_id: id(&asked.message_id, "reply")?,
+        kind,
+        suggestion,
+    })
 }
 
 fn kind(checker: &mut Checker, name: &str) -> InteractionKind {

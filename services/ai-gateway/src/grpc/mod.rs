@@ -1,94 +1,43 @@
-//! gRPC: translation, and what is recorded. Each method first finds its caller; only their own replies and
-//! projects are seen.
+//! gRPC: translation only. Each method first finds its caller; only their own replies and projects are seen.
 
+mod call;
 mod chat;
 mod feedback;
 mod interactions;
-mod kept;
-mod read;
-mod record;
 
-use std::pin::Pin;
-
-use futures_util::Stream;
-use identity::{Caller, Guard};
-use rate_limits::DayShare;
-use redis_access::StreamsPool;
+use identity::Guard;
 use redis_contracts::{Timestamp, keys::Scope};
 use rpc::{
     ai::{self as api, ai_service_server::AiService},
-    metadata::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED},
-    project::project_service_client::ProjectServiceClient,
+    metadata::IDEMPOTENT_REPLAYED,
 };
-use service_kit::{Problem, RequestContext};
-use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Channel};
+use service_kit::Problem;
+use tonic::{Request, Response, Status, metadata::MetadataValue};
 use uuid::Uuid;
 
-/// Who replies while no provider is set.
-const SOURCE: &str = "built_in";
-
-/// Longest idempotency key, in characters.
-const LONGEST_KEY: usize = 128;
+use self::{call::Call, chat::Replies};
+use crate::{
+    conversation::{Answer, Conversations, Records, SOURCE, SignalPlace, Signals},
+    projects::Projects,
+};
 
 /// The service.
 pub(crate) struct Mentor {
     guard: Guard,
-    streams: StreamsPool,
-    projects: ProjectServiceClient<Channel>,
-    share: DayShare,
+    conversations: Conversations,
+    signals: Signals,
     started_at: Timestamp,
 }
 
-/// A caller and their request.
-struct Call<T> {
-    caller: Caller,
-    context: RequestContext,
-    idempotency_key: Option<String>,
-    message: T,
-}
-
 impl Mentor {
-    pub(crate) fn new(
-        guard: Guard,
-        streams: StreamsPool,
-        projects: Channel,
-        share: DayShare,
-    ) -> Self {
+    pub(crate) fn new(guard: Guard, records: Records, projects: Projects) -> Self {
         Self {
             guard,
-            streams,
-            projects: ProjectServiceClient::new(projects)
-                .max_decoding_message_size(rpc::LARGEST_ANSWER),
-            share,
+            conversations: Conversations::new(records.clone(), projects),
+            signals: Signals::new(records),
             started_at: Timestamp::now(),
         }
     }
-
-    /// The caller of a request, which records something: a machine token needs the scope write.
-    async fn call<T>(&self, request: Request<T>) -> Result<Call<T>, Problem> {
-        let context = RequestContext::of(&request);
-        let caller = self
-            .guard
-            .check_metadata(request.metadata(), &context, Scope::Write)
-            .await?;
-        Ok(Call {
-            caller,
-            context,
-            idempotency_key: idempotency_key(request.metadata())?,
-            message: request.into_inner(),
-        })
-    }
-}
-
-fn idempotency_key(metadata: &MetadataMap) -> Result<Option<String>, Problem> {
-    let Some(key) = metadata.get(IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
-    let key = key.to_str().ok();
-    let key = key.filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
-    let expected = format!("1 to {LONGEST_KEY} visible ASCII characters");
-    key.map(|key| Some(key.to_owned()))
-        .ok_or_else(|| Problem::invalid_field(IDEMPOTENCY_KEY, expected))
 }
 
 /// An id in a request; one that is no UUID is not there.
@@ -97,16 +46,23 @@ fn id(text: &str, what: &str) -> Result<Uuid, Problem> {
 }
 
 /// An answer that says when it was given before.
-fn answer<T>(value: T, replayed: bool) -> Response<T> {
-    let mut response = Response::new(value);
-    if replayed {
-        let yes = tonic::metadata::MetadataValue::from_static("true");
+fn answer<T, M>(given: Answer<T>, message: impl FnOnce(T) -> M) -> Response<M> {
+    let mut response = Response::new(message(given.value));
+    if given.replayed {
+        let yes = MetadataValue::from_static("true");
         response.metadata_mut().insert(IDEMPOTENT_REPLAYED, yes);
     }
     response
 }
 
-type Replies = Pin<Box<dyn Stream<Item = Result<api::ChatResponse, Status>> + Send>>;
+impl From<SignalPlace> for api::Recorded {
+    fn from(place: SignalPlace) -> Self {
+        Self {
+            event_id: place.event_id.to_string(),
+            position: place.position.to_string(),
+        }
+    }
+}
 
 #[tonic::async_trait]
 impl AiService for Mentor {
@@ -114,8 +70,8 @@ impl AiService for Mentor {
 
     /// A machine token needs the scope read as well: the caller's projects are read.
     async fn chat(&self, request: Request<api::ChatRequest>) -> Result<Response<Replies>, Status> {
-        let call = self.call(request).await?;
-        call.caller.require(Scope::Read)?;
+        let call = Call::of(&self.guard, request).await?;
+        call.asker.caller.require(Scope::Read)?;
         Ok(self.chat(call).await?)
     }
 
@@ -123,7 +79,7 @@ impl AiService for Mentor {
         &self,
         request: Request<api::GiveFeedbackRequest>,
     ) -> Result<Response<api::Recorded>, Status> {
-        let call = self.call(request).await?;
+        let call = Call::of(&self.guard, request).await?;
         Ok(self.give_feedback(call).await?)
     }
 
@@ -131,7 +87,7 @@ impl AiService for Mentor {
         &self,
         request: Request<api::RecordInteractionRequest>,
     ) -> Result<Response<api::Recorded>, Status> {
-        let call = self.call(request).await?;
+        let call = Call::of(&self.guard, request).await?;
         Ok(self.record_interaction(call).await?)
     }
 

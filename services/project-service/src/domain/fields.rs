@@ -49,11 +49,16 @@ impl Fields for Checker {
     }
 
     fn day(&mut self, field: &str, text: &str) {
-        let format = format_description!("[year]-[month]-[day]");
-        if text.len() != 10 || Date::parse(text, format).is_err() {
+        if !is_day(text) {
             self.refuse(field, "a day such as 2026-01-31");
         }
     }
+}
+
+/// Whether a text is a day, `2026-01-31`.
+pub fn is_day(text: &str) -> bool {
+    let format = format_description!("[year]-[month]-[day]");
+    text.len() == 10 && Date::parse(text, format).is_ok()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Tasks over gRPC.
 
+use redis_contracts::resource::{Task, TaskStatus};
 use rpc::project::{self as api, update_task_request};
 use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::{Call, Projects, answer, id};
 use crate::{
     domain::{
-        board::{TASK_STATUSES, TaskStatus},
+        board::{TASK_STATUSES, column},
         cursor::BoardCursor,
         fields::{Fields, LONGEST_TEXT, LONGEST_TITLE},
     },
@@ -72,12 +73,10 @@ impl Projects {
             .store
             .tasks(owner, project_id, filter, after, limit)
             .await?;
-        let cursor = |task: &redis_contracts::resource::Task| {
-            let column = TaskStatus::from_name(&task.status).map_or(0, TaskStatus::column);
-            let position = task.position.clone();
+        let cursor = |task: &Task| {
             BoardCursor {
-                column,
-                position,
+                column: column(task.status),
+                position: task.position.clone(),
                 id: task.id,
             }
             .write()

@@ -7,7 +7,7 @@ use service_kit::Problem;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{events::COUNTED, sql_problem};
+use super::{events::COUNTED, rows, sql_problem};
 
 /// Changes that are shown.
 const SHOWN: i64 = 20;
@@ -76,26 +76,32 @@ pub(super) async fn changes_after(
     };
     let counted = read(sql, COUNT, COUNTED).await?;
     let latest = read(sql, LATEST, SHOWN).await?;
+    let latest = latest.iter().map(glance).collect::<Result<_, _>>();
     Ok(Changes {
         by_type: counted
             .iter()
             .map(|row| (row.get("type"), row.get("events")))
             .collect(),
-        latest: latest.iter().map(glance).collect(),
+        latest: latest.map_err(sql_problem)?,
     })
 }
 
-fn glance(row: &SqliteRow) -> ChangeGlance {
-    let task_id = row.get::<Option<String>, _>("task_id");
-    ChangeGlance {
-        position: Position::from_packed(row.get("position")),
-        type_name: row.get("type"),
-        task: task_id.and_then(|id| Uuid::try_parse(&id).ok()),
-        reference: row.get("ref"),
-        title: row.get("title"),
-        actor_id: row.get("actor_id"),
-        time: Timestamp::from_unix_ms(row.get("time")),
-    }
+fn glance(row: &SqliteRow) -> Result<ChangeGlance, sqlx::Error> {
+    Ok(ChangeGlance {
+        position: Position::from_packed(row.try_get("position")?),
+        type_name: row.try_get("type")?,
+        task: task_id(row)?,
+        reference: row.try_get("ref")?,
+        title: row.try_get("title")?,
+        actor_id: row.try_get("actor_id")?,
+        time: rows::time(row, "time")?,
+    })
+}
+
+fn task_id(row: &SqliteRow) -> Result<Option<Uuid>, sqlx::Error> {
+    let id: Option<&str> = row.try_get("task_id")?;
+    let id = id.map(Uuid::try_parse).transpose();
+    id.map_err(|_| rows::unreadable("event", "the id of its task"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Comments.
 
 use redis_contracts::{
-    Timestamp,
     event::{Changed, Changes, CommentAdded, CommentDeleted, EventBody},
     resource::{Author, Comment},
 };
@@ -15,24 +14,26 @@ use uuid::Uuid;
 use super::{
     Change, Mutation, Store, pages,
     projects::{note, require_version},
-    sql_problem, tasks,
+    rows, sql_problem, tasks,
 };
 use crate::domain::cursor::TimeCursor;
 
-pub(super) fn comment(row: &SqliteRow) -> Comment {
-    Comment {
-        id: row.get("id"),
-        task_id: row.get("task_id"),
-        author: Author {
-            user_id: row.get("author_id"),
-            name: row.get("author_name"),
-        },
-        body: row.get("body"),
-        external_ref: row.get("external_ref"),
-        version: row.get::<i64, _>("version").unsigned_abs(),
-        created_at: Timestamp::from_unix_ms(row.get("created_at")),
-        updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
-    }
+pub(super) fn comment(row: &SqliteRow) -> Result<Comment, sqlx::Error> {
+    rows::named("comment", row, |row| {
+        Ok(Comment {
+            id: row.try_get("id")?,
+            task_id: row.try_get("task_id")?,
+            author: Author {
+                user_id: row.try_get("author_id")?,
+                name: row.try_get("author_name")?,
+            },
+            body: row.try_get("body")?,
+            external_ref: row.try_get("external_ref")?,
+            version: row.try_get("version")?,
+            created_at: rows::time(row, "created_at")?,
+            updated_at: rows::time(row, "updated_at")?,
+        })
+    })
 }
 
 fn subject(id: Uuid) -> String {
@@ -45,7 +46,7 @@ async fn own(
     owner: Uuid,
     id: Uuid,
 ) -> Result<(Comment, Uuid), Problem> {
-    sqlx::query(
+    let row = sqlx::query(
         "SELECT c.*, t.project_id FROM comments c JOIN tasks t ON t.id = c.task_id JOIN projects p ON p.id = t.project_id
          WHERE c.id = ? AND p.owner_id = ?",
     )
@@ -54,8 +55,9 @@ async fn own(
     .fetch_optional(sql)
     .await
     .map_err(sql_problem)?
-    .map(|row| (comment(&row), row.get("project_id")))
-    .ok_or_else(|| Problem::not_found("comment"))
+    .ok_or_else(|| Problem::not_found("comment"))?;
+    let own = || Ok((comment(&row)?, row.try_get("project_id")?));
+    own().map_err(sql_problem)
 }
 
 /// The comments before a moment: the index is read from there.

@@ -79,12 +79,12 @@ pub(super) async fn insert(
     .map_err(sql_problem)
 }
 
-pub(super) fn stored(row: &SqliteRow) -> StoredEvent {
-    StoredEvent {
-        position: Position::from_packed(row.get("position")),
-        project_id: row.get("project_id"),
-        event: Event::cut_stored(row.get("event")),
-    }
+pub(super) fn stored(row: &SqliteRow) -> Result<StoredEvent, sqlx::Error> {
+    Ok(StoredEvent {
+        position: Position::from_packed(row.try_get("position")?),
+        project_id: row.try_get("project_id")?,
+        event: Event::cut_stored(row.try_get("event")?),
+    })
 }
 
 /// The newest event that is too many, or one too many bytes. How long a text is stands at its head, so that
@@ -118,7 +118,7 @@ impl EventLog {
             .bind(limit)
             .fetch_all(&self.read)
             .await
-            .map(|rows| rows.iter().map(stored).collect())
+            .and_then(|rows| rows.iter().map(stored).collect())
             .map_err(sql_problem)
     }
 

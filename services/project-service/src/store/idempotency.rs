@@ -102,5 +102,6 @@ async fn first_answer<T: DeserializeOwned>(
     }
     serde_json::from_str(row.get("answer"))
         .map(Some)
-        .map_err(Problem::internal)
+        // Its words may quote what stands there.
+        .map_err(|_| Problem::internal("a stored answer cannot be read"))
 }

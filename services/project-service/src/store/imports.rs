@@ -76,7 +76,7 @@ async fn issue(change: &mut Change<'_>, project: &Project, issue: Issue) -> Resu
         reference: format!("{}-{number}", project.key),
         title: issue.title,
         description: issue.description,
-        status: issue.status.name().to_owned(),
+        status: issue.status,
         labels: issue.labels,
         due_on: None,
         position: tasks::end_of_column(change.sql, project.id, issue.status).await?,
@@ -91,7 +91,7 @@ async fn issue(change: &mut Change<'_>, project: &Project, issue: Issue) -> Resu
         updated_at: issue.updated_at,
         completed_at: issue.completed_at,
     };
-    tasks::add(change, &task, issue.status, number, Some(&name.import_key)).await?;
+    tasks::add(change, &task, number, Some(&name.import_key)).await?;
     Ok(true)
 }
 

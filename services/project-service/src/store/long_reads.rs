@@ -166,8 +166,8 @@ mod tests {
     struct Found;
 
     impl Entry for Found {
-        fn read(_: &SqliteRow) -> Self {
-            Self
+        fn read(_: &SqliteRow) -> Result<Self, sqlx::Error> {
+            Ok(Self)
         }
 
         fn text_bytes(&self) -> usize {

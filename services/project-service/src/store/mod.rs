@@ -13,6 +13,7 @@ mod pages;
 mod projects;
 mod queue;
 mod review;
+mod rows;
 mod sweep;
 mod tasks;
 #[cfg(test)]

@@ -13,14 +13,14 @@ const OTHER_FIELDS: usize = 512;
 /// An entry of a list.
 pub(super) trait Entry: Sized {
     /// From its row.
-    fn read(row: &SqliteRow) -> Self;
+    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error>;
 
     /// Its texts, in bytes.
     fn text_bytes(&self) -> usize;
 }
 
 impl Entry for Task {
-    fn read(row: &SqliteRow) -> Self {
+    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         super::tasks::task(row)
     }
 
@@ -31,7 +31,7 @@ impl Entry for Task {
 }
 
 impl Entry for Project {
-    fn read(row: &SqliteRow) -> Self {
+    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         super::projects::project(row)
     }
 
@@ -41,7 +41,7 @@ impl Entry for Project {
 }
 
 impl Entry for Comment {
-    fn read(row: &SqliteRow) -> Self {
+    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         super::comments::comment(row)
     }
 
@@ -51,7 +51,7 @@ impl Entry for Comment {
 }
 
 impl Entry for StoredEvent {
-    fn read(row: &SqliteRow) -> Self {
+    fn read(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         super::events::stored(row)
     }
 
@@ -69,7 +69,7 @@ pub(super) async fn read<T: Entry>(
     while let Some(row) = rows.try_next().await?
         && !page.is_full()
     {
-        let entry = T::read(&row);
+        let entry = T::read(&row)?;
         let bytes = OTHER_FIELDS + entry.text_bytes();
         page.add(entry, bytes);
     }

@@ -1,7 +1,6 @@
 //! Projects.
 
 use redis_contracts::{
-    Timestamp,
     event::{Change as FieldChange, Changed, Changes, EventBody, ProjectDeleted},
     resource::Project,
 };
@@ -12,22 +11,33 @@ use service_kit::{
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{Change, Mutation, Store, pages, sql_problem, sweep::disown};
+use super::{Change, Mutation, Store, pages, rows, sql_problem, sweep::disown};
+use crate::domain::board::PROJECT_STATUSES;
 
 /// Projects are their owner's alone so far.
 const OWNER: &str = "owner";
 
-pub(super) fn project(row: &SqliteRow) -> Project {
-    Project {
-        id: row.get("id"),
-        key: row.get("key"),
-        name: row.get("name"),
-        description: row.get("description"),
-        status: row.get("status"),
-        role: OWNER.to_owned(),
-        version: row.get::<i64, _>("version").unsigned_abs(),
-        created_at: Timestamp::from_unix_ms(row.get("created_at")),
-        updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
+pub(super) fn project(row: &SqliteRow) -> Result<Project, sqlx::Error> {
+    rows::named("project", row, |row| {
+        Ok(Project {
+            id: row.try_get("id")?,
+            key: row.try_get("key")?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            status: status(row)?,
+            role: OWNER.to_owned(),
+            version: row.try_get("version")?,
+            created_at: rows::time(row, "created_at")?,
+            updated_at: rows::time(row, "updated_at")?,
+        })
+    })
+}
+
+fn status(row: &SqliteRow) -> Result<String, sqlx::Error> {
+    let status: String = row.try_get("status")?;
+    match PROJECT_STATUSES.contains(&status.as_str()) {
+        true => Ok(status),
+        false => Err(rows::unreadable("status", &PROJECT_STATUSES.join(" or "))),
     }
 }
 
@@ -46,8 +56,8 @@ pub(super) async fn own(
         .bind(owner)
         .fetch_optional(sql)
         .await
+        .and_then(|row| row.as_ref().map(project).transpose())
         .map_err(sql_problem)?
-        .map(|row| project(&row))
         .ok_or_else(|| Problem::not_found("project"))
 }
 

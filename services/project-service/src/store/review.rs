@@ -1,7 +1,10 @@
 //! A project at a glance. Each list is counted and begun from an index of its own, so the work does
 //! not grow with the descriptions of all tasks; with their number it does, so it is a long read.
 
-use redis_contracts::{Position, Timestamp, resource::Project};
+use redis_contracts::{
+    Position, Timestamp,
+    resource::{Project, TaskStatus},
+};
 use service_kit::Problem;
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -11,11 +14,11 @@ use super::{
     changes::{Changes, changes_after},
     events::newest_of,
     projects::own as own_project,
-    sql_problem,
+    rows, sql_problem, tasks,
 };
 use crate::domain::{
     attention::{BIG_FROM_STEPS, Bounds},
-    board::TaskStatus,
+    board::column,
 };
 
 /// Tasks of a list that are shown.
@@ -99,7 +102,7 @@ impl Store {
             stuck: list(sql, project_id, STUCK, stuck_since).await?,
             unreviewed: list(sql, project_id, UNREVIEWED, unreviewed_since).await?,
             big: list(sql, project_id, BIG, BIG_FROM_STEPS).await?,
-            next: list(sql, project_id, NEXT, TaskStatus::Todo.column()).await?,
+            next: list(sql, project_id, NEXT, column(TaskStatus::Todo)).await?,
             changes: match since {
                 Some(since) => changes_after(sql, project_id, since).await?,
                 None => Changes::default(),
@@ -173,22 +176,25 @@ where
         .fetch_all(sql)
         .await
         .map_err(sql_problem)?;
+    let tasks = rows.iter().map(glance).collect::<Result<_, _>>();
     Ok(Attention {
         total: rows.first().map_or(0, |row| row.get("total")),
-        tasks: rows.iter().map(glance).collect(),
+        tasks: tasks.map_err(sql_problem)?,
     })
 }
 
-fn glance(row: &SqliteRow) -> Glance {
-    Glance {
-        id: row.get("id"),
-        number: row.get("number"),
-        title: row.get("title"),
-        status: TaskStatus::from_column(row.get("status")).unwrap_or(TaskStatus::Todo),
-        due_on: row.get("due_on"),
-        open_steps: row.get("open_steps"),
-        updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
-    }
+fn glance(row: &SqliteRow) -> Result<Glance, sqlx::Error> {
+    rows::named("task", row, |row| {
+        Ok(Glance {
+            id: row.try_get("id")?,
+            number: row.try_get("number")?,
+            title: row.try_get("title")?,
+            status: tasks::status(row)?,
+            due_on: tasks::due_on(row)?,
+            open_steps: row.try_get("open_steps")?,
+            updated_at: rows::time(row, "updated_at")?,
+        })
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use redis_contracts::{
     Timestamp,
     event::{Changed, Changes, EventBody, TaskDeleted},
-    resource::{Author, Task},
+    resource::{Author, Task, TaskStatus},
 };
 use service_kit::{
     Problem,
@@ -15,10 +15,16 @@ use uuid::Uuid;
 use super::{
     Change, Mutation, Store, pages,
     projects::{note, own as own_project, require_version},
-    sql_problem,
+    rows, sql_problem,
     sweep::{Left, ROWS_A_STEP, disown_task},
 };
-use crate::domain::{attention::open_steps, board::TaskStatus, cursor::BoardCursor, rank};
+use crate::domain::{
+    attention::open_steps,
+    board::{at_column, column},
+    cursor::BoardCursor,
+    fields::is_day,
+    rank,
+};
 
 /// The columns of a task with its reference.
 macro_rules! select_task {
@@ -30,30 +36,46 @@ macro_rules! select_task {
     };
 }
 
-pub(super) fn task(row: &SqliteRow) -> Task {
-    let status = TaskStatus::from_column(row.get("status")).unwrap_or(TaskStatus::Todo);
-    Task {
-        id: row.get("id"),
-        project_id: row.get("project_id"),
-        reference: row.get("ref"),
-        title: row.get("title"),
-        description: row.get("description"),
-        status: status.name().to_owned(),
-        labels: serde_json::from_str(row.get("labels")).unwrap_or_default(),
-        due_on: row.get("due_on"),
-        position: row.get("position"),
-        author: Author {
-            user_id: row.get("author_id"),
-            name: row.get("author_name"),
-        },
-        external_ref: row.get("external_ref"),
-        comment_count: row.get::<i64, _>("comment_count").unsigned_abs(),
-        version: row.get::<i64, _>("version").unsigned_abs(),
-        created_at: Timestamp::from_unix_ms(row.get("created_at")),
-        updated_at: Timestamp::from_unix_ms(row.get("updated_at")),
-        completed_at: row
-            .get::<Option<i64>, _>("completed_at")
-            .map(Timestamp::from_unix_ms),
+pub(super) fn task(row: &SqliteRow) -> Result<Task, sqlx::Error> {
+    rows::named("task", row, |row| {
+        Ok(Task {
+            id: row.try_get("id")?,
+            project_id: row.try_get("project_id")?,
+            reference: row.try_get("ref")?,
+            title: row.try_get("title")?,
+            description: row.try_get("description")?,
+            status: status(row)?,
+            labels: labels(row)?,
+            due_on: due_on(row)?,
+            position: row.try_get("position")?,
+            author: Author {
+                user_id: row.try_get("author_id")?,
+                name: row.try_get("author_name")?,
+            },
+            external_ref: row.try_get("external_ref")?,
+            comment_count: row.try_get("comment_count")?,
+            version: row.try_get("version")?,
+            created_at: rows::time(row, "created_at")?,
+            updated_at: rows::time(row, "updated_at")?,
+            completed_at: rows::optional_time(row, "completed_at")?,
+        })
+    })
+}
+
+pub(super) fn status(row: &SqliteRow) -> Result<TaskStatus, sqlx::Error> {
+    at_column(row.try_get("status")?).ok_or_else(|| rows::unreadable("status", "0 to 3"))
+}
+
+fn labels(row: &SqliteRow) -> Result<Vec<String>, sqlx::Error> {
+    let labels = serde_json::from_str(row.try_get("labels")?);
+    labels.map_err(|_| rows::unreadable("labels", "a JSON array of texts"))
+}
+
+pub(super) fn due_on(row: &SqliteRow) -> Result<Option<String>, sqlx::Error> {
+    let day: Option<String> = row.try_get("due_on")?;
+    match day.as_deref().is_none_or(is_day) {
+        true => Ok(day),
+        false => Err(rows::unreadable("due_on", "a day such as 2026-01-31")),
     }
 }
 
@@ -72,8 +94,8 @@ pub(super) async fn own(
         .bind(owner)
         .fetch_optional(sql)
         .await
+        .and_then(|row| row.as_ref().map(task).transpose())
         .map_err(sql_problem)?
-        .map(|row| task(&row))
         .ok_or_else(|| Problem::not_found("task"))
 }
 
@@ -130,8 +152,8 @@ impl Store {
         .bind(number)
         .fetch_optional(&self.read)
         .await
+        .and_then(|row| row.as_ref().map(task).transpose())
         .map_err(sql_problem)?
-        .map(|row| task(&row))
         .ok_or_else(|| Problem::not_found("task"))
     }
 
@@ -147,7 +169,7 @@ impl Store {
         self.project(owner, project_id).await?;
         let is_search = filter.label.is_some() || filter.text.is_some();
         let (first, last) = match filter.status {
-            Some(status) => (status.column(), status.column()),
+            Some(status) => (column(status), column(status)),
             None => (0, i64::MAX),
         };
         let after = after.filter(|after| after.column >= first);
@@ -179,7 +201,7 @@ pub(super) async fn end_of_column(
     let last: Option<String> =
         sqlx::query_scalar("SELECT max(position) FROM tasks WHERE project_id = ? AND status = ?")
             .bind(project_id)
-            .bind(status.column())
+            .bind(column(status))
             .fetch_one(sql)
             .await
             .map_err(sql_problem)?;
@@ -205,7 +227,6 @@ pub(super) async fn take_number(
 pub(super) async fn add(
     change: &mut Change<'_>,
     task: &Task,
-    status: TaskStatus,
     number: i64,
     import_key: Option<&str>,
 ) -> Result<(), Problem> {
@@ -220,7 +241,7 @@ pub(super) async fn add(
     .bind(number)
     .bind(&task.title)
     .bind(&task.description)
-    .bind(status.column())
+    .bind(column(task.status))
     .bind(labels)
     .bind(&task.due_on)
     .bind(&task.position)
@@ -278,7 +299,7 @@ impl Mutation for CreateTask {
             reference: format!("{}-{number}", project.key),
             title: self.title,
             description: self.description,
-            status: self.status.name().to_owned(),
+            status: self.status,
             labels: self.labels,
             due_on: self.due_on,
             position: end_of_column(change.sql, project.id, self.status).await?,
@@ -293,7 +314,7 @@ impl Mutation for CreateTask {
             updated_at: change.now,
             completed_at: (self.status == TaskStatus::Done).then_some(change.now),
         };
-        add(change, &task, self.status, number, None).await?;
+        add(change, &task, number, None).await?;
         Ok(task)
     }
 }
@@ -338,20 +359,19 @@ impl Mutation for UpdateTask {
     async fn apply(self, change: &mut Change<'_>) -> Result<Task, Problem> {
         let mut task = own(change.sql, change.actor.user_id, self.id).await?;
         require_version(&self.if_version, task.version)?;
-        let was = TaskStatus::from_name(&task.status).unwrap_or(TaskStatus::Todo);
-        let status = self.status.unwrap_or(was);
-        let moved = self.move_to(change, &mut task, was, status).await?;
+        let was = task.status;
+        let moved = self.move_to(change, &mut task).await?;
         let edited = self.edit(&mut task);
         if moved.is_empty() && edited.is_empty() {
             return Ok(task);
         }
         task.version += 1;
         task.updated_at = change.now;
-        if was != status {
-            task.completed_at = (status == TaskStatus::Done).then_some(change.now);
+        if was != task.status {
+            task.completed_at = (task.status == TaskStatus::Done).then_some(change.now);
         }
-        save(change.sql, &task, status).await?;
-        let completed = was != status && status == TaskStatus::Done;
+        save(change.sql, &task).await?;
+        let completed = was != task.status && task.status == TaskStatus::Done;
         let told = |changes| Changed {
             snapshot: (&task).into(),
             changes,
@@ -403,14 +423,10 @@ impl UpdateTask {
         changes
     }
 
-    async fn move_to(
-        &self,
-        change: &mut Change<'_>,
-        task: &mut Task,
-        was: TaskStatus,
-        status: TaskStatus,
-    ) -> Result<Changes, Problem> {
+    async fn move_to(&self, change: &mut Change<'_>, task: &mut Task) -> Result<Changes, Problem> {
         let mut changes = Changes::new();
+        let was = task.status;
+        let status = self.status.unwrap_or(was);
         let position = match self.place {
             Some(place) => position_at(change.sql, task, status, place).await?,
             None if was == status => return Ok(changes),
@@ -418,7 +434,7 @@ impl UpdateTask {
         };
         if was != status {
             note(&mut changes, "status", was.name(), status.name());
-            status.name().clone_into(&mut task.status);
+            task.status = status;
         }
         if position != task.position {
             note(
@@ -450,7 +466,7 @@ async fn position_at(
     )
     .bind(neighbour)
     .bind(task.project_id)
-    .bind(status.column())
+    .bind(column(status))
     .bind(task.id)
     .fetch_optional(&mut *sql)
     .await
@@ -466,7 +482,7 @@ async fn position_at(
     };
     let beyond: Option<String> = sqlx::query_scalar(beyond)
         .bind(task.project_id)
-        .bind(status.column())
+        .bind(column(status))
         .bind(&anchor)
         .bind(task.id)
         .fetch_one(&mut *sql)
@@ -479,14 +495,14 @@ async fn position_at(
     let here = task.position.as_str();
     let already =
         before.is_none_or(|before| before < here) && after.is_none_or(|after| here < after);
-    if already && task.status == status.name() {
+    if already && task.status == status {
         return Ok(task.position.clone());
     }
     rank::between(before, after)
         .ok_or_else(|| Problem::internal("stored positions are not in order"))
 }
 
-async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Result<(), Problem> {
+async fn save(sql: &mut SqliteConnection, task: &Task) -> Result<(), Problem> {
     let labels = serde_json::to_string(&task.labels).map_err(Problem::internal)?;
     sqlx::query(
         "UPDATE tasks SET title = ?, description = ?, labels = ?, due_on = ?, status = ?, position = ?, version = ?, updated_at = ?,
@@ -496,7 +512,7 @@ async fn save(sql: &mut SqliteConnection, task: &Task, status: TaskStatus) -> Re
     .bind(&task.description)
     .bind(labels)
     .bind(&task.due_on)
-    .bind(status.column())
+    .bind(column(task.status))
     .bind(&task.position)
     .bind(task.version as i64)
     .bind(task.updated_at.unix_ms())

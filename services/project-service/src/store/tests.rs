@@ -1,8 +1,11 @@
 //! The schema: how it grew, and which indices statements use.
 
-use sqlx::{Connection, Row, SqliteConnection};
+use rate_limits::{DayShare, Share};
+use redis_access::{CachePool, RedisSettings};
+use service_kit::config::Limits;
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 
-use super::MIGRATIONS;
+use super::{MIGRATIONS, Writer, writer::Writing};
 use crate::domain::{attention, rank};
 
 /// A database of this build without a row.
@@ -14,6 +17,32 @@ pub(super) async fn empty_database() -> SqliteConnection {
         apply(&mut sql, migration.sql).await;
     }
     sql
+}
+
+/// The same, with one connection.
+pub(super) async fn empty_pool() -> SqlitePool {
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    let pool = pool.connect("sqlite::memory:").await.expect("a database");
+    for migration in MIGRATIONS {
+        let schema = sqlx::raw_sql(migration.sql).execute(&pool).await;
+        schema.expect("a schema");
+    }
+    pool
+}
+
+/// A writer of a database, for which nobody's share ends.
+pub(super) fn writer_on(pool: SqlitePool) -> (Writer, Writing) {
+    let limits = Limits {
+        auth_per_minute: 0,
+        api_per_minute: 0,
+        sockets_per_person: 0,
+        connections_per_address: 0,
+        stream_bytes_per_day: 0,
+        import_bytes_per_day: 0,
+    };
+    let cache = RedisSettings::new("redis://127.0.0.1:1".to_owned());
+    let cache = CachePool::new(&cache).expect("a Redis URL");
+    Writer::new(pool, DayShare::new(Share::Stream, &limits, &cache))
 }
 
 /// How SQLite would run a statement, a line a step.

@@ -362,23 +362,10 @@ mod tests {
     use std::sync::Mutex;
 
     use futures_util::future::join_all;
-    use rate_limits::Share;
-    use redis_access::{CachePool, RedisSettings};
     use redis_contracts::event::ProjectDeleted;
-    use service_kit::config::Limits;
-    use sqlx::sqlite::SqlitePoolOptions;
 
     use super::*;
-    use crate::store::MIGRATIONS;
-
-    const LIMITS: Limits = Limits {
-        auth_per_minute: 0,
-        api_per_minute: 0,
-        sockets_per_person: 0,
-        connections_per_address: 0,
-        stream_bytes_per_day: 0,
-        import_bytes_per_day: 0,
-    };
+    use crate::store::tests::{empty_pool, writer_on};
 
     /// Who made each change, and how many were committed before it.
     type Made = Arc<Mutex<Vec<(Uuid, u64)>>>;
@@ -407,21 +394,9 @@ mod tests {
         }
     }
 
-    async fn writer() -> (Writer, Writing) {
-        let pool = SqlitePoolOptions::new().max_connections(1);
-        let pool = pool.connect("sqlite::memory:").await.expect("a database");
-        for migration in MIGRATIONS {
-            let schema = sqlx::raw_sql(migration.sql).execute(&pool).await;
-            schema.expect("a schema");
-        }
-        let cache = RedisSettings::new("redis://127.0.0.1:1".to_owned());
-        let cache = CachePool::new(&cache).expect("a Redis URL");
-        Writer::new(pool, DayShare::new(Share::Stream, &LIMITS, &cache))
-    }
-
     /// Makes changes of these people, which all wait when the first is made; each with the bytes of its texts.
     async fn make(changes: &[(Uuid, usize)]) -> Vec<(Uuid, u64)> {
-        let (writer, writing) = writer().await;
+        let (writer, writing) = writer_on(empty_pool().await);
         let (made, stop) = (Made::default(), CancellationToken::new());
         let writes = changes.iter().map(|(person, bytes)| {
             let actor = Actor {
@@ -481,7 +456,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_when_the_writer_has_gone_is_answered() {
-        let (writer, writing) = writer().await;
+        let (writer, writing) = writer_on(empty_pool().await);
         let record = Record {
             bytes: 1,
             committed: Arc::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{
-    Composed, Question, Reference,
+    Composed, Question, Reference, ReferenceKind,
     facts::{Project, Task},
     phrases::Now,
     points::Point,
@@ -39,7 +39,7 @@ impl Draft {
 
     /// Names a project.
     pub(super) fn project(&mut self, project: &Project) -> String {
-        self.refer("project", project.id, &project.key);
+        self.refer(ReferenceKind::Project, project.id, &project.key);
         project.key.clone()
     }
 
@@ -50,16 +50,16 @@ impl Draft {
 
     /// Names a task by its reference alone.
     pub(super) fn short(&mut self, task: &Task) -> String {
-        self.refer("task", task.id, &task.reference);
+        self.refer(ReferenceKind::Task, task.id, &task.reference);
         task.reference.clone()
     }
 
     pub(super) fn named_task(&mut self, id: Uuid, reference: &str, title: &str) -> String {
-        self.refer("task", id, reference);
+        self.refer(ReferenceKind::Task, id, reference);
         format!("{reference} {}", quoted(title))
     }
 
-    fn refer(&mut self, kind: &'static str, id: Uuid, name: &str) {
+    fn refer(&mut self, kind: ReferenceKind, id: Uuid, name: &str) {
         if self.known.insert(id) {
             self.reply.references.push(Reference {
                 kind,

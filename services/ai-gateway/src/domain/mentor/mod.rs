@@ -17,6 +17,7 @@ mod wording;
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use redis_contracts::{Position, Style, Timestamp};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use self::{
@@ -28,7 +29,7 @@ use self::{
     wording::{counted, listed},
 };
 pub(crate) use self::{
-    facts::{Project, Task},
+    facts::{Attention, Change, Changes, Project, Status, Task, open_steps},
     suggestion::{Suggestion, SuggestionKind},
 };
 
@@ -40,14 +41,38 @@ pub(crate) struct Question<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// What a claim can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReferenceKind {
+    Project,
+    Task,
+}
+
+impl ReferenceKind {
+    /// Its name outside.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Task => "task",
+        }
+    }
+}
+
 /// What a claim is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Reference {
-    /// `project` or `task`
-    pub(crate) kind: &'static str,
+    pub(crate) kind: ReferenceKind,
     pub(crate) id: Uuid,
     /// `KEY` or `KEY-12`
     pub(crate) name: String,
+}
+
+/// The list of its fields, as replies are stored.
+impl Serialize for Reference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.kind, self.id, &self.name).serialize(serializer)
+    }
 }
 
 /// A reply without the circumstances it was given in.

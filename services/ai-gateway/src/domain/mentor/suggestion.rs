@@ -1,5 +1,6 @@
 //! What the asker can have done with one click, and undone.
 
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{
@@ -18,7 +19,8 @@ const URGENT: &[&str] = &[
 ];
 
 /// What a suggestion does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum SuggestionKind {
     /// One task for each open step.
     Split,
@@ -51,12 +53,19 @@ impl SuggestionKind {
 }
 
 /// A suggestion about a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Suggestion {
     pub(crate) kind: SuggestionKind,
     pub(crate) task_id: Uuid,
     /// For people.
     pub(crate) label: String,
+}
+
+/// The list of its fields, as replies are stored.
+impl Serialize for Suggestion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.kind, self.task_id, &self.label).serialize(serializer)
+    }
 }
 
 /// What to suggest for a task that a reply tells of.

@@ -12,7 +12,7 @@ mod raw;
 
 use std::sync::Arc;
 
-use redis_contracts::Timestamp;
+use redis_contracts::{Timestamp, resource::TaskStatus};
 use service_kit::{Checker, Code, Problem};
 
 use self::{
@@ -20,7 +20,7 @@ use self::{
     quoted::Quoted,
     raw::RawArchive,
 };
-use super::{board::TaskStatus, fields::Fields};
+use super::fields::Fields;
 
 /// A checked archive: its text, and what is in it.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use redis_contracts::Timestamp;
+use redis_contracts::{Timestamp, resource::TaskStatus};
 use serde::{
     Deserialize, Deserializer,
     de::{EnumAccess, Error, SeqAccess, VariantAccess, Visitor},
@@ -13,10 +13,7 @@ use super::{
     ArchivedComment, Issue, IssueName,
     quoted::{Quoted, quote},
 };
-use crate::domain::{
-    board::TaskStatus,
-    fields::{Fields, LONGEST_TEXT, MOST_LABELS},
-};
+use crate::domain::fields::{Fields, LONGEST_TEXT, MOST_LABELS};
 
 /// Who wrote what an archive has no author for, as GitHub shows deleted accounts.
 pub(super) const NOBODY: &str = "ghost";

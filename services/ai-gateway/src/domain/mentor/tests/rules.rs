@@ -6,7 +6,7 @@ use time::Duration;
 
 use super::sample::{ASKER, ask, busy, empty, list, now, styles, task};
 use crate::domain::mentor::{
-    Composed,
+    Composed, ReferenceKind,
     facts::{Changes, Project, Status, Task},
     wording::day_of,
 };
@@ -77,7 +77,7 @@ fn check(reply: &Composed) -> Result<(), TestCaseError> {
     for suggestion in &reply.suggestions {
         let mut references = reply.references.iter();
         prop_assert!(
-            references.any(|of| of.kind == "task" && of.id == suggestion.task_id),
+            references.any(|of| of.kind == ReferenceKind::Task && of.id == suggestion.task_id),
             "{suggestion:?} without a reference: {text}"
         );
     }

@@ -1,8 +1,7 @@
 //! What every recording shares: the idempotency of a call, the head of an event, the reply of a script.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use prost::Message;
-use redis_access::AccessError;
+use rate_limits::DayShare;
+use redis_access::{AccessError, StreamsPool};
 use redis_contracts::{
     FirstAnswer, IDEMPOTENCY, Streams, Timestamp,
     event::{Event, EventBody},
@@ -11,58 +10,49 @@ use redis_contracts::{
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use super::{Call, Mentor};
+use crate::asker::Asker;
 
-/// The name under which a call's first answer is kept, and the hash of what was asked.
-pub(super) struct Idempotency {
-    pub(super) name: String,
-    pub(super) request_sha256: String,
-    /// Whether the caller may ask again.
-    pub(super) is_keyed: bool,
+/// What makes a call safe to send again. Hashes are SHA-256 in hex.
+pub(crate) struct Idempotency {
+    /// Of the caller's key, where they sent one: only then may they ask again.
+    pub(crate) key_hash: Option<String>,
+    /// Of the method and the request.
+    pub(crate) request_hash: String,
 }
 
-impl<T: Message> Call<T> {
-    /// The idempotency of this call. Without a key of the caller's, `own_id` stands for it: then it only
-    /// guards against the script being sent twice.
-    pub(super) fn idempotency(&self, method: &str, own_id: Uuid) -> Idempotency {
-        let request = [method.as_bytes(), &[0], &self.message.encode_to_vec()].concat();
-        let name = match &self.idempotency_key {
-            Some(key) => hex(key.as_bytes()),
-            None => own_id.to_string(),
-        };
-        Idempotency {
-            name,
-            request_sha256: hex(&request),
-            is_keyed: self.idempotency_key.is_some(),
-        }
-    }
-
-    /// An event of this call.
-    pub(super) fn event(&self, message_id: Uuid, body: EventBody) -> Event {
-        Event {
-            id: Uuid::now_v7(),
-            source: "/ai-gateway".to_owned(),
-            subject: format!("reply/{message_id}"),
-            time: Timestamp::now(),
-            traceparent: Some(self.context.traceparent.clone()),
-            actor: self.caller.user().id,
-            project_id: None,
-            body,
-        }
+impl Idempotency {
+    /// The name under which the first answer is kept. Without a key of the caller's, `own_id` stands for it:
+    /// then it only guards against the script being sent twice.
+    pub(super) fn name(&self, own_id: Uuid) -> String {
+        self.key_hash.clone().unwrap_or_else(|| own_id.to_string())
     }
 }
 
-/// What a recording script said.
-pub(super) enum Said {
+/// An event about a reply.
+pub(super) fn event(asker: &Asker, message_id: Uuid, body: EventBody) -> Event {
+    Event {
+        id: Uuid::now_v7(),
+        source: "/ai-gateway".to_owned(),
+        subject: format!("reply/{message_id}"),
+        time: Timestamp::now(),
+        traceparent: Some(asker.context.traceparent.clone()),
+        actor: asker.user_id(),
+        project_id: None,
+        body,
+    }
+}
+
+/// What a recording script answered.
+pub(super) enum RecordOutcome {
     /// It is recorded, with what goes with it.
     Recorded(String),
     /// It was recorded before; the first answer.
     Replayed(String),
 }
 
-impl Said {
+impl RecordOutcome {
     /// Reads the reply of a recording script; `what` is not there when it is not the caller's.
-    pub(super) fn read((word, rest): (String, String), what: &str) -> Result<Self, Problem> {
+    fn read((word, rest): (String, String), what: &str) -> Result<Self, Problem> {
         match word.as_str() {
             "recorded" => Ok(Self::Recorded(rest)),
             "replayed" => Ok(Self::Replayed(rest)),
@@ -75,20 +65,31 @@ impl Said {
     }
 }
 
-impl Mentor {
+/// The streams Redis, and how much a person may add to it in a day. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Records {
+    pub(super) streams: StreamsPool,
+    pub(super) share: DayShare,
+}
+
+impl Records {
+    pub(crate) const fn new(streams: StreamsPool, share: DayShare) -> Self {
+        Self { streams, share }
+    }
+
     /// Runs a recording script; what it adds counts for the person's share of the day. `what` is not there when
     /// it is not theirs.
-    pub(super) async fn record_call(
+    pub(super) async fn record(
         &self,
         user_id: Uuid,
         call: &Invocation<Streams>,
         what: &str,
-    ) -> Result<Said, Problem> {
-        let said = Said::read(self.streams.invoke(call).await?, what)?;
-        if let Said::Recorded(_) = said {
+    ) -> Result<RecordOutcome, Problem> {
+        let outcome = RecordOutcome::read(self.streams.invoke(call).await?, what)?;
+        if let RecordOutcome::Recorded(_) = outcome {
             self.share.spend(user_id, call.bytes());
         }
-        Ok(said)
+        Ok(outcome)
     }
 
     /// The first answer to the caller's key, when there was one.
@@ -97,13 +98,13 @@ impl Mentor {
         user_id: Uuid,
         idempotency: &Idempotency,
     ) -> Result<Option<String>, Problem> {
-        if !idempotency.is_keyed {
+        let Some(key_hash) = &idempotency.key_hash else {
             return Ok(None);
-        }
-        let key = IDEMPOTENCY.key((user_id, idempotency.name.clone()));
+        };
+        let key = IDEMPOTENCY.key((user_id, key_hash.clone()));
         let first = self.streams.get::<FirstAnswer>(&key).await;
         match first.or_else(AccessError::none_if_wrong_type)? {
-            Some(first) if first.request_sha256 == idempotency.request_sha256 => {
+            Some(first) if first.request_sha256 == idempotency.request_hash => {
                 Ok(Some(first.answer))
             }
             Some(_) => Err(mismatch()),
@@ -136,14 +137,4 @@ fn broken(stream: &str) -> Problem {
 fn mismatch() -> Problem {
     let detail = "This Idempotency-Key was used for another request; take a new one.";
     Problem::new(Code::IdempotencyMismatch, detail)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let hash = digest(&SHA256, bytes);
-    let mut text = String::with_capacity(64);
-    for byte in hash.as_ref() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
