@@ -2,7 +2,7 @@
 
 BENCH ?=
 
-.PHONY: help run up down test check bench abuse docs web build
+.PHONY: help run up down test check audit bench abuse docs web build
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,8 +19,11 @@ down: ## stop the containers; their data stays
 test: ## install what tests need, then all of them: Rust, web, browser
 	@scripts/test.sh
 
-check: ## format, lints and docs as errors, generated files in step, a valid OpenAPI document, arrows, licences
+check: ## format, lints and docs as errors, generated files in step, a valid OpenAPI document, arrows, and audit
 	@scripts/check.sh
+
+audit: ## licences, banned crates, sources, and advisories where their database can be reached
+	@scripts/audit.sh
 
 bench: ## benchmarks beside their ceilings; BENCH="me start" picks some
 	@scripts/bench.sh $(BENCH)

