@@ -152,21 +152,21 @@ event_types! {
         /// A project and all in it is gone.
         ProjectDeleted(ProjectDeleted) = "devmentor.project.deleted.v1" as PROJECT_DELETED,
         /// A task was made.
-        TaskCreated(TaskSnapshot) = "devmentor.task.created.v1",
+        TaskCreated(TaskSnapshot) = "devmentor.task.created.v1" as TASK_CREATED,
         /// A task's fields changed.
-        TaskUpdated(Changed<TaskSnapshot>) = "devmentor.task.updated.v1",
+        TaskUpdated(Changed<TaskSnapshot>) = "devmentor.task.updated.v1" as TASK_UPDATED,
         /// A task went to another place or column.
-        TaskMoved(Changed<TaskSnapshot>) = "devmentor.task.moved.v1",
+        TaskMoved(Changed<TaskSnapshot>) = "devmentor.task.moved.v1" as TASK_MOVED,
         /// A task went to `done`.
-        TaskCompleted(Changed<TaskSnapshot>) = "devmentor.task.completed.v1",
+        TaskCompleted(Changed<TaskSnapshot>) = "devmentor.task.completed.v1" as TASK_COMPLETED,
         /// A task is gone.
-        TaskDeleted(TaskDeleted) = "devmentor.task.deleted.v1",
+        TaskDeleted(TaskDeleted) = "devmentor.task.deleted.v1" as TASK_DELETED,
         /// A comment was written.
-        CommentAdded(CommentAdded) = "devmentor.comment.added.v1",
+        CommentAdded(CommentAdded) = "devmentor.comment.added.v1" as COMMENT_ADDED,
         /// A comment was edited.
-        CommentUpdated(Changed<CommentSnapshot>) = "devmentor.comment.updated.v1",
+        CommentUpdated(Changed<CommentSnapshot>) = "devmentor.comment.updated.v1" as COMMENT_UPDATED,
         /// A comment is gone.
-        CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1",
+        CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1" as COMMENT_DELETED,
         /// The mentor replied.
         MentorReplied(MentorReplied) = "devmentor.mentor.replied.v1",
         /// A reply was chosen by a newer profile.
