@@ -35,7 +35,7 @@ impl StreamsPool {
             .map(Some)
             .map_err(|cause| AccessError::Undecodable {
                 instance: Instance::Streams,
-                cause,
+                cause: DecodeError(format!("{}: {cause}", key.name())),
             })
     }
 

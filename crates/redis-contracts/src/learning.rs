@@ -16,7 +16,7 @@ const KEPT: Duration = Duration::from_secs(90 * 86_400);
 /// Dimension to choice to the probability of that choice.
 pub type Probabilities = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// A person's profile: what the next reply's style is drawn from. What of it cannot be read is as good as none.
+/// A person's profile: what the next reply's style is drawn from. What is not there is as before any rating.
 ///
 /// Besides what is read here the hash keeps, for the script `learn`: per choice the ratings it got
 /// (`n.<dimension>.<choice>`, `s.<dimension>.<choice>` their sum), `replies`,
@@ -64,19 +64,31 @@ impl ProfileRecord {
 
 impl FieldsValue for ProfileRecord {
     fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
-        let prior = Self::prior();
-        let style = fields.get("style");
-        let style = style.and_then(|text| serde_json::from_str(text).ok());
-        let feedback = readable(fields, "feedback_count").zip(readable(fields, "rating_sum"));
-        let (feedback_count, rating_sum) = feedback.unwrap_or_default();
+        let count = |name| optional(fields, name).map(Option::unwrap_or_default);
+        for (one, other) in [
+            ("feedback_count", "rating_sum"),
+            ("rating_sum", "feedback_count"),
+        ] {
+            if fields.contains_key(one) && !fields.contains_key(other) {
+                return Err(DecodeError(format!("{other} is missing")));
+            }
+        }
+        let style = fields.get("style").map(|text| probabilities(text));
         Ok(Self {
-            version: readable(fields, "version").unwrap_or_default(),
-            feedback_count,
-            rating_sum,
-            updated_at: readable(fields, "updated_at").map(Timestamp::from_unix_ms),
-            style: style.unwrap_or(prior.style),
+            version: count("version")?,
+            feedback_count: count("feedback_count")?,
+            rating_sum: count("rating_sum")?,
+            updated_at: optional(fields, "updated_at")?.map(Timestamp::from_unix_ms),
+            style: style.transpose()?.unwrap_or_else(|| Self::prior().style),
         })
     }
+}
+
+fn probabilities(text: &str) -> Result<Probabilities, DecodeError> {
+    let read = serde_json::from_str::<Probabilities>(text).ok();
+    let is_share = |share: &f64| (0.0..=1.0).contains(share);
+    read.filter(|read| read.values().flat_map(BTreeMap::values).all(is_share))
+        .ok_or_else(|| malformed("style"))
 }
 
 /// `learning:profile:{user_id}`: a person's profile.
@@ -155,8 +167,7 @@ impl FieldsValue for ReplyRecord {
         Ok(Self {
             user_id: required(fields, "user_id")?,
             conversation_id: required(fields, "conversation_id")?,
-            style: serde_json::from_str(&style)
-                .map_err(|error| DecodeError(format!("style: {error}")))?,
+            style: serde_json::from_str(&style).map_err(|_| malformed("style"))?,
             propensity: required(fields, "propensity")?,
             profile_version: required(fields, "profile_version")?,
         })
@@ -219,9 +230,9 @@ pub const CONVERSATIONS: KeyFamily<Streams, ConversationIndex, Uuid> =
         holds: "ids of a person's conversations, scored by their last message",
     });
 
-/// What the mentor remembers of a person; what of it cannot be read is as good as none. Besides what is read here the hash keeps, for the script
-/// `record_reply`: `conversation_bytes`, what their conversations take, and `answers`, a day (of the Unix
-/// epoch) and the bytes of the answers remembered on it.
+/// What the mentor remembers of a person. Besides what is read here the hash keeps, for the script `record_reply`:
+/// `conversation_bytes`, what their conversations take, and `answers`, a day (of the Unix epoch) and the bytes of
+/// the answers remembered on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MentorMemory {
     /// The newest profile that chose a style.
@@ -233,12 +244,13 @@ pub struct MentorMemory {
 impl FieldsValue for MentorMemory {
     fn from_fields(fields: &BTreeMap<String, String>) -> Result<Self, DecodeError> {
         let seen = fields.iter().filter_map(|(name, value)| {
-            let project = Uuid::try_parse(name.strip_prefix("seen:")?).ok()?;
-            Some((project, value.parse().ok()?))
+            let project = Uuid::try_parse(name.strip_prefix("seen:")?);
+            let place = project.ok().zip(value.parse().ok());
+            Some(place.ok_or_else(|| malformed("seen")))
         });
         Ok(Self {
-            profile_version: readable(fields, "profile_version").unwrap_or_default(),
-            seen: seen.collect(),
+            profile_version: optional(fields, "profile_version")?.unwrap_or_default(),
+            seen: seen.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -344,16 +356,22 @@ pub const DELIVERED: KeyFamily<Streams, Position, String> = KeyFamily::new(Decla
     holds: "ID up to which every entry was delivered to the stream's group; its last-delivered-id is after entries that were not, once XGROUP SETID has moved it",
 });
 
-fn readable<T: std::str::FromStr>(fields: &BTreeMap<String, String>, name: &str) -> Option<T> {
-    fields.get(name)?.parse().ok()
+fn optional<T: std::str::FromStr>(
+    fields: &BTreeMap<String, String>,
+    name: &str,
+) -> Result<Option<T>, DecodeError> {
+    let value = fields.get(name).map(|text| text.parse());
+    value.transpose().map_err(|_| malformed(name))
 }
 
 fn required<T: std::str::FromStr>(
     fields: &BTreeMap<String, String>,
     name: &str,
 ) -> Result<T, DecodeError> {
-    let text = fields.get(name);
-    let text = text.ok_or_else(|| DecodeError(format!("{name} is missing")))?;
-    text.parse()
-        .map_err(|_| DecodeError(format!("{name} is malformed")))
+    let value = optional(fields, name)?;
+    value.ok_or_else(|| DecodeError(format!("{name} is missing")))
+}
+
+fn malformed(name: &str) -> DecodeError {
+    DecodeError(format!("{name} is malformed"))
 }

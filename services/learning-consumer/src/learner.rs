@@ -70,21 +70,24 @@ impl Handler for Learner {
         let mut learned = self.learn(batch, &taught).await?.into_iter();
         let outcomes = taught.into_iter().map_while(|taught| match taught {
             Err(reason) => Some(Outcome::Reject(reason)),
-            Ok(taught) => learned
-                .next()
-                .map(|learned| settled(learned, taught.rating)),
+            Ok(taught) => learned.next().map(|learned| outcome(learned, &taught)),
         });
         Ok(outcomes.collect())
     }
 }
 
-fn settled(learned: Learned, rating: Option<u8>) -> Outcome {
-    if let (Learned::Applied, Some(rating)) = (learned, rating) {
+fn outcome(learned: Learned, taught: &Taught) -> Outcome {
+    if let (Learned::Applied, Some(rating)) = (&learned, taught.rating) {
         RATINGS.observe(f64::from(rating));
     }
-    Outcome::Settled(match learned {
-        Learned::Applied => Settled::Applied,
-        Learned::Repeated => Settled::Repeated,
-        Learned::Gone => Settled::Gone,
-    })
+    match learned {
+        Learned::Applied => Outcome::Settled(Settled::Applied),
+        Learned::Repeated => Outcome::Settled(Settled::Repeated),
+        Learned::Gone => Outcome::Settled(Settled::Gone),
+        // Somebody may mend it meanwhile.
+        Learned::Unreadable(field) => Outcome::Retry(format!(
+            "the field {field} of the profile of {} cannot be read",
+            taught.user_id
+        )),
+    }
 }

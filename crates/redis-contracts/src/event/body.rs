@@ -76,13 +76,18 @@ pub struct TaskDeleted {
     pub reference: String,
 }
 
-/// Makes the enum, its type names and its codec from one table, so that they cannot disagree.
+/// Makes the enum, its type names and its codec from one table, so that they cannot disagree. A name that is needed
+/// by itself gets a constant.
 macro_rules! event_types {
-    ($($(#[$doc:meta])* $variant:ident($data:ty) = $name:literal,)+) => {
+    (
+        events { $($(#[$doc:meta])* $variant:ident($data:ty) = $name:literal $(as $constant:ident)?,)+ }
+        security { $($(#[$account_doc:meta])* $account:ident = $account_name:literal,)+ }
+    ) => {
         /// What happened, with its data.
         #[derive(Clone, Debug, PartialEq)]
         pub enum EventBody {
             $($(#[$doc])* $variant($data),)+
+            $($(#[$account_doc])* $account(Security),)+
             /// A type or version this build does not know. It is kept as it came, never guessed at:
             /// consumers dead-letter it, browsers ignore it.
             Unknown {
@@ -93,21 +98,36 @@ macro_rules! event_types {
             },
         }
 
+        $($(
+            #[doc = concat!("The type name of [`EventBody::", stringify!($variant), "`].")]
+            pub const $constant: &str = $name;
+        )?)+
+
         impl EventBody {
             /// Every type name this build knows.
-            pub const TYPES: &[&str] = &[$($name),+];
+            pub const TYPES: &[&str] = &[$($name,)+ $($account_name),+];
 
             /// The CloudEvents `type`.
             pub fn type_name(&self) -> &str {
                 match self {
                     $(Self::$variant(_) => $name,)+
+                    $(Self::$account(_) => $account_name,)+
                     Self::Unknown { type_name, .. } => type_name,
+                }
+            }
+
+            /// What is said of an account, when this is about one.
+            pub const fn security(&self) -> Option<&Security> {
+                match self {
+                    $(Self::$account(data))|+ => Some(data),
+                    _ => None,
                 }
             }
 
             pub(super) fn data_json(&self) -> Result<Box<serde_json::value::RawValue>, serde_json::Error> {
                 match self {
                     $(Self::$variant(data) => serde_json::value::to_raw_value(data),)+
+                    $(Self::$account(data) => serde_json::value::to_raw_value(data),)+
                     Self::Unknown { data, .. } => serde_json::value::to_raw_value(data),
                 }
             }
@@ -115,6 +135,7 @@ macro_rules! event_types {
             pub(super) fn from_parts(type_name: String, data: &str) -> Result<Self, serde_json::Error> {
                 match type_name.as_str() {
                     $($name => serde_json::from_str(data).map(Self::$variant),)+
+                    $($account_name => serde_json::from_str(data).map(Self::$account),)+
                     _ => Ok(Self::Unknown { type_name, data: serde_json::from_str(data)? }),
                 }
             }
@@ -122,128 +143,92 @@ macro_rules! event_types {
     };
 }
 
-/// The type of a change of a profile, whose data a script writes.
-pub const LEARNING_PROFILE_UPDATED: &str = "devmentor.learning.profile.updated.v1";
-
-/// The type of a project's last event.
-pub const PROJECT_DELETED: &str = "devmentor.project.deleted.v1";
-
 event_types! {
-    /// A project was made.
-    ProjectCreated(ProjectSnapshot) = "devmentor.project.created.v1",
-    /// A project's fields changed.
-    ProjectUpdated(Changed<ProjectSnapshot>) = "devmentor.project.updated.v1",
-    /// A project and all in it is gone.
-    ProjectDeleted(ProjectDeleted) = "devmentor.project.deleted.v1",
-    /// A task was made.
-    TaskCreated(TaskSnapshot) = "devmentor.task.created.v1",
-    /// A task's fields changed.
-    TaskUpdated(Changed<TaskSnapshot>) = "devmentor.task.updated.v1",
-    /// A task went to another place or column.
-    TaskMoved(Changed<TaskSnapshot>) = "devmentor.task.moved.v1",
-    /// A task went to `done`.
-    TaskCompleted(Changed<TaskSnapshot>) = "devmentor.task.completed.v1",
-    /// A task is gone.
-    TaskDeleted(TaskDeleted) = "devmentor.task.deleted.v1",
-    /// A comment was written.
-    CommentAdded(CommentAdded) = "devmentor.comment.added.v1",
-    /// A comment was edited.
-    CommentUpdated(Changed<CommentSnapshot>) = "devmentor.comment.updated.v1",
-    /// A comment is gone.
-    CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1",
-    /// The mentor replied.
-    MentorReplied(MentorReplied) = "devmentor.mentor.replied.v1",
-    /// A reply was chosen by a newer profile.
-    MentorAdapted(MentorAdapted) = "devmentor.mentor.adapted.v1",
-    /// A reply was rated.
-    FeedbackGiven(FeedbackGiven) = "devmentor.feedback.given.v1",
-    /// A person did something with the mentor.
-    InteractionRecorded(InteractionRecorded) = "devmentor.interaction.recorded.v1",
-    /// A person's profile changed.
-    LearningProfileUpdated(LearningProfileUpdated) = "devmentor.learning.profile.updated.v1",
-    /// Somebody signed in.
-    SignedIn(Security) = "devmentor.security.signed_in.v1",
-    /// A wrong password or code.
-    SignInFailed(Security) = "devmentor.security.sign_in_failed.v1",
-    /// From a device that the account does not know, the right password and a wrong code; one a day.
-    SecondStepFailed(Security) = "devmentor.security.second_step_failed.v1",
-    /// Sign-in from one origin was locked.
-    AccountLocked(Security) = "devmentor.security.account_locked.v1",
-    /// An admin lifted the locks.
-    AccountUnlocked(Security) = "devmentor.security.account_unlocked.v1",
-    /// A session was ended by its person.
-    SignedOut(Security) = "devmentor.security.signed_out.v1",
-    /// A session was ended from elsewhere.
-    SessionEnded(Security) = "devmentor.security.session_ended.v1",
-    /// A refresh token was used again after its grace, and got another successor: an answer was lost, or
-    /// somebody else has it.
-    RefreshRepeated(Security) = "devmentor.security.refresh_repeated.v1",
-    /// Of two who hold the same refresh token, both used it: it was stolen.
-    TokenReused(Security) = "devmentor.security.token_reused.v1",
-    /// The password was changed.
-    PasswordChanged(Security) = "devmentor.security.password_changed.v1",
-    /// A mail to set a new password was asked for.
-    PasswordResetRequested(Security) = "devmentor.security.password_reset_requested.v1",
-    /// The password was set by mail.
-    PasswordReset(Security) = "devmentor.security.password_reset.v1",
-    /// The address was proven.
-    EmailVerified(Security) = "devmentor.security.email_verified.v1",
-    /// Another address was asked for; it counts once it is proven.
-    EmailChangeRequested(Security) = "devmentor.security.email_change_requested.v1",
-    /// The account has another address.
-    EmailChanged(Security) = "devmentor.security.email_changed.v1",
-    /// An old address came back, and all that opened the account ended.
-    EmailChangeUndone(Security) = "devmentor.security.email_change_undone.v1",
-    /// The handle changed.
-    ProfileChanged(Security) = "devmentor.security.profile_changed.v1",
-    /// Sign-in asks for a second factor from now on.
-    SecondFactorEnabled(Security) = "devmentor.security.second_factor_enabled.v1",
-    /// Sign-in asks for no second factor any more.
-    SecondFactorDisabled(Security) = "devmentor.security.second_factor_disabled.v1",
-    /// A recovery code stood in for the second factor.
-    RecoveryCodeUsed(Security) = "devmentor.security.recovery_code_used.v1",
-    /// A machine token was made.
-    MachineTokenCreated(Security) = "devmentor.security.machine_token_created.v1",
-    /// A machine token was revoked.
-    MachineTokenRevoked(Security) = "devmentor.security.machine_token_revoked.v1",
-    /// An admin changed the roles.
-    RolesChanged(Security) = "devmentor.security.roles_changed.v1",
-    /// An account was made.
-    AccountCreated(Security) = "devmentor.security.account_created.v1",
-    /// An account is gone.
-    AccountDeleted(Security) = "devmentor.security.account_deleted.v1",
-}
-
-impl EventBody {
-    /// What is said of an account, when this is about one.
-    pub const fn security(&self) -> Option<&Security> {
-        match self {
-            Self::SignedIn(data)
-            | Self::SignInFailed(data)
-            | Self::SecondStepFailed(data)
-            | Self::AccountLocked(data)
-            | Self::AccountUnlocked(data)
-            | Self::SignedOut(data)
-            | Self::SessionEnded(data)
-            | Self::RefreshRepeated(data)
-            | Self::TokenReused(data)
-            | Self::PasswordChanged(data)
-            | Self::PasswordResetRequested(data)
-            | Self::PasswordReset(data)
-            | Self::EmailVerified(data)
-            | Self::EmailChangeRequested(data)
-            | Self::EmailChanged(data)
-            | Self::EmailChangeUndone(data)
-            | Self::ProfileChanged(data)
-            | Self::SecondFactorEnabled(data)
-            | Self::SecondFactorDisabled(data)
-            | Self::RecoveryCodeUsed(data)
-            | Self::MachineTokenCreated(data)
-            | Self::MachineTokenRevoked(data)
-            | Self::RolesChanged(data)
-            | Self::AccountCreated(data)
-            | Self::AccountDeleted(data) => Some(data),
-            _ => None,
-        }
+    events {
+        /// A project was made.
+        ProjectCreated(ProjectSnapshot) = "devmentor.project.created.v1",
+        /// A project's fields changed.
+        ProjectUpdated(Changed<ProjectSnapshot>) = "devmentor.project.updated.v1",
+        /// A project and all in it is gone.
+        ProjectDeleted(ProjectDeleted) = "devmentor.project.deleted.v1" as PROJECT_DELETED,
+        /// A task was made.
+        TaskCreated(TaskSnapshot) = "devmentor.task.created.v1" as TASK_CREATED,
+        /// A task's fields changed.
+        TaskUpdated(Changed<TaskSnapshot>) = "devmentor.task.updated.v1" as TASK_UPDATED,
+        /// A task went to another place or column.
+        TaskMoved(Changed<TaskSnapshot>) = "devmentor.task.moved.v1" as TASK_MOVED,
+        /// A task went to `done`.
+        TaskCompleted(Changed<TaskSnapshot>) = "devmentor.task.completed.v1" as TASK_COMPLETED,
+        /// A task is gone.
+        TaskDeleted(TaskDeleted) = "devmentor.task.deleted.v1" as TASK_DELETED,
+        /// A comment was written.
+        CommentAdded(CommentAdded) = "devmentor.comment.added.v1" as COMMENT_ADDED,
+        /// A comment was edited.
+        CommentUpdated(Changed<CommentSnapshot>) = "devmentor.comment.updated.v1" as COMMENT_UPDATED,
+        /// A comment is gone.
+        CommentDeleted(CommentDeleted) = "devmentor.comment.deleted.v1" as COMMENT_DELETED,
+        /// The mentor replied.
+        MentorReplied(MentorReplied) = "devmentor.mentor.replied.v1",
+        /// A reply was chosen by a newer profile.
+        MentorAdapted(MentorAdapted) = "devmentor.mentor.adapted.v1",
+        /// A reply was rated.
+        FeedbackGiven(FeedbackGiven) = "devmentor.feedback.given.v1",
+        /// A person did something with the mentor.
+        InteractionRecorded(InteractionRecorded) = "devmentor.interaction.recorded.v1",
+        /// A person's profile changed.
+        LearningProfileUpdated(LearningProfileUpdated) = "devmentor.learning.profile.updated.v1" as LEARNING_PROFILE_UPDATED,
+    }
+    security {
+        /// Somebody signed in.
+        SignedIn = "devmentor.security.signed_in.v1",
+        /// A wrong password or code.
+        SignInFailed = "devmentor.security.sign_in_failed.v1",
+        /// From a device that the account does not know, the right password and a wrong code; one a day.
+        SecondStepFailed = "devmentor.security.second_step_failed.v1",
+        /// Sign-in from one origin was locked.
+        AccountLocked = "devmentor.security.account_locked.v1",
+        /// An admin lifted the locks.
+        AccountUnlocked = "devmentor.security.account_unlocked.v1",
+        /// A session was ended by its person.
+        SignedOut = "devmentor.security.signed_out.v1",
+        /// A session was ended from elsewhere.
+        SessionEnded = "devmentor.security.session_ended.v1",
+        /// A refresh token was used again after its grace, and got another successor: an answer was lost, or
+        /// somebody else has it.
+        RefreshRepeated = "devmentor.security.refresh_repeated.v1",
+        /// Of two who hold the same refresh token, both used it: it was stolen.
+        TokenReused = "devmentor.security.token_reused.v1",
+        /// The password was changed.
+        PasswordChanged = "devmentor.security.password_changed.v1",
+        /// A mail to set a new password was asked for.
+        PasswordResetRequested = "devmentor.security.password_reset_requested.v1",
+        /// The password was set by mail.
+        PasswordReset = "devmentor.security.password_reset.v1",
+        /// The address was proven.
+        EmailVerified = "devmentor.security.email_verified.v1",
+        /// Another address was asked for; it counts once it is proven.
+        EmailChangeRequested = "devmentor.security.email_change_requested.v1",
+        /// The account has another address.
+        EmailChanged = "devmentor.security.email_changed.v1",
+        /// An old address came back, and all that opened the account ended.
+        EmailChangeUndone = "devmentor.security.email_change_undone.v1",
+        /// The handle changed.
+        ProfileChanged = "devmentor.security.profile_changed.v1",
+        /// Sign-in asks for a second factor from now on.
+        SecondFactorEnabled = "devmentor.security.second_factor_enabled.v1",
+        /// Sign-in asks for no second factor any more.
+        SecondFactorDisabled = "devmentor.security.second_factor_disabled.v1",
+        /// A recovery code stood in for the second factor.
+        RecoveryCodeUsed = "devmentor.security.recovery_code_used.v1",
+        /// A machine token was made.
+        MachineTokenCreated = "devmentor.security.machine_token_created.v1",
+        /// A machine token was revoked.
+        MachineTokenRevoked = "devmentor.security.machine_token_revoked.v1",
+        /// An admin changed the roles.
+        RolesChanged = "devmentor.security.roles_changed.v1",
+        /// An account was made.
+        AccountCreated = "devmentor.security.account_created.v1",
+        /// An account is gone.
+        AccountDeleted = "devmentor.security.account_deleted.v1",
     }
 }

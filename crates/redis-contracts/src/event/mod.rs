@@ -8,8 +8,9 @@ mod security;
 mod snapshot;
 
 pub use body::{
-    Change, Changed, Changes, CommentAdded, CommentDeleted, EventBody, LEARNING_PROFILE_UPDATED,
-    PROJECT_DELETED, ProjectDeleted, TaskDeleted,
+    COMMENT_ADDED, COMMENT_DELETED, COMMENT_UPDATED, Change, Changed, Changes, CommentAdded,
+    CommentDeleted, EventBody, LEARNING_PROFILE_UPDATED, PROJECT_DELETED, ProjectDeleted,
+    TASK_COMPLETED, TASK_CREATED, TASK_DELETED, TASK_MOVED, TASK_UPDATED, TaskDeleted,
 };
 pub use cut::LONGEST_TEXT;
 pub use mentor::{
@@ -18,6 +19,7 @@ pub use mentor::{
 };
 pub use security::Security;
 pub use snapshot::{AuthorSnapshot, CommentSnapshot, ProjectSnapshot, TaskSnapshot};
+
 use uuid::Uuid;
 
 use crate::Timestamp;

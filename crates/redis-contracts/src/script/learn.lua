@@ -20,11 +20,12 @@
 -- ARGV[15..] three per person: user id, topic, and a learning.profile.updated event up to its data
 -- then       one per entry: "<person> <position> <effect> <event id>", the numbers from 1, the id in 16 bytes
 --
--- Reply: per entry 'applied', 'repeated' (it counted before) or 'gone' (somebody else settled it).
+-- Reply: per entry 'applied', 'repeated' (it counted before), 'gone' (somebody else settled it) or
+-- 'unreadable <field>' (its person's profile cannot be read; entry and profile stay as they are).
 --
 -- A script and not MULTI, because an effect counts only if its XACK does. All that can fail is
--- checked before an entry is acknowledged: Redis does not roll a script back. What somebody else has put in
--- place of what it writes is as good as none, so that nobody's entry waits for it.
+-- checked before an entry is acknowledged: Redis does not roll a script back. A key of another type that somebody
+-- has put in place of what it writes is as good as none, so that nobody's entry waits for it.
 
 local stream, updates, delivered, group_name = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
 local people_count = tonumber(ARGV[14])
@@ -45,30 +46,23 @@ local function settled_before(delivered_up_to)
   return pending[1] > 0 and before(pending[2], next_delivery) and pending[2] or next_delivery
 end
 
-local function is_count(value)
-  return string.match(value, '^%d+$') and #value <= 15
-end
+local COUNTS = {
+  version = true, feedback_count = true, rating_sum = true, replies = true, updated_at = true,
+  n = true, s = true, interactions = true,
+}
 
--- A profile as it is held, without what is no number, though all but these fields are. The ratings and their
--- sum say nothing without one another.
-local function held_profile(key)
-  mend_type(key, 'hash')
-  local held, bad = fields(redis.call('HGETALL', key)), {}
+-- The field of a profile that cannot be read, where there is one. The ratings and their sum say nothing without
+-- one another. What is not ours to read is not looked at; `style` is computed anew with each rating.
+local function unreadable_field(held)
   for field, value in pairs(held) do
-    local is_text = field == 'style' or string.sub(field, 1, 6) == 'floor.'
-    if not is_text and not is_count(value) then
-      bad[#bad + 1] = field
+    local kind = string.match(field, '^[^.]+')
+    if COUNTS[kind] and not is_count(value) or kind == 'floor' and not parse(value) then
+      return field
     end
   end
-  if not is_count(held.feedback_count or '0') or not is_count(held.rating_sum or '0') then
-    bad[#bad + 1] = 'feedback_count'
-    bad[#bad + 1] = 'rating_sum'
+  if not held.feedback_count ~= not held.rating_sum then
+    return held.feedback_count and 'rating_sum' or 'feedback_count'
   end
-  for _, field in ipairs(bad) do
-    held[field] = nil
-    redis.call('HDEL', key, field)
-  end
-  return held
 end
 
 local group = group_of(stream, group_name)
@@ -105,15 +99,17 @@ for index = 1, people_count do
   local person = {
     profile = KEYS[key], applied = KEYS[key + 1], timeline = KEYS[key + 2],
     id = ARGV[arg], topic = ARGV[arg + 1], event = ARGV[arg + 2],
-    held = held_profile(KEYS[key]), positions = {}, increments = {},
+    positions = {}, increments = {},
   }
+  mend_type(person.profile, 'hash')
+  person.held = fields(redis.call('HGETALL', person.profile))
+  person.unreadable = unreadable_field(person.held)
   mend_type(person.applied, 'hash')
   person.has_applied = redis.call('HLEN', person.applied) > 0
   mend(person.timeline)
   local newest = redis.call('XREVRANGE', person.timeline, '+', '-', 'COUNT', 1)
   person.previous = newest[1] and newest[1][1] or '0-0'
-  local floor = person.held[floor_field]
-  person.floor = floor and parse(floor) and floor or '0-0'
+  person.floor = not person.unreadable and person.held[floor_field] or '0-0'
   -- The stream was deleted and made anew: its positions say nothing of these entries.
   person.is_stale = before(top, person.floor)
   people[index] = person
@@ -137,6 +133,9 @@ end
 
 local counted, settled = {}, {}
 local function learn(person, entry)
+  if person.unreadable then
+    return 'unreadable ' .. person.unreadable
+  end
   if redis.call('XACK', stream, group_name, entry.position) == 0 then
     return 'gone'
   end

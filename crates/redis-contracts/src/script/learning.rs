@@ -45,7 +45,7 @@ pub struct LearningPolicy {
 }
 
 /// What became of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Learned {
     /// It counted.
     Applied,
@@ -53,6 +53,8 @@ pub enum Learned {
     Repeated,
     /// Somebody else settled it.
     Gone,
+    /// This field of its person's profile cannot be read. Nothing was done.
+    Unreadable(String),
 }
 
 impl Learned {
@@ -62,7 +64,10 @@ impl Learned {
             "applied" => Some(Self::Applied),
             "repeated" => Some(Self::Repeated),
             "gone" => Some(Self::Gone),
-            _ => None,
+            text => {
+                let field = text.strip_prefix("unreadable ")?;
+                Some(Self::Unreadable(field.to_owned()))
+            }
         }
     }
 }

@@ -19,6 +19,16 @@ local function before(a, b)
   return a_ms < b_ms or (a_ms == b_ms and a_sequence < b_sequence)
 end
 
+-- Whether a text is a whole number that is held exactly.
+local function is_count(value)
+  return string.match(value, '^%d+$') and #value <= 15
+end
+
+-- The refusal of a script that cannot read a field of a hash: nobody's change of something else writes over it.
+local function unreadable(key, field)
+  return redis.error_reply('UNREADABLE the field ' .. field .. ' of ' .. key .. ' holds something else')
+end
+
 -- The flat list of a reply as a table.
 local function fields(list)
   local found = {}

@@ -43,6 +43,9 @@
 
 local TIMELINE, STREAM_BYTES, SEEN = 18, tonumber(ARGV[24]), 27
 
+-- A sum of bytes: below zero where it began anew while older messages were still held.
+local SUM = '^%-?%d+$'
+
 -- What a message takes beside its text, with its share of what is kept of the reply.
 local MESSAGE_BYTES = 300
 
@@ -52,7 +55,7 @@ local FORGOTTEN_AT_ONCE = 200
 -- Who has had answers of so many bytes remembered in a day has the next ones remembered for a minute.
 local ANSWER_BYTES, ANSWER_SECONDS = 8 * 1024 * 1024, 60
 
--- What of a person's is no longer what it was is as good as none.
+-- A key of another type that somebody has put in place of one of a person's is as good as none.
 mend_type(KEYS[1], 'string')
 for _, hash in ipairs({KEYS[2], KEYS[3], KEYS[5]}) do
   mend_type(hash, 'hash')
@@ -71,16 +74,28 @@ local owner, count = about[1], about[2] or '0'
 if (owner or ARGV[26] == '1') and owner ~= ARGV[6] then
   return {'foreign', ''}
 end
-if not string.match(count, '^%d+$') or #count > 15 then
-  return redis.error_reply('BADCOUNT ' .. KEYS[3] .. ' holds no number of messages')
+if not is_count(count) then
+  return unreadable(KEYS[3], 'count')
+end
+if about[3] and not string.match(about[3], SUM) then
+  return unreadable(KEYS[3], 'bytes')
 end
 local memory = redis.call('HMGET', KEYS[5], 'profile_version', 'conversation_bytes', 'answers')
-local version_before, kept_bytes = tonumber(memory[1]) or 0, tonumber(memory[2]) or 0
+for index, expected in ipairs({ { 'profile_version', '^%d+$' }, { 'conversation_bytes', SUM }, { 'answers', '^%d+ %d+$' } }) do
+  local field, pattern = unpack(expected)
+  if memory[index] and not string.match(memory[index], pattern) then
+    return unreadable(KEYS[5], field)
+  end
+end
+local version_before, kept_bytes = tonumber(memory[1] or 0), tonumber(memory[2] or 0)
 -- A page of theirs may have seen more meanwhile.
 local further = {}
 for index = SEEN, #ARGV, 2 do
   local held = redis.call('HGET', KEYS[5], ARGV[index])
-  if not held or not parse(held) or before(held, ARGV[index + 1]) then
+  if held and not parse(held) then
+    return unreadable(KEYS[5], ARGV[index])
+  end
+  if not held or before(held, ARGV[index + 1]) then
     further[#further + 1] = ARGV[index]
     further[#further + 1] = ARGV[index + 1]
   end
@@ -139,7 +154,7 @@ local function converse()
   local oldest = last - tonumber(ARGV[10])
   local grown = #ARGV[8] + #ARGV[9] + 2 * MESSAGE_BYTES - drop_message(oldest - 1) - drop_message(oldest)
   redis.call('HSET', KEYS[3], 'user_id', ARGV[6], 'count', string.format('%.0f', last),
-    'bytes', string.format('%.0f', (tonumber(about[3]) or 0) + grown),
+    'bytes', string.format('%.0f', tonumber(about[3] or 0) + grown),
     message_field(last - 1), ARGV[8], message_field(last), ARGV[9])
   redis.call('EXPIRE', KEYS[3], ARGV[4])
   redis.call('ZADD', KEYS[4], now, ARGV[7])

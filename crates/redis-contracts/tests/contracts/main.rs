@@ -3,6 +3,7 @@
 mod events;
 mod names;
 mod positions;
+mod profiles;
 mod released;
 mod sessions;
 mod timestamps;

@@ -4,18 +4,14 @@ use std::{sync::LazyLock, time::Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use prometheus::{Histogram, IntCounterVec, register_histogram, register_int_counter_vec};
-use redis_contracts::{
-    ConversationMessage, FirstAnswer, MentorMemory, ReplyRecord, Timestamp,
-    event::{EventBody, InteractionKind, InteractionRecorded, MentorAdapted, MentorReplied},
-    script::{Adapted, RecordReply, record_reply},
-};
+use redis_contracts::{MentorMemory, Timestamp};
 use service_kit::{Code, Problem, metrics::REQUEST_SECONDS};
 use uuid::Uuid;
 
 use super::{
     Answer, Records, Reply, SOURCE,
     memory::{memory_of, profile_of},
-    records::{Idempotency, RecordOutcome, event},
+    records::{Idempotency, RecordOutcome},
 };
 use crate::{
     asker::Asker,
@@ -58,15 +54,15 @@ pub(crate) struct NewMessage {
 
 /// Replies to questions.
 pub(crate) struct Conversations {
-    records: Records,
+    pub(super) records: Records,
     projects: Projects,
 }
 
 /// A reply before it is recorded, and what is recorded with it.
-struct Draft {
-    drawn: Drawn,
-    composed: Composed,
-    reply: Reply,
+pub(super) struct Draft {
+    pub(super) drawn: Drawn,
+    pub(super) composed: Composed,
+    pub(super) reply: Reply,
 }
 
 impl Conversations {
@@ -168,92 +164,4 @@ impl Conversations {
             .try_collect()
             .await
     }
-
-    async fn record(
-        &self,
-        asker: &Asker,
-        message: &NewMessage,
-        draft: &Draft,
-        idempotency: &Idempotency,
-    ) -> Result<RecordOutcome, Problem> {
-        let reply = &draft.reply;
-        let answer = match idempotency.key_hash {
-            Some(_) => reply.to_stored()?,
-            None => String::new(),
-        };
-        let record = RecordReply {
-            idempotency: &idempotency.name(reply.message_id),
-            first_answer: &FirstAnswer {
-                request_sha256: idempotency.request_hash.clone(),
-                answer,
-            },
-            message_id: reply.message_id,
-            asked: &said("person", &message.text, None),
-            replied: &said("mentor", &reply.text, Some(reply.message_id)),
-            replied_event: encoded(asker, reply.message_id, replied(asker, message, draft))?,
-            asked_event: encoded(asker, reply.message_id, asked(asker, reply.message_id))?,
-            adapted_event: adapted(asker, reply)?,
-            reply: &ReplyRecord {
-                user_id: asker.user_id(),
-                conversation_id: reply.conversation_id,
-                style: reply.style.clone(),
-                propensity: draft.drawn.propensity,
-                profile_version: reply.profile_version,
-            },
-            goes_on: message.conversation_id.is_some(),
-            seen: &draft.composed.seen,
-        };
-        self.records
-            .record(asker.user_id(), &record_reply(&record), "conversation")
-            .await
-    }
-}
-
-fn said(role: &str, text: &str, message_id: Option<Uuid>) -> ConversationMessage {
-    ConversationMessage {
-        role: role.to_owned(),
-        text: text.to_owned(),
-        at: Timestamp::now(),
-        message_id,
-    }
-}
-
-fn encoded(asker: &Asker, message_id: Uuid, body: EventBody) -> Result<String, Problem> {
-    let event = event(asker, message_id, body);
-    event.encode().map_err(Problem::internal)
-}
-
-fn replied(asker: &Asker, message: &NewMessage, draft: &Draft) -> EventBody {
-    let reply = &draft.reply;
-    EventBody::MentorReplied(MentorReplied {
-        message_id: reply.message_id,
-        conversation_id: reply.conversation_id,
-        user_id: asker.user_id(),
-        project_id: message.project_id,
-        style: reply.style.clone(),
-        propensity: draft.drawn.propensity,
-        profile_version: reply.profile_version,
-        source: reply.source.clone(),
-    })
-}
-
-fn asked(asker: &Asker, message_id: Uuid) -> EventBody {
-    EventBody::InteractionRecorded(InteractionRecorded {
-        user_id: asker.user_id(),
-        kind: InteractionKind::Asked,
-        message_id: Some(message_id),
-        suggestion: None,
-    })
-}
-
-/// The script writes the version before.
-fn adapted(asker: &Asker, reply: &Reply) -> Result<Adapted, Problem> {
-    let body = EventBody::MentorAdapted(MentorAdapted {
-        user_id: asker.user_id(),
-        message_id: reply.message_id,
-        profile_version: reply.profile_version,
-        style: reply.style.clone(),
-        previous_version: 0,
-    });
-    Adapted::new(event(asker, reply.message_id, body)).map_err(Problem::internal)
 }

@@ -5,6 +5,7 @@ mod ask;
 mod interact;
 mod memory;
 mod rate;
+mod record_reply;
 mod records;
 mod reply;
 mod signal;

@@ -31,18 +31,19 @@ impl Asker {
     }
 
     async fn run<T: FromRedisValue>(&self, call: &Invocation<Streams>) -> T {
-        let mut command = redis::cmd("EVAL");
-        command
-            .arg(call.script.source)
-            .arg(call.keys.len())
-            .arg(&call.keys)
-            .arg(&call.args);
-        self.command(&command).await
+        self.command(&eval(call)).await
     }
 
     async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> T {
         let mut redis = self.redis.connect().await;
         command.query_async(&mut redis).await.expect("an answer")
+    }
+
+    /// What Redis says of a call that it refuses.
+    async fn refusal(&self, call: &Invocation<Streams>) -> String {
+        let mut redis = self.redis.connect().await;
+        let answer: redis::RedisResult<redis::Value> = eval(call).query_async(&mut redis).await;
+        answer.expect_err("refused").to_string()
     }
 
     async fn length(&self, stream: &str) -> u64 {
@@ -112,6 +113,13 @@ impl Asker {
     }
 }
 
+fn eval(call: &Invocation<Streams>) -> redis::Cmd {
+    let mut command = redis::cmd("EVAL");
+    command.arg(call.script.source).arg(call.keys.len());
+    command.arg(&call.keys).arg(&call.args);
+    command
+}
+
 #[derive(Default)]
 struct With {
     version: u64,
@@ -179,7 +187,7 @@ async fn what_was_seen_never_goes_back() {
     }
     let marked: u8 = asker.run(&mark_seen(asker.user_id, one, at(9999))).await;
     assert_eq!(marked, 0);
-    // What is no position, or no memory at all, is as good as none.
+    // What is no position is not written over.
     let memory = MEMORY.key(asker.user_id);
     let junk = redis::cmd("HSET")
         .arg(memory.name())
@@ -187,8 +195,13 @@ async fn what_was_seen_never_goes_back() {
         .arg("yesterday")
         .to_owned();
     let _: u8 = asker.command(&junk).await;
-    let marked: u8 = asker.run(&mark_seen(asker.user_id, one, at(3))).await;
-    assert_eq!(marked, 1);
+    let refused = asker.refusal(&mark_seen(asker.user_id, one, at(3))).await;
+    assert!(refused.contains("UNREADABLE"), "{refused}");
+    let recording = asker.recording(Uuid::now_v7(), &seen(20_000));
+    let refused = asker.refusal(&recording).await;
+    assert!(refused.contains(&format!("seen:{one}")), "{refused}");
+    assert_eq!(held().await[0].as_deref(), Some("yesterday"));
+    // A key of another type is as good as none.
     let other = redis::cmd("SET").arg(memory.name()).arg("x").to_owned();
     let _: () = asker.command(&other).await;
     let marked: u8 = asker.run(&mark_seen(asker.user_id, one, at(2))).await;

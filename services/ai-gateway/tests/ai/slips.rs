@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 
 #[tokio::test]
-async fn what_is_wrong_with_a_persons_own_keys_is_as_good_as_none() {
+async fn a_key_of_another_type_is_as_good_as_none_and_a_field_that_cannot_be_read_is_an_error() {
     let fixture = Fixture::start().await;
     let (person, bystander) = (
         fixture.platform.person().await,
@@ -40,13 +40,26 @@ async fn what_is_wrong_with_a_persons_own_keys_is_as_good_as_none() {
         (MEMORY.key(user_id).name(), &*seen, "yesterday"),
         (MEMORY.key(user_id).name(), "seen:it", "1-0"),
         (MEMORY.key(user_id).name(), "profile_version", "nan"),
+        (MEMORY.key(user_id).name(), "conversation_bytes", "many"),
+        (MEMORY.key(user_id).name(), "answers", "today"),
         (PROFILE.key(user_id).name(), "version", "nan"),
         (PROFILE.key(user_id).name(), "style", "{\"tone\":nan}"),
-        (PROFILE.key(user_id).name(), "style", "{}"),
     ] {
+        let before: Option<String> = fixture.redis(&["HGET", key, field]).await;
         fixture
             .redis::<redis::Value>(&["HSET", key, field, junk])
             .await;
+        let asked = ChatRequest {
+            project_id: id(&project),
+            ..question("What changed?")
+        };
+        assert_eq!(refused(fixture.chat(&person, asked).await), "internal");
+        let held: String = fixture.redis(&["HGET", key, field]).await;
+        assert_eq!(held, junk, "{field}");
+        match before {
+            Some(before) => fixture.redis::<u64>(&["HSET", key, field, &before]).await,
+            None => fixture.redis::<u64>(&["HDEL", key, field]).await,
+        };
         fixture.ask_about(&person, &project, "What changed?").await;
     }
     fixture.ask(&bystander, "Hello").await;

@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use redis_contracts::event::{
+    COMMENT_ADDED, COMMENT_DELETED, COMMENT_UPDATED, TASK_COMPLETED, TASK_CREATED, TASK_DELETED,
+    TASK_MOVED, TASK_UPDATED,
+};
+
 use super::{
     draft::Draft,
     facts::{Change, Changes, Project},
@@ -17,41 +22,30 @@ const COUNTED: u32 = 10_000;
 
 /// What each type of event is called: one, many; and what happened to its task.
 const NAMES: &[(&str, &str, &str, &str)] = &[
-    (
-        "devmentor.task.created.v1",
-        "new task",
-        "new tasks",
-        "was added",
-    ),
-    (
-        "devmentor.task.completed.v1",
-        "completion",
-        "completions",
-        "was completed",
-    ),
-    ("devmentor.task.moved.v1", "move", "moves", "was moved"),
-    ("devmentor.task.updated.v1", "edit", "edits", "was edited"),
+    (TASK_CREATED, "new task", "new tasks", "was added"),
+    (TASK_COMPLETED, "completion", "completions", "was completed"),
+    (TASK_MOVED, "move", "moves", "was moved"),
+    (TASK_UPDATED, "edit", "edits", "was edited"),
     (TASK_DELETED, "deletion", "deletions", "was deleted"),
     (
-        "devmentor.comment.added.v1",
+        COMMENT_ADDED,
         "new comment",
         "new comments",
         "got a comment",
     ),
     (
-        "devmentor.comment.updated.v1",
+        COMMENT_UPDATED,
         "edited comment",
         "edited comments",
         "had a comment edited",
     ),
     (
-        "devmentor.comment.deleted.v1",
+        COMMENT_DELETED,
         "deleted comment",
         "deleted comments",
         "had a comment deleted",
     ),
 ];
-const TASK_DELETED: &str = "devmentor.task.deleted.v1";
 
 /// Which changes are named with their tasks: how many of the newest, and in which form.
 #[derive(Clone, Copy, Debug)]
