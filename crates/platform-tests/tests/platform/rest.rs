@@ -196,6 +196,86 @@ async fn a_repeated_post_is_done_once() {
 }
 
 #[tokio::test]
+async fn a_repeated_change_is_made_once_and_answered_as_it_is_now() {
+    let platform = Platform::start().await;
+    let person = platform.person().await;
+    let project = person.create_project("TWICE").await;
+    let task = person.create_task(&project, "A task").await;
+    let comments = format!("/api/tasks/{}/comments", id(&task));
+    let comment = person.post(&comments, json!({"body": "Text"})).await;
+    let things = [
+        ("comments", id(&comment.expect(201)).to_owned(), "body"),
+        ("tasks", id(&task).to_owned(), "title"),
+        ("projects", id(&project).to_owned(), "name"),
+    ];
+    for (kind, id, field) in things {
+        let path = format!("/api/{kind}/{id}");
+        let once = async |method: &str, key: &str, value: &str| {
+            let request = person.request(method.parse().expect("a method"), &path);
+            let request = request.header("idempotency-key", format!("{kind}-{key}"));
+            let request = request.header("if-match", "\"1\"");
+            let body = json!({field: value});
+            let request = if method == "PATCH" {
+                request.json(&body)
+            } else {
+                request
+            };
+            person.send(request).await
+        };
+        let first = once("PATCH", "one", "First").await;
+        assert_eq!(first.header("idempotent-replayed"), "");
+        let first = first.expect(200);
+        // The answer was lost: without the key this would be a 412.
+        let again = once("PATCH", "one", "First").await;
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(again.expect(200), first);
+        person
+            .patch(&path, json!({field: "Second"}))
+            .await
+            .expect(200);
+        let now = once("PATCH", "one", "First").await.expect(200);
+        assert_eq!(
+            (&now[field], &now["version"]),
+            (&json!("Second"), &json!(3))
+        );
+        let differs = once("PATCH", "one", "Third").await;
+        differs.expect_problem(422, "idempotency_mismatch");
+        let stale = once("PATCH", "two", "Third").await;
+        stale.expect_problem(412, "version_mismatch");
+        let differs = once("DELETE", "one", "").await;
+        differs.expect_problem(422, "idempotency_mismatch");
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_delete_is_made_once_and_is_no_404() {
+    let platform = Platform::start().await;
+    let person = platform.person().await;
+    let project = person.create_project("GONE").await;
+    let task = person.create_task(&project, "A task").await;
+    let comments = format!("/api/tasks/{}/comments", id(&task));
+    let comment = person.post(&comments, json!({"body": "Text"})).await;
+    let comment = comment.expect(201);
+    for (kind, thing) in [
+        ("comments", &comment),
+        ("tasks", &task),
+        ("projects", &project),
+    ] {
+        let delete = async |key: &str| {
+            let path = format!("/api/{kind}/{}", id(thing));
+            let request = person.request(Method::DELETE, &path);
+            person.send(request.header("idempotency-key", key)).await
+        };
+        for replayed in ["", "true"] {
+            let deleted = delete(kind).await;
+            assert_eq!(deleted.header("idempotent-replayed"), replayed);
+            deleted.expect(204);
+        }
+        delete("another").await.expect_problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
 async fn a_patch_changes_what_it_names_and_honours_if_match() {
     let platform = Platform::start().await;
     let person = platform.person().await;

@@ -4,10 +4,10 @@ use rpc::project as api;
 use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
 
-use super::{Call, Projects, answer, id};
+use super::{Call, Projects, answer, id, replayed};
 use crate::{
     domain::{cursor::TimeCursor, fields::LONGEST_TEXT},
-    store::{CreateComment, DeleteComment, Idempotent, UpdateComment},
+    store::{CreateComment, DeleteComment, Idempotent, Once, UpdateComment},
 };
 
 fn body(text: &str) -> Result<String, Problem> {
@@ -77,15 +77,18 @@ impl Projects {
         &self,
         call: Call<api::UpdateCommentRequest>,
     ) -> Result<Response<api::Comment>, Problem> {
-        let actor = call.actor();
+        let (actor, key) = (call.actor(), call.idempotency);
         let asked = call.message;
         let mutation = UpdateComment {
             id: id(&asked.id, "comment")?,
             body: asked.body.as_deref().map(body).transpose()?,
             if_version: asked.if_version,
         };
-        let comment = self.writer.write(actor, mutation).await?;
-        Ok(Response::new(comment.into()))
+        let (id, owner) = (mutation.id, actor.user_id);
+        match self.writer.write(actor, Once { key, mutation }).await? {
+            Some(comment) => Ok(Response::new(comment.into())),
+            None => Ok(replayed(self.store.comment(owner, id).await?.into())),
+        }
     }
 
     /// The project's owner.
@@ -93,12 +96,14 @@ impl Projects {
         &self,
         call: Call<api::DeleteCommentRequest>,
     ) -> Result<Response<api::DeleteCommentResponse>, Problem> {
-        let actor = call.actor();
+        let (actor, key) = (call.actor(), call.idempotency);
         let mutation = DeleteComment {
             id: id(&call.message.id, "comment")?,
             if_version: call.message.if_version,
         };
-        self.writer.write(actor, mutation).await?;
-        Ok(Response::new(api::DeleteCommentResponse {}))
+        match self.writer.write(actor, Once { key, mutation }).await? {
+            Some(()) => Ok(Response::new(api::DeleteCommentResponse {})),
+            None => Ok(replayed(api::DeleteCommentResponse {})),
+        }
     }
 }

@@ -158,11 +158,17 @@ pub(crate) fn id(text: &str, what: &str) -> Result<Uuid, Problem> {
 }
 
 pub(crate) fn answer<T, M: From<T>>(answer: Answer<T>) -> Response<M> {
-    let mut response = Response::new(answer.value.into());
-    if answer.replayed {
-        let yes = tonic::metadata::MetadataValue::from_static("true");
-        response.metadata_mut().insert(IDEMPOTENT_REPLAYED, yes);
+    match answer.replayed {
+        true => replayed(answer.value.into()),
+        false => Response::new(answer.value.into()),
     }
+}
+
+/// The answer to a request that was made before.
+fn replayed<M>(message: M) -> Response<M> {
+    let mut response = Response::new(message);
+    let yes = tonic::metadata::MetadataValue::from_static("true");
+    response.metadata_mut().insert(IDEMPOTENT_REPLAYED, yes);
     response
 }
 

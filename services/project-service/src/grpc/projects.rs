@@ -4,14 +4,14 @@ use rpc::project as api;
 use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
 
-use super::{Call, Projects, answer, id};
+use super::{Call, Projects, answer, id, replayed};
 use crate::{
     domain::{
         board::PROJECT_STATUSES,
         cursor,
         fields::{Fields, LONGEST_TEXT},
     },
-    store::{CreateProject, DeleteProject, Idempotent, UpdateProject},
+    store::{CreateProject, DeleteProject, Idempotent, Once, UpdateProject},
 };
 
 impl Projects {
@@ -70,7 +70,7 @@ impl Projects {
         &self,
         call: Call<api::UpdateProjectRequest>,
     ) -> Result<Response<api::Project>, Problem> {
-        let actor = call.actor();
+        let (actor, key) = (call.actor(), call.idempotency);
         let asked = call.message;
         let mut checker = Checker::default();
         if asked
@@ -90,8 +90,11 @@ impl Projects {
             if_version: asked.if_version,
         };
         checker.finish()?;
-        let project = self.writer.write(actor, mutation).await?;
-        Ok(Response::new(project.into()))
+        let (id, owner) = (mutation.id, actor.user_id);
+        match self.writer.write(actor, Once { key, mutation }).await? {
+            Some(project) => Ok(Response::new(project.into())),
+            None => Ok(replayed(self.store.project(owner, id).await?.into())),
+        }
     }
 
     /// The owner.
@@ -99,13 +102,15 @@ impl Projects {
         &self,
         call: Call<api::DeleteProjectRequest>,
     ) -> Result<Response<api::DeleteProjectResponse>, Problem> {
-        let actor = call.actor();
+        let (actor, key) = (call.actor(), call.idempotency);
         let mutation = DeleteProject {
             id: id(&call.message.id, "project")?,
             if_version: call.message.if_version,
         };
-        self.writer.write(actor, mutation).await?;
-        self.deleted.notify_one();
+        match self.writer.write(actor, Once { key, mutation }).await? {
+            Some(_) => self.deleted.notify_one(),
+            None => return Ok(replayed(api::DeleteProjectResponse {})),
+        }
         Ok(Response::new(api::DeleteProjectResponse {}))
     }
 }

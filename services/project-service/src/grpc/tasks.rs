@@ -6,14 +6,14 @@ use service_kit::{Checker, Problem, page::Limit};
 use tonic::Response;
 use uuid::Uuid;
 
-use super::{Call, Projects, answer, id};
+use super::{Call, Projects, answer, id, replayed};
 use crate::{
     domain::{
         board::{TASK_STATUSES, column},
         cursor::BoardCursor,
         fields::{Fields, LONGEST_TEXT, LONGEST_TITLE},
     },
-    store::{CreateTask, DeleteTask, Idempotent, Left, Place, TaskFilter, UpdateTask},
+    store::{CreateTask, DeleteTask, Idempotent, Left, Once, Place, TaskFilter, UpdateTask},
 };
 
 impl Projects {
@@ -115,7 +115,7 @@ impl Projects {
         &self,
         call: Call<api::UpdateTaskRequest>,
     ) -> Result<Response<api::Task>, Problem> {
-        let actor = call.actor();
+        let (actor, key) = (call.actor(), call.idempotency);
         let asked = call.message;
         let mut checker = Checker::default();
         if let Some(day) = asked.due_on.as_ref().filter(|day| !day.is_empty()) {
@@ -138,8 +138,11 @@ impl Projects {
             if_version: asked.if_version,
         };
         checker.finish()?;
-        let task = self.writer.write(actor, mutation).await?;
-        Ok(Response::new(task.into()))
+        let (id, owner) = (mutation.id, actor.user_id);
+        match self.writer.write(actor, Once { key, mutation }).await? {
+            Some(task) => Ok(Response::new(task.into())),
+            None => Ok(replayed(self.store.task(owner, id).await?.into())),
+        }
     }
 
     /// The project's owner.
@@ -147,13 +150,15 @@ impl Projects {
         &self,
         call: Call<api::DeleteTaskRequest>,
     ) -> Result<Response<api::DeleteTaskResponse>, Problem> {
-        let actor = call.actor();
+        let (actor, key) = (call.actor(), call.idempotency);
         let mutation = DeleteTask {
             id: id(&call.message.id, "task")?,
             if_version: call.message.if_version,
         };
-        if self.writer.write(actor, mutation).await? == Left::More {
-            self.deleted.notify_one();
+        match self.writer.write(actor, Once { key, mutation }).await? {
+            Some(Left::More) => self.deleted.notify_one(),
+            Some(Left::Nothing) => {}
+            None => return Ok(replayed(api::DeleteTaskResponse {})),
         }
         Ok(Response::new(api::DeleteTaskResponse {}))
     }

@@ -25,7 +25,7 @@ pub use changes::{ChangeGlance, Changes};
 pub use comments::{CreateComment, DeleteComment, UpdateComment};
 pub use events::{EventLog, StoredEvent};
 pub use fence::Settle;
-pub use idempotency::{Answer, Idempotency, Idempotent};
+pub use idempotency::{Answer, Idempotency, Idempotent, Once};
 pub use imports::ImportBatch;
 pub use projects::{CreateProject, DeleteProject, UpdateProject};
 pub use review::{Attention, Glance, Review};

@@ -47,7 +47,7 @@ pub(super) async fn change(
         code: patch.code,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.update_me(request).await?.into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
     Ok(Plain(user))
@@ -58,7 +58,7 @@ pub(super) async fn delete(signed: Signed, call: Call) -> Answer<WithCookies<Don
     let request = call.vouched(signed.call(DeleteMeRequest {
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let ended = auth.delete_me(request).await?.into_inner().ended;
     sessions::tell_ended(&call.state, ended).await;
     Ok(call.signed_out())

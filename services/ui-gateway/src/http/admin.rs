@@ -52,14 +52,7 @@ pub(super) async fn list_users(
         cursor: query.page.cursor.0.unwrap_or_default(),
         email: query.email.0.unwrap_or_default(),
     });
-    let answer = call
-        .state
-        .upstream
-        .auth
-        .clone()
-        .list_users(request)
-        .await?
-        .into_inner();
+    let answer = call.auth().list_users(request).await?.into_inner();
     page::<User, _>(answer.users, answer.next_cursor)
 }
 
@@ -76,14 +69,7 @@ pub(super) async fn change_user(
         roles,
         client: call.client(),
     }));
-    let answer = call
-        .state
-        .upstream
-        .auth
-        .clone()
-        .set_user_roles(request)
-        .await?
-        .into_inner();
+    let answer = call.auth().set_user_roles(request).await?.into_inner();
     let user = User::try_from(answer.user.ok_or(Malformed("user"))?)?;
     Ok(Plain(user))
 }
@@ -96,7 +82,7 @@ pub(super) async fn unlock(signed: Signed, mut call: Call, body: NoFields) -> An
         user_id,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     auth.unlock_user(request).await?;
     Ok(Done)
 }
@@ -108,7 +94,7 @@ pub(super) async fn remove_totp(signed: Signed, call: Call) -> Answer<Done> {
         user_id,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     auth.remove_user_totp(request).await?;
     Ok(Done)
 }
@@ -120,7 +106,7 @@ pub(super) async fn end_sessions(signed: Signed, call: Call) -> Answer<Done> {
         user_id,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let ended = auth.end_user_sessions(request).await?.into_inner();
     tell(&call.state, &ended.session_ids, ended.heard).await;
     Ok(Done)
@@ -142,7 +128,7 @@ pub(super) async fn rotate_keys(
 ) -> Answer<Plain<Rotated>> {
     body.read(&mut call).await?;
     let request = signed.call(RotateKeysRequest {});
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let rotated = auth.rotate_keys(request).await?.into_inner();
     let signs_from = rotated.signs_from.as_ref().map(rpc::timestamp_from);
     Ok(Plain(Rotated {

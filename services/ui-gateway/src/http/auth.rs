@@ -46,7 +46,7 @@ pub(super) async fn register(
     };
     let request = call.context.call(given_token(&call), message);
     let request = call.vouched(request);
-    let answer = call.state.upstream.auth.clone().register(request).await?;
+    let answer = call.auth().register(request).await?;
     call.note_limits(answer.metadata());
     let Some(user) = answer.into_inner().user else {
         return Ok(Either::Right(accepted()));
@@ -98,7 +98,7 @@ pub(super) async fn login(
         client: call.client(),
     };
     let request = call.vouched(call.context.call(None, message));
-    let answer = call.state.upstream.auth.clone().login(request).await?;
+    let answer = call.auth().login(request).await?;
     call.note_limits(answer.metadata());
     match answer.into_inner().outcome {
         Some(Outcome::SignedIn(of)) => {
@@ -127,7 +127,7 @@ pub(super) async fn second_factor(
         client: call.client(),
     };
     let request = call.vouched(call.context.call(None, message));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.complete_second_factor(request).await?;
     call.note_limits(answer.metadata());
     let of = answer
@@ -177,7 +177,7 @@ async fn renew(
         client: call.client(),
     };
     let request = call.vouched(call.context.call(None, message));
-    let answer = call.state.upstream.auth.clone().refresh(request).await?;
+    let answer = call.auth().refresh(request).await?;
     let of = answer.into_inner().signed_in;
     let of = of.ok_or(Malformed("signed_in"))?;
     if let Some(id) = session_id(&of) {
@@ -209,7 +209,7 @@ pub(super) async fn logout(
 ) -> Answer<WithCookies<Done>> {
     body.read(&mut call).await?;
     let request = signed.call(LogoutRequest {});
-    let answer = call.state.upstream.auth.clone().logout(request).await?;
+    let answer = call.auth().logout(request).await?;
     let heard = answer.into_inner().heard;
     call.state
         .end_session(signed.caller.session_id, heard)
@@ -229,7 +229,7 @@ pub(super) async fn reauthenticate(
         code: of.code,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     auth.reauthenticate(request).await?;
     Ok(Done)
 }

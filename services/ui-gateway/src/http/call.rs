@@ -9,9 +9,14 @@ use actix_web::{
     web::{Bytes, Data},
 };
 use prost::Message;
+use rpc::{
+    ai::ai_service_client::AiServiceClient, auth::auth_service_client::AuthServiceClient,
+    learning::learning_service_client::LearningServiceClient,
+    project::project_service_client::ProjectServiceClient,
+};
 use serde::de::DeserializeOwned;
 use service_kit::{Code, Problem, line::Turn};
-use tonic::Response;
+use tonic::{Response, transport::Channel};
 use uuid::Uuid;
 
 use super::{
@@ -59,6 +64,31 @@ impl Call {
             .filter(|_| text.len() == HYPHENATED);
         id.map(|id| id.to_string())
             .ok_or_else(|| Problem::not_found(what))
+    }
+
+    /// The service of accounts and sessions.
+    pub(super) fn auth(&self) -> AuthServiceClient<Channel> {
+        self.state.upstream.auth.clone()
+    }
+
+    /// The service of projects, tasks and comments.
+    pub(super) fn projects(&self) -> ProjectServiceClient<Channel> {
+        self.state.upstream.projects.clone()
+    }
+
+    /// The service of what was learned of each person.
+    pub(super) fn learning(&self) -> LearningServiceClient<Channel> {
+        self.state.upstream.learning.clone()
+    }
+
+    /// The mentor, for what is answered at once.
+    pub(super) fn mentor(&self) -> AiServiceClient<Channel> {
+        self.state.upstream.ai.clone()
+    }
+
+    /// The mentor, whose reply takes as long as it is written.
+    pub(super) fn chat(&self) -> AiServiceClient<Channel> {
+        self.state.upstream.chat.clone()
     }
 
     /// The body in pieces, for what is too large to hold.

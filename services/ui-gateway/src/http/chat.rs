@@ -79,7 +79,7 @@ pub(super) async fn chat(
         message: of.message,
     }))?;
     request.set_timeout(PIECE_WITHIN);
-    let mut mentor = call.state.upstream.chat.clone();
+    let mut mentor = call.chat();
     let begin = async {
         let answer = mentor.chat(request).await?;
         let (metadata, mut pieces, _) = answer.into_parts();

@@ -15,7 +15,9 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, Created, Done, Found, InTurn, Page, Plain, created, found, page},
+    reply::{
+        Answer, Created, Done, Found, InTurn, Once, Page, Plain, changed, created, gone, page,
+    },
 };
 use crate::contract::{Optional, PageQuery};
 
@@ -50,14 +52,7 @@ pub(super) async fn list(
         task_id,
         page: Some(query.into()),
     });
-    let answer = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .list_comments(request)
-        .await?
-        .into_inner();
+    let answer = call.projects().list_comments(request).await?.into_inner();
     let reply = page::<Comment, _>(answer.comments, answer.next_cursor)?;
     Ok(InTurn { reply, turn })
 }
@@ -72,13 +67,7 @@ pub(super) async fn create(
     let task_id = call.id("task")?;
     let NewComment { body } = body.read(&mut call).await?;
     let request = key.on(signed.call(CreateCommentRequest { task_id, body }))?;
-    let changed = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .create_comment(request)
-        .await?;
+    let changed = call.projects().create_comment(request).await?;
     let turn = call.turn_after_change(&changed).await;
     let reply = created::<Comment, _>(changed)?;
     Ok(InTurn { reply, turn })
@@ -90,38 +79,33 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<CommentPatch>,
     if_match: IfMatch,
-) -> Answer<InTurn<Found<Comment>>> {
+    key: IdempotencyKey,
+) -> Answer<InTurn<Once<Found<Comment>>>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
-    let request = signed.call(UpdateCommentRequest {
+    let request = key.on(signed.call(UpdateCommentRequest {
         id,
         body: patch.body.0,
         if_version: if_match.versions()?,
-    });
-    let changed = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .update_comment(request)
-        .await?;
-    let turn = call.turn_after_change(&changed).await;
-    let reply = found::<Comment, _>(changed)?;
+    }))?;
+    let answer = call.projects().update_comment(request).await?;
+    let turn = call.turn_after_change(&answer).await;
+    let reply = changed::<Comment, _>(answer)?;
     Ok(InTurn { reply, turn })
 }
 
 /// The comment's author, or the project's owner.
-pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer<Done> {
+pub(super) async fn delete(
+    signed: Signed,
+    call: Call,
+    if_match: IfMatch,
+    key: IdempotencyKey,
+) -> Answer<Once<Done>> {
     let id = id(&call)?;
     let if_version = if_match.versions()?;
-    let request = signed.call(DeleteCommentRequest { id, if_version });
-    call.state
-        .upstream
-        .projects
-        .clone()
-        .delete_comment(request)
-        .await?;
-    Ok(Done)
+    let request = key.on(signed.call(DeleteCommentRequest { id, if_version }))?;
+    let answer = call.projects().delete_comment(request).await?;
+    Ok(gone(answer))
 }
 
 fn id(call: &Call) -> Result<String, Problem> {

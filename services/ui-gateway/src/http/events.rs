@@ -59,14 +59,7 @@ pub(super) async fn list(
         true => None,
     };
     let request = signed.call(asked);
-    let answer = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .list_events(request)
-        .await?
-        .into_inner();
+    let answer = call.projects().list_events(request).await?.into_inner();
     let items = answer
         .events
         .into_iter()

@@ -106,7 +106,7 @@ impl Reply for ExportReply {
 
 /// As SQL has it: the session may hold an older copy.
 async fn user(signed: &Signed, call: &Call) -> Result<User, Failure> {
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.get_me(signed.call(GetMeRequest {})).await?;
     let session = answer.into_inner().session.ok_or(Malformed("session"))?;
     let user = session.user.ok_or(Malformed("session.user"))?;
@@ -114,7 +114,7 @@ async fn user(signed: &Signed, call: &Call) -> Result<User, Failure> {
 }
 
 async fn learning_profile(signed: &Signed, call: &Call) -> Result<Learned, Failure> {
-    let mut learning = call.state.upstream.learning.clone();
+    let mut learning = call.learning();
     let profile = learning.get_profile(signed.call(GetProfileRequest {}));
     Ok(profile.await?.into_inner().into())
 }

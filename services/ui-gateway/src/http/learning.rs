@@ -28,7 +28,7 @@ pub(super) struct Learned {
 /// Signed in: their own.
 pub(super) async fn read(signed: Signed, call: Call) -> Answer<Plain<Learned>> {
     let request = signed.call(GetProfileRequest {});
-    let mut learning = call.state.upstream.learning.clone();
+    let mut learning = call.learning();
     let profile = learning.get_profile(request).await?.into_inner();
     Ok(Plain(Learned::from(profile)))
 }

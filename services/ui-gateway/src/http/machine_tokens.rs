@@ -60,7 +60,7 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer<Plain<Page<Machin
 /// All machine tokens of the caller, whose number auth-service bounds.
 pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<MachineToken>, Failure> {
     let request = signed.call(ListMachineTokensRequest {});
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.list_machine_tokens(request).await?.into_inner();
     let tokens = answer.machine_tokens.into_iter();
     let tokens = tokens.map(MachineToken::try_from);
@@ -86,7 +86,7 @@ pub(super) async fn create(
             client: call.client(),
         }),
     );
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.create_machine_token(request).await?.into_inner();
     let made = answer.machine_token.ok_or(Malformed("machine_token"))?;
     let machine_token = MachineToken::try_from(made)?;
@@ -115,7 +115,7 @@ pub(super) async fn revoke(signed: Signed, call: Call) -> Answer<Done> {
         id: id.clone(),
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let heard = auth.revoke_machine_token(request).await?.into_inner().heard;
     // A machine token is a session to those who check it.
     tell(&call.state, &[id], heard).await;

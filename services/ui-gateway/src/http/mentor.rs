@@ -72,14 +72,7 @@ pub(super) async fn rate(
         tags: of.tags,
         comment: of.comment.unwrap_or_default(),
     }))?;
-    Ok(accepted(
-        call.state
-            .upstream
-            .ai
-            .clone()
-            .give_feedback(request)
-            .await?,
-    ))
+    Ok(accepted(call.mentor().give_feedback(request).await?))
 }
 
 /// Whom the reply was given.
@@ -99,13 +92,7 @@ pub(super) async fn interact(
             label: of.label.unwrap_or_default(),
         }),
     }))?;
-    let recorded = call
-        .state
-        .upstream
-        .ai
-        .clone()
-        .record_interaction(request)
-        .await?;
+    let recorded = call.mentor().record_interaction(request).await?;
     Ok(accepted(recorded))
 }
 

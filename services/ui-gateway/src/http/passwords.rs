@@ -86,7 +86,7 @@ pub(super) async fn request_reset(
     let client = call.client();
     let message = RequestPasswordResetRequest { email, client };
     let request = call.vouched(call.context.call(None, message));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.request_password_reset(request).await?;
     call.note_limits(answer.metadata());
     Ok(accepted())
@@ -105,7 +105,7 @@ pub(super) async fn confirm_reset(
         client: call.client(),
     };
     let request = call.vouched(call.context.call(None, message));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.confirm_password_reset(request).await?;
     call.note_limits(answer.metadata());
     let answer = answer.into_inner();
@@ -126,7 +126,7 @@ pub(super) async fn change(
         keep_tokens: of.keep_tokens,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let ended = auth.change_password(request).await?.into_inner().ended;
     sessions::tell_ended(&call.state, ended).await;
     Ok(Done)
@@ -152,7 +152,7 @@ pub(super) async fn verify_email(
         return Err(renew_first().into());
     }
     let request = call.vouched(call.context.call(token.as_deref(), message));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.verify_email(request).await?.into_inner();
     sessions::tell_ended(&call.state, answer.ended).await;
     Ok(done_on_device(&call, answer.device))
@@ -173,7 +173,7 @@ pub(super) async fn undo_email_change(mut call: Call, body: Json<EmailUndo>) -> 
     let client = call.client();
     let message = UndoEmailChangeRequest { token, client };
     let request = call.vouched(call.context.call(None, message));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let ended = auth.undo_email_change(request).await?.into_inner().ended;
     sessions::tell_ended(&call.state, ended).await;
     Ok(Done)
@@ -198,7 +198,7 @@ pub(super) async fn request_verification(
     let request = call.vouched(signed.call(RequestEmailVerificationRequest {
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     auth.request_email_verification(request).await?;
     Ok(accepted())
 }

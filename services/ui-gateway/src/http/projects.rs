@@ -16,7 +16,10 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, Created, Done, Found, InTurn, Page, Plain, created, found, page},
+    reply::{
+        Answer, Created, Done, Found, InTurn, Once, Page, Plain, changed, created, found, gone,
+        page,
+    },
 };
 use crate::contract::{Optional, PageQuery};
 
@@ -69,14 +72,7 @@ pub(super) async fn list(
         page: Some(query.page.into()),
         key: query.key.0.unwrap_or_default(),
     });
-    let answer = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .list_projects(request)
-        .await?
-        .into_inner();
+    let answer = call.projects().list_projects(request).await?.into_inner();
     let reply = page::<Project, _>(answer.projects, answer.next_cursor)?;
     Ok(InTurn { reply, turn })
 }
@@ -94,13 +90,7 @@ pub(super) async fn create(
         name: new.name,
         description: new.description,
     }))?;
-    let changed = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .create_project(request)
-        .await?;
+    let changed = call.projects().create_project(request).await?;
     let turn = call.turn_after_change(&changed).await;
     let reply = created::<Project, _>(changed)?;
     Ok(InTurn { reply, turn })
@@ -111,14 +101,7 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer<InTurn<Found<Proj
     let id = id(&call)?;
     let turn = Some(call.turn().await?);
     let request = signed.call(GetProjectRequest { id });
-    let reply = found::<Project, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .get_project(request)
-            .await?,
-    )?;
+    let reply = found::<Project, _>(call.projects().get_project(request).await?)?;
     Ok(InTurn { reply, turn })
 }
 
@@ -128,40 +111,35 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<ProjectPatch>,
     if_match: IfMatch,
-) -> Answer<InTurn<Found<Project>>> {
+    key: IdempotencyKey,
+) -> Answer<InTurn<Once<Found<Project>>>> {
     let id = id(&call)?;
     let patch = body.read(&mut call).await?;
-    let request = signed.call(UpdateProjectRequest {
+    let request = key.on(signed.call(UpdateProjectRequest {
         id,
         name: patch.name.0,
         description: patch.description.0,
         status: patch.status.0,
         if_version: if_match.versions()?,
-    });
-    let changed = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .update_project(request)
-        .await?;
-    let turn = call.turn_after_change(&changed).await;
-    let reply = found::<Project, _>(changed)?;
+    }))?;
+    let answer = call.projects().update_project(request).await?;
+    let turn = call.turn_after_change(&answer).await;
+    let reply = changed::<Project, _>(answer)?;
     Ok(InTurn { reply, turn })
 }
 
 /// Owners.
-pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer<Done> {
+pub(super) async fn delete(
+    signed: Signed,
+    call: Call,
+    if_match: IfMatch,
+    key: IdempotencyKey,
+) -> Answer<Once<Done>> {
     let id = id(&call)?;
     let if_version = if_match.versions()?;
-    let request = signed.call(DeleteProjectRequest { id, if_version });
-    call.state
-        .upstream
-        .projects
-        .clone()
-        .delete_project(request)
-        .await?;
-    Ok(Done)
+    let request = key.on(signed.call(DeleteProjectRequest { id, if_version }))?;
+    let answer = call.projects().delete_project(request).await?;
+    Ok(gone(answer))
 }
 
 fn id(call: &Call) -> Result<String, Problem> {

@@ -20,6 +20,9 @@ pub(super) use self::{
 };
 use super::Failure;
 
+const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
+const YES: HeaderValue = HeaderValue::from_static("true");
+
 /// What a handler answers.
 pub(super) type Answer<R> = Result<R, Failure>;
 
@@ -61,6 +64,12 @@ pub(super) struct InTurn<R> {
     pub(super) turn: Option<Turn>,
 }
 
+/// A reply to a change that is made once under its idempotency key.
+pub(super) struct Once<R> {
+    reply: R,
+    metadata: MetadataMap,
+}
+
 /// A reply that sets cookies.
 pub(super) struct WithCookies<R> {
     pub(super) reply: R,
@@ -86,6 +95,23 @@ where
     R: TryFrom<M, Error = Malformed>,
 {
     Ok(Found(R::try_from(answer.into_inner())?))
+}
+
+/// The changed resource of a message.
+pub(super) fn changed<R, M>(answer: Response<M>) -> Answer<Once<Found<R>>>
+where
+    R: TryFrom<M, Error = Malformed>,
+{
+    let (metadata, message, _) = answer.into_parts();
+    let reply = Found(R::try_from(message)?);
+    Ok(Once { reply, metadata })
+}
+
+/// What a message told is gone.
+pub(super) fn gone<M>(answer: Response<M>) -> Once<Done> {
+    let (metadata, ..) = answer.into_parts();
+    let reply = Done;
+    Once { reply, metadata }
 }
 
 /// The new resource of a message.
@@ -242,6 +268,23 @@ impl<R: Reply> Reply for InTurn<R> {
     }
 }
 
+impl<R: Reply> Reply for Once<R> {
+    fn responses() -> Vec<ResponseDoc> {
+        let responses = R::responses().into_iter();
+        responses
+            .map(|of| of.with(&["Idempotent-Replayed"]))
+            .collect()
+    }
+
+    fn respond(self) -> HttpResponse {
+        let mut answer = self.reply.respond();
+        if is_replayed(&self.metadata) {
+            answer.headers_mut().insert(REPLAYED, YES);
+        }
+        answer
+    }
+}
+
 impl<R: Reply> Reply for WithCookies<R> {
     fn responses() -> Vec<ResponseDoc> {
         R::responses()
@@ -259,10 +302,13 @@ impl<R: Reply> Reply for WithCookies<R> {
 
 /// Says so when an answer is the first one to its idempotency key, given again.
 pub(super) fn note_replayed(builder: &mut HttpResponseBuilder, metadata: &MetadataMap) {
-    const REPLAYED: HeaderName = HeaderName::from_static(metadata::IDEMPOTENT_REPLAYED);
-    if metadata.contains_key(metadata::IDEMPOTENT_REPLAYED) {
-        builder.insert_header((REPLAYED, HeaderValue::from_static("true")));
+    if is_replayed(metadata) {
+        builder.insert_header((REPLAYED, YES));
     }
+}
+
+fn is_replayed(metadata: &MetadataMap) -> bool {
+    metadata.contains_key(metadata::IDEMPOTENT_REPLAYED)
 }
 
 fn tagged(mut builder: HttpResponseBuilder, resource: &impl Resource) -> HttpResponse {

@@ -85,7 +85,7 @@ pub(super) async fn ask(
     call: &Call,
     asked: ListSecurityEventsRequest,
 ) -> Result<ListSecurityEventsResponse, Failure> {
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.list_security_events(signed.call(asked)).await?;
     Ok(answer.into_inner())
 }

@@ -42,7 +42,7 @@ pub(super) async fn list(signed: Signed, call: Call) -> Answer<Plain<Page<Sessio
 /// All live sessions of the caller, whose number auth-service bounds.
 pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<Session>, super::Failure> {
     let request = signed.call(ListSessionsRequest {});
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let answer = auth.list_sessions(request).await?.into_inner();
     let current = signed.caller.session_id.to_string();
     let sessions = answer.sessions.into_iter();
@@ -53,7 +53,7 @@ pub(super) async fn all(signed: &Signed, call: &Call) -> Result<Vec<Session>, su
 /// A person: all of their own but this one.
 pub(super) async fn end_others(signed: Signed, call: Call) -> Answer<Done> {
     let request = signed.call(EndOtherSessionsRequest {});
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let ended = auth.end_other_sessions(request).await?.into_inner();
     tell(&call.state, &ended.session_ids, ended.heard).await;
     Ok(Done)
@@ -65,7 +65,7 @@ pub(super) async fn end(signed: Signed, call: Call) -> Answer<Either<Done, WithC
     let request = signed.call(EndSessionRequest {
         session_id: session_id.clone(),
     });
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let heard = auth.end_session(request).await?.into_inner().heard;
     let is_own = signed.caller.session_id.to_string() == session_id;
     tell(&call.state, &[session_id], heard).await;

@@ -46,7 +46,7 @@ pub(super) async fn read(
         project_id: project_id.clone(),
         since: since.clone().unwrap_or_default(),
     });
-    let mut projects = call.state.upstream.projects.clone();
+    let mut projects = call.projects();
     let review = projects.review_project(request).await?.into_inner();
     Ok(Plain(summary(project_id, since, review)?))
 }

@@ -16,7 +16,10 @@ use super::{
     idempotency::IdempotencyKey,
     input::{Json, MergePatch, Query},
     precondition::IfMatch,
-    reply::{Answer, Created, Done, Found, InTurn, Page, Plain, created, found, page},
+    reply::{
+        Answer, Created, Done, Found, InTurn, Once, Page, Plain, changed, created, found, gone,
+        page,
+    },
 };
 use crate::contract::{Day, Optional, PageQuery};
 
@@ -96,14 +99,7 @@ pub(super) async fn list(
         label: query.label.0,
         q: query.q.0,
     });
-    let answer = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .list_tasks(request)
-        .await?
-        .into_inner();
+    let answer = call.projects().list_tasks(request).await?.into_inner();
     let reply = page::<Task, _>(answer.tasks, answer.next_cursor)?;
     Ok(InTurn { reply, turn })
 }
@@ -125,13 +121,7 @@ pub(super) async fn create(
         labels: new.labels,
         due_on: new.due_on.map(|Day(day)| day),
     }))?;
-    let changed = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .create_task(request)
-        .await?;
+    let changed = call.projects().create_task(request).await?;
     let turn = call.turn_after_change(&changed).await;
     let reply = created::<Task, _>(changed)?;
     Ok(InTurn { reply, turn })
@@ -142,14 +132,7 @@ pub(super) async fn read(signed: Signed, call: Call) -> Answer<InTurn<Found<Task
     let id = id(&call)?;
     let turn = Some(call.turn().await?);
     let request = signed.call(GetTaskRequest { id });
-    let reply = found::<Task, _>(
-        call.state
-            .upstream
-            .projects
-            .clone()
-            .get_task(request)
-            .await?,
-    )?;
+    let reply = found::<Task, _>(call.projects().get_task(request).await?)?;
     Ok(InTurn { reply, turn })
 }
 
@@ -159,38 +142,33 @@ pub(super) async fn change(
     mut call: Call,
     body: MergePatch<TaskPatch>,
     if_match: IfMatch,
-) -> Answer<InTurn<Found<Task>>> {
+    key: IdempotencyKey,
+) -> Answer<InTurn<Once<Found<Task>>>> {
     let id = id(&call)?;
     let changes = body.read(&mut call).await?.changes()?;
-    let request = signed.call(UpdateTaskRequest {
+    let request = key.on(signed.call(UpdateTaskRequest {
         id,
         if_version: if_match.versions()?,
         ..changes
-    });
-    let changed = call
-        .state
-        .upstream
-        .projects
-        .clone()
-        .update_task(request)
-        .await?;
-    let turn = call.turn_after_change(&changed).await;
-    let reply = found::<Task, _>(changed)?;
+    }))?;
+    let answer = call.projects().update_task(request).await?;
+    let turn = call.turn_after_change(&answer).await;
+    let reply = changed::<Task, _>(answer)?;
     Ok(InTurn { reply, turn })
 }
 
 /// Editors.
-pub(super) async fn delete(signed: Signed, call: Call, if_match: IfMatch) -> Answer<Done> {
+pub(super) async fn delete(
+    signed: Signed,
+    call: Call,
+    if_match: IfMatch,
+    key: IdempotencyKey,
+) -> Answer<Once<Done>> {
     let id = id(&call)?;
     let if_version = if_match.versions()?;
-    let request = signed.call(DeleteTaskRequest { id, if_version });
-    call.state
-        .upstream
-        .projects
-        .clone()
-        .delete_task(request)
-        .await?;
-    Ok(Done)
+    let request = key.on(signed.call(DeleteTaskRequest { id, if_version }))?;
+    let answer = call.projects().delete_task(request).await?;
+    Ok(gone(answer))
 }
 
 impl TaskPatch {

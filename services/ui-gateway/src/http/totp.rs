@@ -41,7 +41,7 @@ pub(super) struct Confirmed {
 pub(super) async fn begin(signed: Signed, mut call: Call, body: NoFields) -> Answer<Plain<Secret>> {
     body.read(&mut call).await?;
     let request = signed.call(BeginTotpRequest {});
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let begun = auth.begin_totp(request).await?.into_inner();
     Ok(Plain(Secret {
         secret: begun.secret,
@@ -61,7 +61,7 @@ pub(super) async fn confirm(
         code,
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     let confirmed = auth.confirm_totp(request).await?.into_inner();
     Ok(Plain(Confirmed {
         recovery_codes: confirmed.recovery_codes,
@@ -73,7 +73,7 @@ pub(super) async fn remove(signed: Signed, call: Call) -> Answer<Done> {
     let request = call.vouched(signed.call(RemoveTotpRequest {
         client: call.client(),
     }));
-    let mut auth = call.state.upstream.auth.clone();
+    let mut auth = call.auth();
     auth.remove_totp(request).await?;
     Ok(Done)
 }

@@ -16,6 +16,7 @@ use self::{
     document::Operation,
     who::{Access, Outcome, Who},
 };
+use crate::contract::Contract;
 
 #[tokio::test]
 async fn every_route_lets_in_whom_the_document_names_and_nobody_else() {
@@ -27,13 +28,14 @@ async fn every_route_lets_in_whom_the_document_names_and_nobody_else() {
         let pattern = &operation.pattern;
         assert_eq!(operation.access.is_for_admins(), is_admins, "{pattern}");
     }
-    let mut cast = Cast::on(&platform).await;
+    let (mut cast, mut contract) = (Cast::on(&platform).await, Contract::written());
     for operation in &operations {
         let path = cast.fill(operation).await;
         // The owner of what the path names comes last: until then it has to be there.
         for who in Who::ALL {
             let answer = cast.ask(who, operation, &path).await;
             let told = format!("{who:?} {} {path}: {answer}", operation.method);
+            contract.hold(operation.method.as_str(), &operation.pattern, &answer);
             if operation.access == Access::Anyone {
                 assert_ne!(outcome(&answer), Outcome::Forbidden, "{told}");
             } else {

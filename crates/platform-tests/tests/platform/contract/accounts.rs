@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use test_kit::{MailServer, Person, Platform};
 use totp_rs::{Algorithm, Secret, TOTP};
 
-use super::{document::Contract, text};
+use super::{document::Contract, sql, text};
 
 const PASSWORD: &str = "a long enough passphrase 1";
 const OTHER_PASSWORD: &str = "another long passphrase 2";
+const LAST_PASSWORD: &str = "a third long passphrase 3";
 const EMAIL: &str = "contract@example.com";
 const OTHER_EMAIL: &str = "elsewhere@example.com";
 
@@ -26,7 +27,7 @@ pub(super) async fn tell(contract: &mut Contract, platform: &Platform, inbox: &M
         .ask(&doomed, "DELETE /api/me", "")
         .expect(204)
         .await;
-    reused(contract, &nobody).await;
+    reused(contract, platform, &nobody).await;
     verified(contract).await;
 }
 
@@ -193,7 +194,7 @@ async fn tokens(contract: &mut Contract, person: &Person) {
     revoke.expect(204).await;
     let change = json!({
         "current_password": OTHER_PASSWORD,
-        "new_password": "a third long passphrase 4",
+        "new_password": LAST_PASSWORD,
     });
     let changed = contract.ask(person, "POST /api/auth/password", "");
     changed.json(change).expect(204).await;
@@ -201,19 +202,25 @@ async fn tokens(contract: &mut Contract, person: &Person) {
     logout.json(json!({})).expect(204).await;
 }
 
-/// A refresh token that was used long ago.
-async fn reused(contract: &mut Contract, nobody: &Person) {
+/// One refresh token that two use one after the other, and each what they got for it.
+async fn reused(contract: &mut Contract, platform: &Platform, nobody: &Person) {
+    const LATER: &str = "UPDATE sessions SET refresh_made = (SELECT \
+        json_group_array(json_set(value, '$.at_ms', json_extract(value, '$.at_ms') - 11500)) \
+        FROM json_each(refresh_made))";
     let login = contract.ask(nobody, "POST /api/auth/login", "");
-    let login = login.json(json!({"email": EMAIL, "password": "a third long passphrase 4"}));
-    let first = text(&login.expect(200).await, "/refresh_token");
-    let mut token = first.clone();
-    for _ in 0..3 {
+    let login = login.json(json!({"email": EMAIL, "password": LAST_PASSWORD}));
+    let shared = text(&login.expect(200).await, "/refresh_token");
+    let refresh = async |contract: &mut Contract, token: &str| {
         let refresh = contract.ask(nobody, "POST /api/auth/refresh", "");
         let refresh = refresh.json(json!({"refresh_token": token}));
-        token = text(&refresh.expect(200).await, "/refresh_token");
-    }
+        text(&refresh.expect(200).await, "/refresh_token")
+    };
+    let first = refresh(contract, &shared).await;
+    sql(platform, "auth-service", LATER).await;
+    let second = refresh(contract, &shared).await;
+    refresh(contract, &first).await;
     let again = contract.ask(nobody, "POST /api/auth/refresh", "");
-    let again = again.json(json!({"refresh_token": first}));
+    let again = again.json(json!({"refresh_token": second}));
     again.refused(401, "token_reused").await;
 }
 

@@ -183,7 +183,9 @@ impl Contract {
             }
         }
         for inner in ["items", "additionalProperties"] {
-            self.gather(None, &schema[inner], properties);
+            if schema[inner].is_object() {
+                self.gather(None, &schema[inner], properties);
+            }
         }
     }
 }

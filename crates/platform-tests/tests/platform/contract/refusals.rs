@@ -1,14 +1,13 @@
 //! What is refused, and what cannot be done.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use futures_util::stream;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use sqlx::Connection;
 use test_kit::{Person, Platform};
 
-use super::{document::Contract, text};
+use super::{document::Contract, sql, text};
 
 const TASKS: &str = "POST /api/projects/{id}/tasks";
 
@@ -65,7 +64,7 @@ async fn callers(contract: &mut Contract, platform: &Platform, person: &Person) 
         .refused(403, "csrf")
         .await;
     sql(
-        platform.data_dir(),
+        platform,
         "auth-service",
         "UPDATE sessions SET authenticated_at = authenticated_at - 300000",
     )
@@ -80,7 +79,7 @@ async fn faults(contract: &mut Contract, platform: &mut Platform, person: &Perso
     let task = create.json(json!({"title": "A task"})).expect(201).await;
     let task = text(&task, "/id");
     let junk = "UPDATE tasks SET labels = 'junk'";
-    sql(platform.data_dir(), "project-service", junk).await;
+    sql(platform, "project-service", junk).await;
     let read = contract.ask(person, "GET /api/tasks/{id}", &task);
     read.refused(500, "internal").await;
 
@@ -96,14 +95,4 @@ async fn faults(contract: &mut Contract, platform: &mut Platform, person: &Perso
     read.refused(503, "unavailable").await;
     let health = contract.ask(person, "GET /api/health", "");
     health.answer().await;
-}
-
-/// Changes what a service has stored.
-async fn sql(folder: &Path, service: &str, statement: &'static str) {
-    let url = format!("sqlite://{}/{service}.db", folder.display());
-    let mut database = sqlx::SqliteConnection::connect(&url)
-        .await
-        .expect("a database");
-    let changed = sqlx::query(statement).execute(&mut database).await;
-    assert_ne!(changed.expect("a statement").rows_affected(), 0);
 }

@@ -84,7 +84,7 @@ impl Document {
             key: String::new(),
         });
         let _turn = self.call.turn().await?;
-        let mut service = self.call.state.upstream.projects.clone();
+        let mut service = self.call.projects();
         let answer = service.list_projects(request).await?.into_inner();
         for project in answer.projects {
             if self.projects > 0 {

@@ -15,13 +15,13 @@ pub(in crate::http) trait Reply {
 }
 
 /// What the document says of an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::http) struct ResponseDoc {
     pub(in crate::http) status: u16,
     /// Media type and schema of its body.
     pub(in crate::http) content: Option<(&'static str, SchemaOf)>,
     /// The headers that it can have, beside those of every answer.
-    pub(in crate::http) headers: &'static [&'static str],
+    pub(in crate::http) headers: Vec<&'static str>,
 }
 
 /// Makes a schema, by reference where it has a name.
@@ -33,7 +33,7 @@ impl ResponseDoc {
         Self {
             status,
             content: None,
-            headers: &[],
+            headers: Vec::new(),
         }
     }
 
@@ -51,7 +51,8 @@ impl ResponseDoc {
     }
 
     /// With headers.
-    pub(in crate::http) fn with(self, headers: &'static [&'static str]) -> Self {
-        Self { headers, ..self }
+    pub(in crate::http) fn with(mut self, headers: &[&'static str]) -> Self {
+        self.headers.extend(headers);
+        self
     }
 }
