@@ -71,6 +71,7 @@ async fn sessions(contract: &mut Contract, person: &Person) {
     again.json(json!({"password": PASSWORD})).expect(204).await;
 
     let login = contract.ask(person, "POST /api/auth/login", "");
+    let login = login.with(|request| request.header("user-agent", "A browser"));
     let other = login.json(credentials(PASSWORD)).expect(200).await;
     let list = contract.ask(person, "GET /api/auth/sessions", "");
     list.expect(200).await;

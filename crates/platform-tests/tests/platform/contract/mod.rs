@@ -17,8 +17,17 @@ use test_kit::{MailServer, Platform};
 
 pub(crate) use self::document::Contract;
 
-/// Properties that have no value in what is told here, and why.
-const WITHOUT_A_VALUE: [&str; 0] = [];
+/// Properties that are seen without a value only.
+const WITHOUT_A_VALUE: [&str; 5] = [
+    // An import that fails on its way: `import.rs` has one.
+    "ImportLine.problem",
+    // Noted after a quarter of an hour of use.
+    "MachineToken.last_used_at",
+    "MadeMachineToken.last_used_at",
+    // Lists that are never cut.
+    "PageOfMachineToken.next_cursor",
+    "PageOfSession.next_cursor",
+];
 
 #[tokio::test]
 async fn every_answer_is_in_the_document_and_all_of_the_document_is_in_answers() {
