@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use super::{
     GatewayCredential,
+    answers::{ANSWER_GOOD_FOR, AnswerCache, SessionAnswer},
     caller::{Holder, ended},
     machine::MachineToken,
     token::{Fingerprint, TokenVerifier},
-    words::{Said, WORD_GOOD_FOR, Words},
 };
 
 /// A machine token that was refused stays refused: what is no token now will not be one later. So a
@@ -34,8 +34,8 @@ const STRANGER_WAITS: Duration = Duration::from_secs(1);
 pub(super) struct Asking {
     auth: AuthServiceClient<Channel>,
     credential: Option<GatewayCredential>,
-    sessions: Words<Uuid>,
-    machines: Words<Fingerprint>,
+    sessions: AnswerCache<Uuid>,
+    machines: AnswerCache<Fingerprint>,
     strangers: Semaphore,
 }
 
@@ -45,8 +45,8 @@ impl Asking {
         Self {
             auth: AuthServiceClient::new(channel),
             credential,
-            sessions: Words::new(WORD_GOOD_FOR),
-            machines: Words::new(REFUSAL_GOOD_FOR),
+            sessions: AnswerCache::new(ANSWER_GOOD_FOR),
+            machines: AnswerCache::new(REFUSAL_GOOD_FOR),
             strangers: Semaphore::new(STRANGERS_AT_ONCE),
         }
     }
@@ -59,11 +59,11 @@ impl Asking {
         token: &str,
         context: &RequestContext,
         cache_away: bool,
-    ) -> Said {
+    ) -> SessionAnswer {
         match holder {
             Holder::Person { session_id, .. } => {
                 let ask = self.check_session(token, context);
-                self.sessions.said_or(*session_id, cache_away, ask).await
+                self.sessions.answer_or(*session_id, cache_away, ask).await
             }
             Holder::Machine(machine) if self.sessions.refuses(&machine.id()) => {
                 Err(MachineToken::refused())
@@ -71,7 +71,7 @@ impl Asking {
             Holder::Machine(machine) => {
                 let ask = self.check_stranger(token, context);
                 self.machines
-                    .said_or(*machine.sha256(), cache_away, ask)
+                    .answer_or(*machine.sha256(), cache_away, ask)
                     .await
             }
         }
@@ -95,7 +95,7 @@ impl Asking {
         }
     }
 
-    async fn check_stranger(&self, token: &str, context: &RequestContext) -> Said {
+    async fn check_stranger(&self, token: &str, context: &RequestContext) -> SessionAnswer {
         let turn = timeout(STRANGER_WAITS, self.strangers.acquire()).await;
         match turn {
             Ok(Ok(_turn)) => self.check_session(token, context).await,
@@ -103,7 +103,7 @@ impl Asking {
         }
     }
 
-    async fn check_session(&self, token: &str, context: &RequestContext) -> Said {
+    async fn check_session(&self, token: &str, context: &RequestContext) -> SessionAnswer {
         let answer = self.fetch(token, context).await?;
         let session = answer.session.ok_or(rpc::Malformed("session"))?;
         Ok(Arc::new(record(session)?))

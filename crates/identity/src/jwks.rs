@@ -97,7 +97,7 @@ impl JwksSource {
     /// Keeps the keys in step with what is published, for ever.
     pub(crate) async fn keep(&self, verifier: &TokenVerifier, tracking: &Tracking) {
         let mut backoff = Backoff::new(Duration::from_millis(25), Duration::from_secs(1));
-        let mut told = Told::new(tracking);
+        let mut told = KeyAnnouncements::new(tracking);
         loop {
             let fetched = {
                 let _turn = self.looks.lock().await;
@@ -192,14 +192,14 @@ async fn untold(tracking: &Tracking) {
 }
 
 /// What Redis tells of the keys.
-struct Told {
+struct KeyAnnouncements {
     changes: Changes,
     /// The ids that the keys were fetched for, and when they were heard.
     heard: Vec<String>,
     heard_at: Instant,
 }
 
-impl Told {
+impl KeyAnnouncements {
     fn new(tracking: &Tracking) -> Self {
         Self {
             changes: tracking.changes(),

@@ -1,5 +1,6 @@
 //! Who calls: every process that takes a caller's token checks its signature and its session.
 
+mod answers;
 mod asking;
 mod caller;
 mod credential;
@@ -10,7 +11,6 @@ mod machine;
 mod signed_copy;
 mod slides;
 mod token;
-mod words;
 
 pub use caller::{ADMIN, Caller};
 pub use credential::{GatewayCredential, gateway_credential};

@@ -7,7 +7,7 @@ use redis_contracts::{DELIVERED, DecodeError, Instance, Key, Position, Streams, 
 
 use crate::{
     AccessError, StreamsPool,
-    link::{Link, Standing},
+    link::{Link, LinkVersion},
 };
 
 /// Names and values.
@@ -36,7 +36,7 @@ pub struct Claimed {
 pub struct GroupReader {
     connection: MultiplexedConnection,
     link: std::sync::Arc<Link>,
-    standing: Standing,
+    standing: LinkVersion,
     stream: String,
     group: String,
     consumer: String,

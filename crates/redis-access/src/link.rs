@@ -56,12 +56,12 @@ struct Troubles {
 }
 
 /// The link as it was when a connection was opened beside it.
-pub(crate) struct Standing {
+pub(crate) struct LinkVersion {
     link: Arc<Link>,
     made: u64,
 }
 
-impl Standing {
+impl LinkVersion {
     /// Fails when the link was made anew since: the connection may lead to a server that is no longer
     /// the one to ask, though it never broke.
     pub(crate) fn check(&self) -> Result<(), AccessError> {
@@ -123,9 +123,9 @@ impl Link {
     }
 
     /// To open a connection beside it.
-    pub(crate) fn standing(self: &Arc<Self>) -> Result<Standing, AccessError> {
+    pub(crate) fn standing(self: &Arc<Self>) -> Result<LinkVersion, AccessError> {
         let made = self.require_up()?;
-        Ok(Standing {
+        Ok(LinkVersion {
             link: Arc::clone(self),
             made,
         })

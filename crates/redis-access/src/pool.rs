@@ -25,7 +25,7 @@ use crate::{
     bulk::Bulk,
     client::Connector,
     error::Trouble,
-    link::{Link, Standing},
+    link::{Link, LinkVersion},
     metrics::Metrics,
     waiting::Waiting,
 };
@@ -73,7 +73,7 @@ struct Slot {
 /// A connection, and the link it was opened beside.
 struct Held {
     connection: MultiplexedConnection,
-    standing: Standing,
+    standing: LinkVersion,
 }
 
 /// A connection on its way, for all who wait for it. It stays when they give up, and the next one carries it

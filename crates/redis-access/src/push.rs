@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     AccessError, Pool,
-    link::{Link, Standing},
+    link::{Link, LinkVersion},
 };
 
 /// A wire silent for this long is asked whether it is still there.
@@ -38,7 +38,7 @@ pub struct PushConnection {
     bytes: Arc<AtomicUsize>,
     overflown: Arc<AtomicBool>,
     link: Arc<Link>,
-    standing: Standing,
+    standing: LinkVersion,
 }
 
 impl Pool<Streams> {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{Actor, ForgetAnswers, Left, Mutation, SweepProjects, Swept, Writer};
+use crate::store::{Actor, ForgetAnswers, Mutation, Remainder, SweepProjects, Swept, Writer};
 
 /// How often old answers are deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
@@ -53,7 +53,7 @@ async fn in_turns<M: Mutation<Output = Swept>>(
     while !stop.is_cancelled() {
         match writer.write(Actor::process(), turn()).await {
             Ok(Swept {
-                left: Left::More,
+                left: Remainder::More,
                 took,
             }) => tokio::select! {
                 () = stop.cancelled() => return,

@@ -8,7 +8,7 @@
 //! from revoking it.
 
 mod permits;
-mod told;
+mod rate_headers;
 
 use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use self::permits::{Permits, Take};
 
-pub(crate) use told::{BothHeaders, Left, told};
+pub(crate) use rate_headers::{BothHeaders, RemainingRequests, told};
 
 /// A policy lets at most this part of itself be leased at once.
 const LEASES: u64 = 20;
@@ -131,7 +131,7 @@ impl ApiLimits {
         let window = Limiter::window(API);
         let inner = Inner {
             limiter,
-            policy: told::policy(allowed, window.as_secs())?,
+            policy: rate_headers::policy(allowed, window.as_secs())?,
             allowed,
             window,
             lease: (allowed / LEASES).max(1),
@@ -154,7 +154,10 @@ impl ApiLimits {
 
     /// Takes a permit for a request of this caller, or 429 `rate_limited`; `None` when the next lease
     /// has to be waited for.
-    pub(crate) fn admit_at_once(&self, subject: Subject) -> Option<Result<Left, Problem>> {
+    pub(crate) fn admit_at_once(
+        &self,
+        subject: Subject,
+    ) -> Option<Result<RemainingRequests, Problem>> {
         let permits = self.permits(subject);
         match self.take(subject, &permits) {
             Take::None => None,
@@ -163,13 +166,13 @@ impl ApiLimits {
     }
 
     /// The same, waiting for the next lease where that has to be.
-    pub(crate) async fn admit(&self, subject: Subject) -> Result<Left, Problem> {
+    pub(crate) async fn admit(&self, subject: Subject) -> Result<RemainingRequests, Problem> {
         let permits = self.permits(subject);
         let taken = self.wait(subject, &permits).await;
         self.rule(&permits, taken)
     }
 
-    fn rule(&self, permits: &Permits, taken: Take) -> Result<Left, Problem> {
+    fn rule(&self, permits: &Permits, taken: Take) -> Result<RemainingRequests, Problem> {
         let alone = permits.is_alone();
         let [admitted, refused] = match alone {
             false => &self.inner.counters.by_redis,
@@ -178,11 +181,11 @@ impl ApiLimits {
         match taken {
             Take::One(left) => {
                 admitted.inc();
-                Ok(Left(left.min(self.inner.allowed)))
+                Ok(RemainingRequests(left.min(self.inner.allowed)))
             }
             Take::None => {
                 admitted.inc();
-                Ok(Left(0))
+                Ok(RemainingRequests(0))
             }
             Take::Refused(wait) => {
                 refused.inc();
@@ -204,13 +207,13 @@ impl ApiLimits {
     }
 
     /// `RateLimit`.
-    fn limit_value(&self, Left(left): Left) -> Option<HeaderValue> {
+    fn limit_value(&self, RemainingRequests(left): RemainingRequests) -> Option<HeaderValue> {
         let Inner {
             allowed, window, ..
         } = &*self.inner;
         let used = allowed.saturating_sub(left);
         let reset_seconds = used.saturating_mul(window.as_secs()).div_ceil(*allowed);
-        told::limit(left, reset_seconds)
+        rate_headers::limit(left, reset_seconds)
     }
 
     fn permits(&self, subject: Subject) -> Arc<Permits> {

@@ -1,5 +1,5 @@
 //! What is known of the platform's health: a task asks the services every second, and whoever wants
-//! to know gets its last word at once.
+//! to know gets the last snapshot at once.
 
 use std::time::Duration;
 
@@ -24,24 +24,24 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 
 /// What the services said last; `None` for one that did not answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Word {
+pub(crate) struct HealthSnapshot {
     pub(crate) auth: Option<auth::GetStatusResponse>,
     pub(crate) project: Option<project::GetStatusResponse>,
     pub(crate) learning: Option<learning::GetStatusResponse>,
     pub(crate) ai: Option<ai::GetStatusResponse>,
 }
 
-type Answered = fn(&Word) -> bool;
+type Answered = fn(&HealthSnapshot) -> bool;
 
 /// The services that are asked, and whether each of them answered.
 pub(crate) const SERVICES: [(&str, Answered); 4] = [
-    ("auth-service", |word| word.auth.is_some()),
-    ("project-service", |word| word.project.is_some()),
-    ("learning-consumer", |word| word.learning.is_some()),
-    ("ai-gateway", |word| word.ai.is_some()),
+    ("auth-service", |snapshot| snapshot.auth.is_some()),
+    ("project-service", |snapshot| snapshot.project.is_some()),
+    ("learning-consumer", |snapshot| snapshot.learning.is_some()),
+    ("ai-gateway", |snapshot| snapshot.ai.is_some()),
 ];
 
-impl Word {
+impl HealthSnapshot {
     pub(crate) fn is_whole(&self) -> bool {
         SERVICES.iter().all(|(_, answered)| answered(self))
     }
@@ -50,20 +50,20 @@ impl Word {
 /// A view of the platform's health.
 #[derive(Clone)]
 pub(crate) struct Platform {
-    word: watch::Receiver<Option<Word>>,
+    snapshot: watch::Receiver<Option<HealthSnapshot>>,
     cache: CachePool,
     streams: StreamsPool,
 }
 
 impl Platform {
-    /// The last word. Just after the start it waits for the first, not longer than a service may
+    /// The last snapshot. Just after the start it waits for the first, not longer than a service may
     /// take to answer.
-    pub(crate) async fn word(&self) -> Word {
-        let mut word = self.word.clone();
-        let first = tokio::time::timeout(ANSWER_WITHIN, word.wait_for(Option::is_some)).await;
+    pub(crate) async fn snapshot(&self) -> HealthSnapshot {
+        let mut snapshot = self.snapshot.clone();
+        let first = tokio::time::timeout(ANSWER_WITHIN, snapshot.wait_for(Option::is_some)).await;
         match first {
-            Ok(Ok(word)) => word.clone().unwrap_or_default(),
-            _ => Word::default(),
+            Ok(Ok(snapshot)) => snapshot.clone().unwrap_or_default(),
+            _ => HealthSnapshot::default(),
         }
     }
 
@@ -94,20 +94,20 @@ pub(crate) fn watch(
     cache: CachePool,
     streams: StreamsPool,
 ) -> Platform {
-    let (said, word) = watch::channel(None);
+    let (said, snapshot) = watch::channel(None);
     let stop = context.supervisor.stop_of(Stage::Workers);
     let upstream = upstream.clone();
     context
         .supervisor
         .spawn(Stage::Workers, "platform-health", async move {
             loop {
-                let word = ask(&upstream, &credential).await;
-                let wait = if word.is_whole() {
+                let snapshot = ask(&upstream, &credential).await;
+                let wait = if snapshot.is_whole() {
                     ASK_EVERY
                 } else {
                     ASK_AGAIN_AFTER
                 };
-                said.send_replace(Some(word));
+                said.send_replace(Some(snapshot));
                 tokio::select! {
                     () = stop.cancelled() => return Ok(()),
                     () = tokio::time::sleep(wait) => {}
@@ -115,16 +115,16 @@ pub(crate) fn watch(
             }
         });
     for (name, answered) in SERVICES {
-        show(context, name, word.clone(), answered);
+        show(context, name, snapshot.clone(), answered);
     }
     Platform {
-        word,
+        snapshot,
         cache,
         streams,
     }
 }
 
-async fn ask(upstream: &Upstream, credential: &GatewayCredential) -> Word {
+async fn ask(upstream: &Upstream, credential: &GatewayCredential) -> HealthSnapshot {
     let mut of_auth = Request::new(auth::GetStatusRequest {});
     credential.show(of_auth.metadata_mut());
     let (mut auth, mut projects) = (upstream.auth.clone(), upstream.projects.clone());
@@ -135,7 +135,7 @@ async fn ask(upstream: &Upstream, credential: &GatewayCredential) -> Word {
         said(learning.get_status(learning::GetStatusRequest {})),
         said(ai.get_status(ai::GetStatusRequest {})),
     );
-    Word {
+    HealthSnapshot {
         auth,
         project,
         learning,
@@ -151,13 +151,13 @@ async fn said<T>(asked: impl Future<Output = Result<Response<T>, Status>>) -> Op
 fn show(
     context: &Context,
     name: &'static str,
-    word: watch::Receiver<Option<Word>>,
+    snapshot: watch::Receiver<Option<HealthSnapshot>>,
     answered: Answered,
 ) {
     context
         .health
-        .add(name, Need::Useful, move || match &*word.borrow() {
-            Some(word) if answered(word) => Ok(()),
+        .add(name, Need::Useful, move || match &*snapshot.borrow() {
+            Some(snapshot) if answered(snapshot) => Ok(()),
             Some(_) => Err("does not answer".to_owned()),
             None => Err("not asked yet".to_owned()),
         });

@@ -13,7 +13,7 @@ use crate::api::{Api, Page, did_nothing};
 
 use self::{
     live::Live,
-    steps::{Left, Steps},
+    steps::{Leftovers, Steps},
 };
 
 /// All steps together, and then what removes their traces: 10 s in all.
@@ -26,7 +26,7 @@ struct Smoke<'a> {
     steps: Steps,
     token: Option<String>,
     /// What may be there: named before it is asked for, because an answer may be lost.
-    left: Left,
+    left: Leftovers,
 }
 
 /// Goes the steps and names the one that failed; what was made is removed either way.
@@ -35,7 +35,7 @@ pub(crate) async fn run(api: &Api, as_json: bool) -> anyhow::Result<ExitCode> {
         api,
         steps: Steps::begin("sign up"),
         token: None,
-        left: Left::default(),
+        left: Leftovers::default(),
     };
     let went = within(STEPS_WITHIN, smoke.go()).await;
     smoke.steps.end(went);

@@ -8,7 +8,7 @@ use crate::output;
 
 /// What of the new person may be there.
 #[derive(Default)]
-pub(super) struct Left {
+pub(super) struct Leftovers {
     /// Their handle, while the account may be there.
     pub(super) account: Option<String>,
     /// The key of their project, while that may be there.
@@ -19,7 +19,7 @@ pub(super) struct Left {
     pub(super) rated: bool,
 }
 
-impl Left {
+impl Leftovers {
     /// What nothing removes yet.
     fn traces(&self) -> Vec<&'static str> {
         let traces = [
@@ -87,7 +87,7 @@ impl Steps {
     }
 
     /// The outcome, with what stays behind; exit 1 when a step failed.
-    pub(super) fn tell(&self, left: &Left, as_json: bool) -> ExitCode {
+    pub(super) fn tell(&self, left: &Leftovers, as_json: bool) -> ExitCode {
         let took_ms = elapsed_ms(self.began);
         if as_json {
             output::document(&json!({
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn what_stays_is_told() {
-        assert_eq!(Left::default().told(), "Nothing of it stays.");
-        let left = Left {
+        assert_eq!(Leftovers::default().told(), "Nothing of it stays.");
+        let left = Leftovers {
             account: Some("smoke-1".to_owned()),
             project: Some("S1".to_owned()),
             asked: true,

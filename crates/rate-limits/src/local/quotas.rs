@@ -8,10 +8,10 @@ use redis_contracts::Timestamp;
 use super::{REMEMBERED, Ruled};
 
 /// What was used of each quota. One is forgotten when another window has begun.
-pub(super) struct Quotas(Cache<u64, Used>);
+pub(super) struct Quotas(Cache<u64, Usage>);
 
 #[derive(Clone, Copy)]
-struct Used {
+struct Usage {
     ends: Timestamp,
     count: u64,
 }
@@ -56,7 +56,7 @@ impl Quotas {
         let ruled = self.look(allows, ends, key, cost, now);
         if ruled.admitted {
             let count = self.used(key, ends).saturating_add(cost);
-            self.0.insert(key, Used { ends, count });
+            self.0.insert(key, Usage { ends, count });
         }
         ruled
     }
@@ -64,7 +64,7 @@ impl Quotas {
     /// Gives one back.
     pub(super) fn give_back(&mut self, ends: Timestamp, key: u64) {
         let count = self.used(key, ends).saturating_sub(1);
-        self.0.insert(key, Used { ends, count });
+        self.0.insert(key, Usage { ends, count });
     }
 
     fn used(&self, key: u64, ends: Timestamp) -> u64 {

@@ -13,7 +13,9 @@ use redis_contracts::Instance;
 use tokio::{sync::Notify, time::timeout};
 
 use super::{BEAT_EVERY, Inner, SILENT_FOR};
-use crate::{AccessError, Backoff, LinkState, link::Standing, metrics::CLIENT_CACHE_INVALIDATIONS};
+use crate::{
+    AccessError, Backoff, LinkState, link::LinkVersion, metrics::CLIENT_CACHE_INVALIDATIONS,
+};
 
 /// What is held because of the connection, and has to go when it says so.
 pub(super) trait Forget: Send + Sync {
@@ -69,7 +71,7 @@ impl Pulse {
 /// A tracked connection.
 pub(super) struct Wire {
     connection: MultiplexedConnection,
-    standing: Standing,
+    standing: LinkVersion,
     pub(super) pulse: Arc<Pulse>,
 }
 

@@ -13,7 +13,7 @@ use crate::{
         cursor::BoardCursor,
         fields::{Fields, LONGEST_TEXT, LONGEST_TITLE},
     },
-    store::{CreateTask, DeleteTask, Idempotent, Left, Once, Place, TaskFilter, UpdateTask},
+    store::{CreateTask, DeleteTask, Idempotent, Once, Place, Remainder, TaskFilter, UpdateTask},
 };
 
 impl Projects {
@@ -156,8 +156,8 @@ impl Projects {
             if_version: call.message.if_version,
         };
         match self.writer.write(actor, Once { key, mutation }).await? {
-            Some(Left::More) => self.deleted.notify_one(),
-            Some(Left::Nothing) => {}
+            Some(Remainder::More) => self.deleted.notify_one(),
+            Some(Remainder::Nothing) => {}
             None => return Ok(replayed(api::DeleteTaskResponse {})),
         }
         Ok(Response::new(api::DeleteTaskResponse {}))

@@ -111,11 +111,7 @@ impl<M: Mutation> Mutation for Once<M> {
     }
 }
 
-async fn keep(
-    change: &mut Change<'_>,
-    key: Idempotency,
-    answer: String,
-) -> Result<(), Problem> {
+async fn keep(change: &mut Change<'_>, key: Idempotency, answer: String) -> Result<(), Problem> {
     sqlx::query("INSERT OR REPLACE INTO idempotency (user_id, key_hash, request_hash, answer, created_at) VALUES (?, ?, ?, ?, ?)")
         .bind(change.actor.user_id)
         .bind(key.key_hash)

@@ -32,7 +32,7 @@ pub use review::{Attention, Glance, Review};
 use service_kit::Problem;
 use sql::sqlite::{Migration, Sqlite};
 use sqlx::SqlitePool;
-pub use sweep::{ForgetAnswers, Left, SweepProjects, Swept};
+pub use sweep::{ForgetAnswers, Remainder, SweepProjects, Swept};
 pub use tasks::{CreateTask, DeleteTask, Place, TaskFilter, UpdateTask};
 pub use writer::{Actor, COMMIT_BYTES, COMMIT_WITHIN, Change, Mutation, Writer};
 

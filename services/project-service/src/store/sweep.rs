@@ -21,7 +21,7 @@ pub(super) const ROWS_A_STEP: i64 = 10;
 
 /// What is left to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Left {
+pub enum Remainder {
     /// More, for another turn.
     More,
     /// Nothing.
@@ -32,7 +32,7 @@ pub enum Left {
 #[derive(Clone, Copy, Debug)]
 pub struct Swept {
     /// What it left.
-    pub left: Left,
+    pub left: Remainder,
     /// How long it held the writer.
     pub took: Duration,
 }
@@ -84,11 +84,11 @@ impl Mutation for SweepProjects {
         while turn.goes_on() {
             let deleted = sweep_step(change.sql).await.map_err(sql_problem)?;
             let Some(deleted) = deleted else {
-                return Ok(turn.end(Left::Nothing));
+                return Ok(turn.end(Remainder::Nothing));
             };
             turn.rows += deleted;
         }
-        Ok(turn.end(Left::More))
+        Ok(turn.end(Remainder::More))
     }
 }
 
@@ -110,7 +110,7 @@ impl Mutation for ForgetAnswers {
         let found = old.len() as u64;
         for (user_id, key_hash) in old {
             if !turn.goes_on() {
-                return Ok(turn.end(Left::More));
+                return Ok(turn.end(Remainder::More));
             }
             sqlx::query("DELETE FROM idempotency WHERE user_id = ? AND key_hash = ?")
                 .bind(user_id)
@@ -121,8 +121,8 @@ impl Mutation for ForgetAnswers {
             turn.rows += 1;
         }
         Ok(turn.end(match found < ROWS_A_TURN {
-            true => Left::Nothing,
-            false => Left::More,
+            true => Remainder::Nothing,
+            false => Remainder::More,
         }))
     }
 }
@@ -149,7 +149,7 @@ impl Turn {
         self.rows < ROWS_A_TURN && self.began.elapsed() < COMMIT_WITHIN
     }
 
-    fn end(&self, left: Left) -> Swept {
+    fn end(&self, left: Remainder) -> Swept {
         Swept {
             left,
             took: self.began.elapsed(),

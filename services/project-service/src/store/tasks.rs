@@ -16,7 +16,7 @@ use super::{
     Change, Mutation, Store, pages,
     projects::{note, own as own_project, require_version},
     rows, sql_problem,
-    sweep::{Left, ROWS_A_STEP, disown_task},
+    sweep::{ROWS_A_STEP, Remainder, disown_task},
 };
 use crate::domain::{
     attention::open_steps,
@@ -535,11 +535,11 @@ pub struct DeleteTask {
 }
 
 impl Mutation for DeleteTask {
-    type Output = Left;
+    type Output = Remainder;
     /// It makes room, for whoever has had their share too.
     const IS_COUNTED: bool = false;
 
-    async fn apply(self, change: &mut Change<'_>) -> Result<Left, Problem> {
+    async fn apply(self, change: &mut Change<'_>) -> Result<Remainder, Problem> {
         let task = own(change.sql, change.actor.user_id, self.id).await?;
         require_version(&self.if_version, task.version)?;
         let left = delete(change, &task).await?;
@@ -555,16 +555,16 @@ impl Mutation for DeleteTask {
     }
 }
 
-async fn delete(change: &mut Change<'_>, task: &Task) -> Result<Left, Problem> {
+async fn delete(change: &mut Change<'_>, task: &Task) -> Result<Remainder, Problem> {
     if task.comment_count > ROWS_A_STEP.unsigned_abs() {
         disown_task(change.sql, task.id, change.now).await?;
-        return Ok(Left::More);
+        return Ok(Remainder::More);
     }
     sqlx::query("DELETE FROM tasks WHERE id = ?")
         .bind(task.id)
         .execute(&mut *change.sql)
         .await
-        .map(|_| Left::Nothing)
+        .map(|_| Remainder::Nothing)
         .map_err(sql_problem)
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Rooms {
 
 #[derive(Default)]
 struct Held {
-    by: HashMap<Owner, Own>,
+    by: HashMap<Owner, Holdings>,
     in_all: usize,
     /// Number of the newest part.
     newest: u64,
@@ -51,7 +51,7 @@ struct Held {
 
 /// What one holds, oldest first.
 #[derive(Default)]
-struct Own {
+struct Holdings {
     bytes: usize,
     parts: BTreeMap<u64, Part>,
 }

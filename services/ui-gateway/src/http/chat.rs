@@ -147,7 +147,7 @@ async fn end(pieces: &mut Streaming<ChatResponse>) {
 }
 
 /// A reply that is being told. When the client has gone it is dropped, and the call with it.
-struct Telling {
+struct ReplyStream {
     context: SharedContext,
     /// Received, and not told yet.
     first: Option<Part>,
@@ -160,7 +160,7 @@ fn events(
     first: Part,
     pieces: Streaming<ChatResponse>,
 ) -> impl Stream<Item = Bytes> {
-    let start = Telling {
+    let start = ReplyStream {
         context,
         first: Some(first),
         pieces,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     SERVICE,
-    platform::{Platform, SERVICES, Word},
+    platform::{HealthSnapshot, Platform, SERVICES},
 };
 
 /// How the platform is.
@@ -48,7 +48,7 @@ struct Streams {
 /// Anyone.
 pub(super) async fn read(call: Call) -> Answer<HealthReply> {
     let platform = &call.state.platform;
-    let health = health(platform, &platform.word().await);
+    let health = health(platform, &platform.snapshot().await);
     Ok(HealthReply(health))
 }
 
@@ -73,16 +73,16 @@ impl Reply for HealthReply {
     }
 }
 
-fn health(platform: &Platform, word: &Word) -> Health {
-    let auth_database = word.auth.as_ref().is_some_and(|auth| auth.database_ok);
-    let project_database = word
+fn health(platform: &Platform, snapshot: &HealthSnapshot) -> Health {
+    let auth_database = snapshot.auth.as_ref().is_some_and(|auth| auth.database_ok);
+    let project_database = snapshot
         .project
         .as_ref()
         .is_some_and(|project| project.database_ok);
-    let reached = word.auth.is_some() && word.project.is_some();
+    let reached = snapshot.auth.is_some() && snapshot.project.is_some();
     let redis = platform.cache() == "ok" && platform.streams() == "ok";
-    let rest = redis && auth_database && project_database && word.is_whole();
-    let asked = SERVICES.map(|(name, answered)| (name, component(answered(word))));
+    let rest = redis && auth_database && project_database && snapshot.is_whole();
+    let asked = SERVICES.map(|(name, answered)| (name, component(answered(snapshot))));
     Health {
         status: match (reached, rest) {
             (false, _) => "down",
@@ -100,7 +100,7 @@ fn health(platform: &Platform, word: &Word) -> Health {
             },
             streams: Streams {
                 status: platform.streams(),
-                backlog: word.project.as_ref().map(|project| project.backlog),
+                backlog: snapshot.project.as_ref().map(|project| project.backlog),
             },
         },
         database: BTreeMap::from([

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::{Failure, envelope::SharedContext};
 use crate::{
     State, connections,
-    limits::{Left, Subject},
+    limits::{RemainingRequests, Subject},
 };
 
 /// The cookie that holds the access token of the web app.
@@ -69,7 +69,7 @@ impl Signed {
         state: &State,
         caller: Caller,
         context: SharedContext,
-        permit: Result<Left, Problem>,
+        permit: Result<RemainingRequests, Problem>,
     ) -> Result<Self, Failure> {
         request.extensions_mut().insert(permit?);
         let person = caller.user().id;

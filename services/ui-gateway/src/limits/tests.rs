@@ -135,6 +135,11 @@ fn the_head_says_what_is_left_and_when_all_is_there_again() {
         (300, "\"api\";r=300;t=30"),
         (0, "\"api\";r=0;t=60"),
     ] {
-        assert_eq!(limits.limit_value(Left(left)).expect("a value"), value);
+        assert_eq!(
+            limits
+                .limit_value(RemainingRequests(left))
+                .expect("a value"),
+            value
+        );
     }
 }

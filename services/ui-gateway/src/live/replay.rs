@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::{
     bite::Bite,
-    history::{History, Reading, Standing},
+    history::{History, Reading, ReplayStart},
     hub::Interest,
     seen::Visit,
 };
@@ -46,7 +46,7 @@ pub(super) struct Step {
 /// What a step is to find.
 pub(super) enum Asks {
     /// Where a reader at this position stands.
-    Standing(Option<String>),
+    ReplayStart(Option<String>),
     /// What comes after a position, not before this pause is over.
     Events(Position, Bite, Duration),
 }
@@ -54,7 +54,7 @@ pub(super) enum Asks {
 /// What a step has found.
 pub(super) enum Found {
     /// Where the reader stands.
-    Standing(Result<Standing, Problem>),
+    ReplayStart(Result<ReplayStart, Problem>),
     /// Events after a position.
     Events(Position, Result<Events, Problem>),
 }
@@ -114,7 +114,7 @@ impl Steps {
 
     /// Takes a step as soon as there is room.
     pub(super) fn take(&mut self, step: Step) {
-        if matches!(step.asks, Asks::Standing(_)) {
+        if matches!(step.asks, Asks::ReplayStart(_)) {
             self.subscribing += 1;
         }
         self.waiting.push_back(step);
@@ -124,7 +124,7 @@ impl Steps {
     /// Forgets reading that nobody waits for any more.
     pub(super) fn forget(&mut self, topic: Topic) {
         self.waiting.retain(|step| {
-            step.subscription.topic != topic || matches!(step.asks, Asks::Standing(_))
+            step.subscription.topic != topic || matches!(step.asks, Asks::ReplayStart(_))
         });
     }
 
@@ -135,7 +135,7 @@ impl Steps {
             Some(taken) => taken?,
             None => pending().await,
         };
-        if matches!(taken.found, Found::Standing(_)) {
+        if matches!(taken.found, Found::ReplayStart(_)) {
             self.subscribing -= 1;
         }
         self.start();
@@ -161,9 +161,9 @@ async fn take(step: Step, history: History, reading: Reading, room: Option<Room>
     } = step;
     let topic = subscription.topic;
     let found = match asks {
-        Asks::Standing(after) => {
+        Asks::ReplayStart(after) => {
             let standing = history.standing(topic, after.as_deref(), &reading).await;
-            Found::Standing(standing)
+            Found::ReplayStart(standing)
         }
         Asks::Events(position, bite, pause) => {
             tokio::time::sleep(pause).await;

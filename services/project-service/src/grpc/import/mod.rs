@@ -166,13 +166,13 @@ async fn checked(json: Vec<u8>, places: Arc<Places>) -> Result<Archive, Problem>
     read.await.map_err(Problem::internal)?
 }
 
-type Told = Result<api::ImportArchiveResponse, Status>;
+type ImportMessage = Result<api::ImportArchiveResponse, Status>;
 
 /// What is told of the progress, then how it ended.
 fn answered(
     answers: mpsc::Receiver<api::ImportArchiveResponse>,
     work: AbortOnDropHandle<Result<api::ImportArchiveResponse, Problem>>,
-) -> impl Stream<Item = Told> {
+) -> impl Stream<Item = ImportMessage> {
     stream::unfold((answers, Some(work)), async |(mut answers, mut work)| {
         if let Some(told) = answers.recv().await {
             return Some((Ok(told), (answers, work)));

@@ -72,7 +72,7 @@ impl Reading {
 
 /// Where a reader stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct ReplayStart {
     /// The position to go on from: the reader's, or the newest after a gap.
     pub(super) from: Position,
     /// The position of the newest event.
@@ -83,7 +83,7 @@ pub(super) struct Standing {
     pub(super) gap: bool,
 }
 
-impl Standing {
+impl ReplayStart {
     /// Of a reader that has missed nothing.
     const fn at(newest: Position) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl History {
         topic: Topic,
         after: Option<&str>,
         reading: &Reading,
-    ) -> Result<Standing, Problem> {
+    ) -> Result<ReplayStart, Problem> {
         let _turn = self.turn(topic, reading.person()).await?;
         let asked = async {
             match topic {

@@ -5,7 +5,7 @@ use redis_contracts::{Position, USER_TIMELINE};
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use super::{Reading, Standing};
+use super::{Reading, ReplayStart};
 
 /// More than a person's stream keeps.
 const ALL: usize = USER_TIMELINE.timeline().newest as usize + 1;
@@ -23,7 +23,7 @@ impl People {
         user_id: Uuid,
         after: Option<&str>,
         reading: &Reading,
-    ) -> Result<Standing, Problem> {
+    ) -> Result<ReplayStart, Problem> {
         if user_id != reading.caller.user().id {
             let detail = "Only a person's own topic can be subscribed to.";
             return Err(Problem::new(Code::Forbidden, detail));
@@ -32,7 +32,7 @@ impl People {
         if let Some(from) = from
             && let Some(missed) = self.since(user_id, from).await?
         {
-            return Ok(Standing {
+            return Ok(ReplayStart {
                 from,
                 newest: missed.last().map_or(from, |entry| entry.position),
                 behind: u32::try_from(missed.len()).unwrap_or(u32::MAX),
@@ -40,7 +40,7 @@ impl People {
             });
         }
         let newest = USER_TIMELINE.key(user_id);
-        let fresh = Standing::at(self.streams.newest_position(&newest).await?);
+        let fresh = ReplayStart::at(self.streams.newest_position(&newest).await?);
         Ok(match after {
             Some(_) => fresh.after_a_gap(),
             None => fresh,

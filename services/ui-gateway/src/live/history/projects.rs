@@ -10,7 +10,7 @@ use service_kit::Problem;
 use tonic::transport::Channel;
 use uuid::Uuid;
 
-use super::{Bite, Reading, Standing};
+use super::{Bite, Reading, ReplayStart};
 
 /// Behind this many events, a reader starts from a snapshot.
 const MOST_BEHIND: u32 = 10_000;
@@ -29,7 +29,7 @@ impl Projects {
         project_id: Uuid,
         after: Option<&str>,
         reading: &Reading,
-    ) -> Result<Standing, Problem> {
+    ) -> Result<ReplayStart, Problem> {
         let message = DescribeHistoryRequest {
             project_id: project_id.to_string(),
             after: after.unwrap_or_default().to_owned(),
@@ -106,14 +106,14 @@ impl Projects {
     }
 }
 
-fn standing(told: &DescribeHistoryResponse, after: Option<&str>) -> Result<Standing, Problem> {
+fn standing(told: &DescribeHistoryResponse, after: Option<&str>) -> Result<ReplayStart, Problem> {
     let newest: Position = told.newest.parse().map_err(|_| rpc::Malformed("newest"))?;
-    let fresh = Standing::at(newest);
+    let fresh = ReplayStart::at(newest);
     let Some(after) = after else {
         return Ok(fresh);
     };
     match after.parse() {
-        Ok(from) if told.known && told.behind <= MOST_BEHIND => Ok(Standing {
+        Ok(from) if told.known && told.behind <= MOST_BEHIND => Ok(ReplayStart {
             from,
             behind: told.behind,
             ..fresh

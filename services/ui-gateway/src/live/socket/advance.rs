@@ -9,7 +9,7 @@ use service_kit::Code;
 use super::{End, Socket};
 use crate::live::{
     bite::Bite,
-    history::Standing,
+    history::ReplayStart,
     hub::{Interest, Joined},
     metrics::Refused,
     protocol::{MOST_TOPICS, Reply, Resync, event_text_frame},
@@ -61,7 +61,7 @@ impl Socket {
         self.steps.take(Step {
             subscription,
             epoch,
-            asks: Asks::Standing(after),
+            asks: Asks::ReplayStart(after),
         });
         Ok(())
     }
@@ -90,12 +90,12 @@ impl Socket {
             return Ok(());
         }
         match found {
-            Found::Standing(Ok(standing)) => {
+            Found::ReplayStart(Ok(standing)) => {
                 self.begin_at(topic, &standing).await?;
                 self.join_or_read(subscription, standing.from, first_bite(), epoch, false)
                     .await
             }
-            Found::Standing(Err(problem)) => {
+            Found::ReplayStart(Err(problem)) => {
                 self.unsubscribe(topic);
                 // Whether it is not there or not theirs is nobody's business.
                 let code = match problem.code {
@@ -131,7 +131,7 @@ impl Socket {
 
     /// Tells the position to go on from: a client that keeps it and is cut off in the middle of the
     /// replay misses nothing.
-    async fn begin_at(&mut self, topic: Topic, standing: &Standing) -> Result<(), End> {
+    async fn begin_at(&mut self, topic: Topic, standing: &ReplayStart) -> Result<(), End> {
         let text = topic.to_string();
         let subscribed = Reply::Subscribed {
             topic: &text,

@@ -17,7 +17,7 @@ const LIMIT: HeaderName = HeaderName::from_static(RATE_LIMIT);
 
 /// What is left of the API's limit for whom a request counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Left(pub(crate) u64);
+pub(crate) struct RemainingRequests(pub(crate) u64);
 
 /// What is told of a request's limits.
 pub(crate) struct BothHeaders {
