@@ -3479,6 +3479,8 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
+                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 id: string;
@@ -3490,6 +3492,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3498,6 +3502,7 @@ export interface operations {
             403: components["responses"]["forbidden.csrf"];
             404: components["responses"]["not_found"];
             412: components["responses"]["version_mismatch"];
+            422: components["responses"]["invalid.idempotency_mismatch"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -3514,6 +3519,8 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
+                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 id: string;
@@ -3542,6 +3549,8 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3556,7 +3565,7 @@ export interface operations {
             412: components["responses"]["version_mismatch"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            422: components["responses"]["invalid"];
+            422: components["responses"]["invalid.idempotency_mismatch"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -4365,6 +4374,8 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
+                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 id: string;
@@ -4376,6 +4387,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4384,6 +4397,7 @@ export interface operations {
             403: components["responses"]["forbidden.csrf"];
             404: components["responses"]["not_found"];
             412: components["responses"]["version_mismatch"];
+            422: components["responses"]["invalid.idempotency_mismatch"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -4400,6 +4414,8 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
+                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 id: string;
@@ -4428,6 +4444,8 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4442,7 +4460,7 @@ export interface operations {
             412: components["responses"]["version_mismatch"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            422: components["responses"]["invalid"];
+            422: components["responses"]["invalid.idempotency_mismatch"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -4730,6 +4748,8 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
+                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 id: string;
@@ -4741,6 +4761,8 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4749,6 +4771,7 @@ export interface operations {
             403: components["responses"]["forbidden.csrf"];
             404: components["responses"]["not_found"];
             412: components["responses"]["version_mismatch"];
+            422: components["responses"]["invalid.idempotency_mismatch"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -4765,6 +4788,8 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
+                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                "Idempotency-Key"?: string;
             };
             path: {
                 id: string;
@@ -4795,6 +4820,8 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
+                    /** @description `true` where this is the first answer to the key, given again. */
+                    "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4809,7 +4836,7 @@ export interface operations {
             412: components["responses"]["version_mismatch"];
             413: components["responses"]["too_large"];
             415: components["responses"]["unsupported_media_type"];
-            422: components["responses"]["invalid"];
+            422: components["responses"]["invalid.idempotency_mismatch"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
