@@ -49,7 +49,7 @@ fn idempotency_key() -> Value {
         "name": "Idempotency-Key",
         "in": "header",
         "required": false,
-        "description": "For sending a request again: for 24 hours the same key and body have the first answer.",
+        "description": "For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now.",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_IDEMPOTENCY_KEY, "pattern": "^[!-~]+$"},
     })
 }

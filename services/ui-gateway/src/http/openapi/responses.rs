@@ -53,7 +53,7 @@ pub(super) fn header(name: &str) -> Value {
     let description = match name {
         "ETag" => "The version, for `If-Match`.",
         "Location" => "Where it is read.",
-        "Idempotent-Replayed" => "`true` where this is the first answer to the key, given again.",
+        "Idempotent-Replayed" => "`true` where the request was made before, under the same key.",
         "Retry-After" => "Seconds after which it is worth trying again.",
         "RateLimit" => "What is left of a limit, and the seconds until there is more.",
         "RateLimit-Policy" => "The limits, with their windows in seconds.",

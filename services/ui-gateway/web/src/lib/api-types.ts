@@ -2846,7 +2846,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -2866,7 +2866,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3109,7 +3109,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3244,7 +3244,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3448,7 +3448,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3479,7 +3479,7 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -3492,7 +3492,7 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3519,7 +3519,7 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -3549,7 +3549,7 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3649,7 +3649,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3674,7 +3674,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -3745,7 +3745,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3766,7 +3766,7 @@ export interface operations {
             /** @description Accepted */
             202: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -4285,7 +4285,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4308,7 +4308,7 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     /** @description Where it is read. */
                     Location?: string;
@@ -4374,7 +4374,7 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4387,7 +4387,7 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -4414,7 +4414,7 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4444,7 +4444,7 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -4629,7 +4629,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4657,7 +4657,7 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     /** @description Where it is read. */
                     Location?: string;
@@ -4748,7 +4748,7 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4761,7 +4761,7 @@ export interface operations {
             /** @description No Content */
             204: {
                 headers: {
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -4788,7 +4788,7 @@ export interface operations {
                  * @example "7"
                  */
                 "If-Match"?: string;
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4820,7 +4820,7 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     [name: string]: unknown;
                 };
@@ -4884,7 +4884,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For sending a request again: for 24 hours the same key and body have the first answer. */
+                /** @description For sending a request again: for 24 hours the same key and request change nothing twice. What was made is answered as it was, what was changed as it is now. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4908,7 +4908,7 @@ export interface operations {
                 headers: {
                     /** @description The version, for `If-Match`. */
                     ETag?: string;
-                    /** @description `true` where this is the first answer to the key, given again. */
+                    /** @description `true` where the request was made before, under the same key. */
                     "Idempotent-Replayed"?: string;
                     /** @description Where it is read. */
                     Location?: string;
