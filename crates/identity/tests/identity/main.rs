@@ -13,7 +13,7 @@ use std::sync::{Arc, atomic::Ordering};
 use identity::{Caller, GatewayCredential, Guard};
 use redis_access::{CachePool, LinkState};
 use redis_contracts::{
-    SignedCopy, Timestamp,
+    SignedCopy, Timestamp, Value as _,
     keys::{MachineAccess, SESSION, SIGNING_KEYS, Scope, SessionRecord, SigningKeyIds},
     resource::User,
 };
@@ -77,8 +77,10 @@ impl World {
         let ids = SigningKeyIds {
             kids: vec![issuer.key.kid.clone()],
         };
-        let told = cache.set(&SIGNING_KEYS.key(()), &ids).await;
-        told.expect("told");
+        let mut set = redis::cmd("SET");
+        set.arg(SIGNING_KEYS.key(()).name()).arg(ids.encode());
+        let told = set.exec_async(&mut redis.connect().await).await;
+        told.expect("SET");
         let credential = GatewayCredential::new(&CREDENTIAL.into()).expect("plain text");
         let guard = Guard::start_in_gateway(&mut context, cache.clone(), credential);
         let guard = guard.expect("a guard");

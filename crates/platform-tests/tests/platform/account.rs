@@ -92,7 +92,10 @@ async fn an_export_is_whole_or_it_is_not_answered() {
 
     platform.kill("learning-consumer");
     let half = person.get("/api/me/export").await;
-    half.expect_problem(503, "unavailable");
+    // Asked just when it dies, it may never answer.
+    let code = half.body["code"].as_str().unwrap_or_default();
+    let refusals = [(503, "unavailable"), (504, "deadline_exceeded")];
+    assert!(refusals.contains(&(half.status, code)), "{half}");
 }
 
 #[tokio::test]

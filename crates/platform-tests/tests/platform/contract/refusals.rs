@@ -1,11 +1,11 @@
 //! What is refused, and what cannot be done.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use futures_util::stream;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use test_kit::{Person, Platform};
+use test_kit::{PATIENCE, Person, Platform, eventually};
 
 use super::{document::Contract, sql, text};
 
@@ -84,15 +84,29 @@ async fn faults(contract: &mut Contract, platform: &mut Platform, person: &Perso
     read.refused(500, "internal").await;
 
     let pid = platform.service("project-service").pid().expect("it runs");
-    let pid = Pid::from_raw(pid.cast_signed()).expect("a process");
-    kill_process(pid, Signal::STOP).expect("it runs");
+    let process = Pid::from_raw(pid.cast_signed()).expect("a process");
+    kill_process(process, Signal::STOP).expect("it runs");
+    eventually("it stands still", PATIENCE, async || all_stopped(pid)).await;
     let read = contract.ask(person, "GET /api/projects/{id}", project);
     let read = read.with(|request| request.timeout(Duration::from_secs(60)));
     read.refused(504, "deadline_exceeded").await;
-    kill_process(pid, Signal::CONT).expect("it runs");
+    kill_process(process, Signal::CONT).expect("it runs");
     platform.kill("project-service");
+    // Asked just when it dies, it may never answer.
+    person.get(&format!("/api/projects/{project}")).await;
     let read = contract.ask(person, "GET /api/projects/{id}", project);
     read.refused(503, "unavailable").await;
     let health = contract.ask(person, "GET /api/health", "");
     health.answer().await;
+}
+
+/// A signal reaches the threads of a process one after the other.
+fn all_stopped(pid: u32) -> Result<(), &'static str> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
+    let mut states = threads.flatten().map(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat"));
+        stat.unwrap_or_default()
+    });
+    let all = states.all(|stat| stat.contains(") T "));
+    all.then_some(()).ok_or("a thread runs")
 }
