@@ -1,5 +1,6 @@
 //! Accounts, sessions and tokens. SQL is the truth; the cache Redis holds hot copies, limits and locks.
 
+mod accounts;
 mod bootstrap;
 mod copies;
 mod domain;

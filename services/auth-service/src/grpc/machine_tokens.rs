@@ -5,8 +5,9 @@ use rpc::auth as api;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use super::{Accounts, caller::forbidden, origin::Origin};
+use super::{Accounts, caller::forbidden};
 use crate::{
+    accounts::Origin,
     domain::{
         account::ADMIN,
         machine_token::{Wanted, new_text},

@@ -8,8 +8,9 @@ use redis_contracts::{event::EventBody, resource::User};
 use rpc::auth as api;
 use service_kit::{Code, Problem, config::Registration};
 
-use super::{Accounts, ended_message, origin::Origin, passwords::link_is_over};
+use super::{Accounts, ended_message, passwords::link_is_over};
 use crate::{
+    accounts::Origin,
     domain::{
         account::{changed_email, changed_handle, comparable_email},
         email_change::PENDING_S,

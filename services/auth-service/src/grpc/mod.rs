@@ -30,9 +30,10 @@ use tokio::sync::Notify;
 use tonic::Request;
 use uuid::Uuid;
 
+use self::caller::Caller;
 pub use self::gateway::GatewayCredential;
-use self::{caller::Caller, origin::Origin};
 use crate::{
+    accounts::Origin,
     copies::Copies,
     passwords::Passwords,
     store::{MachineRow, SessionRow, Store},
@@ -69,7 +70,7 @@ pub struct Accounts {
 
 impl Accounts {
     fn origin<T>(&self, request: &Request<T>, client: Option<api::Client>) -> Origin {
-        Origin::of(request, client, &self.gateway)
+        origin::origin(request, client, &self.gateway)
     }
 
     /// Refuses when one of these limits is used up.

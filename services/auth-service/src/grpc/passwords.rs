@@ -9,10 +9,10 @@ use tonic::Response;
 
 use super::{
     Accounts, ended_message,
-    origin::{Knows, Origin, Place},
     sign_in::{Admitted, changed_meanwhile, limited},
 };
 use crate::{
+    accounts::{Knows, Origin, Place},
     domain::{
         account::{checked_password, is_password, named_email},
         password_strength::known_words,
@@ -184,10 +184,8 @@ impl Accounts {
     ) -> Result<Response<api::RequestPasswordResetResponse>, Problem> {
         let email = named_email(email)?;
         let place = origin.place(&email, Knows::default(), Timestamp::default());
-        let mut asked = origin.account_limits(&place);
-        asked.extend(origin.mail_limits());
         // No lock is looked at: the way out of one leads through here.
-        let verdict = self.admit_all(&asked).await?;
+        let verdict = self.admit_all(&origin.reset_limits(&place)).await?;
         let mut change = self.store.change().await?;
         change
             .send_mail(MailKind::PasswordReset, &email, None, "")

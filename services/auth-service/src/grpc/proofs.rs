@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use super::{
     Accounts, ended_message,
-    origin::{Knows, Origin},
     passwords::link_is_over,
     sign_in::{Admitted, changed_meanwhile, refused},
 };
 use crate::{
+    accounts::{Knows, Origin},
     domain::{
         account::{USER, checked_password, is_password},
         email_change::UNDO_S,

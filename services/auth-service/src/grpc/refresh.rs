@@ -7,8 +7,9 @@ use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
 use service_kit::{Code, Problem};
 
-use super::{Accounts, origin::Origin};
+use super::Accounts;
 use crate::{
+    accounts::Origin,
     copies::Copied,
     domain::{
         lifetime::expires_at,

@@ -7,8 +7,9 @@ use service_kit::{Problem, config::Registration};
 use tonic::Response;
 use uuid::Uuid;
 
-use super::{Accounts, origin::Origin, sign_in::limited};
+use super::{Accounts, sign_in::limited};
 use crate::{
+    accounts::Origin,
     domain::{
         account::{NewAccount, USER},
         password_strength::known_words,

@@ -4,8 +4,9 @@ use redis_contracts::{Timestamp, event::EventBody};
 use rpc::auth as api;
 use service_kit::{Code, Problem};
 
-use super::{Accounts, origin::Origin};
+use super::Accounts;
 use crate::{
+    accounts::Origin,
     second_factor as totp,
     store::{Account, Happened, MailKind, SessionRow},
     tokens::session_ended,

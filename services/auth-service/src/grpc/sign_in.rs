@@ -10,12 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use service_kit::{Code, Problem};
 use tonic::Response;
 
-use super::{
-    Accounts,
-    origin::{Knows, Origin, Place, UNKNOWN},
-    session_message,
-};
+use super::{Accounts, session_message};
 use crate::{
+    accounts::{Knows, Origin, Place, UNKNOWN},
     copies::Copied,
     domain::{
         account::{is_password, looked_up_email},
