@@ -1,10 +1,53 @@
-//! What happens to accounts, in order. What comes in and goes out is of the domain's own types, and
-//! neither of gRPC nor of HTTP: `grpc/` translates.
+//! What happens to accounts, in order: a use case each. What comes in and goes out is of the domain's own
+//! types, and neither of gRPC nor of HTTP: `grpc/` translates.
 
+mod attempts;
+mod codes;
+mod failures;
+mod limits;
 mod origin;
 mod place;
+mod session_tokens;
+mod sign_in;
+
+use std::sync::Arc;
+
+use rate_limits::Limiter;
+use service_kit::config::{self, Registration};
+use tokio::sync::Notify;
 
 pub use self::{
+    attempts::{Admitted, Attempts, changed_meanwhile},
+    codes::Codes,
+    failures::{Failures, refused},
+    limits::{LimitedAnswer, admit_all},
     origin::Origin,
-    place::{Knows, Place, UNKNOWN},
+    place::{Knows, Place},
+    session_tokens::SessionTokens,
+    sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},
 };
+use crate::{copies::Copies, passwords::Passwords, store::Store, tokens::Tokens};
+
+/// What the use cases are made of.
+pub struct Parts {
+    /// Accounts, sessions and tokens.
+    pub store: Store,
+    /// Hashes.
+    pub passwords: Passwords,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
+    /// Hot copies.
+    pub copies: Copies,
+    /// Limits and locks.
+    pub limiter: Limiter,
+    /// Woken when a mail waits.
+    pub mail_waits: Arc<Notify>,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// The lives of sessions.
+    pub session: config::Session,
+    /// Seals the secrets of second factors.
+    pub seal_key: [u8; 32],
+    /// Keys the hashes of wrong passwords.
+    pub failures_key: [u8; 32],
+}

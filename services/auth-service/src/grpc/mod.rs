@@ -2,6 +2,7 @@
 
 mod admin;
 mod caller;
+mod convert;
 mod gateway;
 mod machine_tokens;
 mod me;
@@ -14,12 +15,10 @@ mod second_factor;
 mod security_events;
 mod service;
 mod sessions;
-mod sign_in;
 
 use std::sync::Arc;
 
 use rate_limits::{Asked, Limiter, Verdict};
-use redis_contracts::Timestamp;
 use rpc::auth as api;
 use service_kit::{
     Problem,
@@ -30,13 +29,12 @@ use tokio::sync::Notify;
 use tonic::Request;
 use uuid::Uuid;
 
-use self::caller::Caller;
 pub use self::gateway::GatewayCredential;
 use crate::{
-    accounts::Origin,
+    accounts::{Attempts, Codes, Failures, Origin, Parts, SignIn, admit_all},
     copies::Copies,
     passwords::Passwords,
-    store::{MachineRow, SessionRow, Store},
+    store::Store,
     tokens::Tokens,
 };
 
@@ -64,69 +62,41 @@ pub struct Accounts {
     pub gateway: GatewayCredential,
     /// Seals the secrets of second factors.
     pub seal_key: [u8; 32],
-    /// Keys the hashes of wrong passwords.
-    pub failures_key: [u8; 32],
+    sign_in: SignIn,
+    attempts: Attempts,
+    failures: Failures,
+    codes: Codes,
 }
 
 impl Accounts {
+    /// The service of these parts.
+    pub fn new(parts: Parts, database: Database, gateway: GatewayCredential) -> Self {
+        Self {
+            sign_in: SignIn::of(&parts),
+            attempts: Attempts::of(&parts),
+            failures: Failures::of(&parts),
+            codes: Codes::of(&parts),
+            store: parts.store,
+            passwords: parts.passwords,
+            tokens: parts.tokens,
+            copies: parts.copies,
+            limiter: parts.limiter,
+            mail_waits: parts.mail_waits,
+            registration: parts.registration,
+            session: parts.session,
+            seal_key: parts.seal_key,
+            database,
+            gateway,
+        }
+    }
+
     fn origin<T>(&self, request: &Request<T>, client: Option<api::Client>) -> Origin {
         origin::origin(request, client, &self.gateway)
     }
 
     /// Refuses when one of these limits is used up.
     async fn admit_all(&self, asked: &[Asked]) -> Result<Verdict, Problem> {
-        let verdict = self.limiter.admit(None, asked, 1).await;
-        match verdict.refusal() {
-            Some(refusal) => Err(refusal),
-            None => Ok(verdict),
-        }
-    }
-}
-
-/// A session as a message.
-fn session_message(row: SessionRow) -> api::Session {
-    let time = |moment: Timestamp| Some(rpc::timestamp(moment));
-    api::Session {
-        id: row.id.to_string(),
-        user: Some(row.user.into()),
-        created_at: time(row.created_at),
-        expires_at: time(row.expires_at),
-        last_seen: time(row.last_seen),
-        agent: row.agent,
-        address: row.address,
-        version: row.version,
-        machine: None,
-    }
-}
-
-/// The use of a machine token as a message.
-fn machine_message(row: &MachineRow) -> api::Session {
-    let record = row.record();
-    let time = |moment: Timestamp| Some(rpc::timestamp(moment));
-    api::Session {
-        id: row.id.to_string(),
-        user: Some(record.user.into()),
-        created_at: time(record.created_at),
-        expires_at: time(record.expires_at),
-        last_seen: time(record.last_seen),
-        agent: record.agent,
-        address: record.address,
-        version: record.version,
-        machine: record.machine.map(|machine| api::MachineAccess {
-            sha256: machine.sha256,
-            scopes: machine
-                .scopes
-                .iter()
-                .map(|scope| scope.name().to_owned())
-                .collect(),
-        }),
-    }
-}
-
-fn message_of(caller: Caller) -> api::Session {
-    match caller {
-        Caller::Person(row) => session_message(row),
-        Caller::Machine(row) => machine_message(&row),
+        admit_all(&self.limiter, asked).await
     }
 }
 

@@ -7,12 +7,9 @@ use secrecy::{ExposeSecret, SecretString};
 use service_kit::{Code, Problem};
 use tonic::Response;
 
-use super::{
-    Accounts, ended_message,
-    sign_in::{Admitted, changed_meanwhile, limited},
-};
+use super::{Accounts, convert::limited, ended_message};
 use crate::{
-    accounts::{Knows, Origin, Place},
+    accounts::{Admitted, Knows, LimitedAnswer, Origin, Place, changed_meanwhile},
     domain::{
         account::{checked_password, is_password, named_email},
         password_strength::known_words,
@@ -89,10 +86,11 @@ impl Accounts {
         let password = SecretString::from(password);
         if !is_password(password.expose_secret()) {
             let account = Some(&found.account);
-            return Err(self.no_password(origin, &place, account).await);
+            return Err(self.failures.no_password(&place, origin, account).await);
         }
-        let Admitted { lent, .. } = self.admit(origin, &place).await?;
+        let Admitted { lent, .. } = self.attempts.admit(origin, &place).await?;
         let account = self
+            .attempts
             .verified(Some(found.account), &place, origin, password)
             .await?;
         Ok((account, place, lent))
@@ -106,9 +104,13 @@ impl Accounts {
         code: String,
     ) -> Result<(), Problem> {
         let mut change = self.store.change().await?;
-        if !self.take_code(&mut change, account, &code, origin).await? {
+        if !self.codes.take(&mut change, account, &code, origin).await? {
             drop(change);
-            return Err(self.failed_code(place, origin, account, code.into()).await);
+            let code = code.into();
+            return Err(self
+                .failures
+                .wrong_code(place, origin, account, &code)
+                .await);
         }
         change.commit().await
     }
@@ -192,7 +194,9 @@ impl Accounts {
             .await?;
         change.commit().await?;
         self.mail_waits.notify_one();
-        Ok(limited(&verdict, api::RequestPasswordResetResponse {}))
+        Ok(limited(LimitedAnswer::new(&verdict, ()), |()| {
+            api::RequestPasswordResetResponse {}
+        }))
     }
 
     /// One Argon2id, whether the token is good or not.
@@ -204,7 +208,9 @@ impl Accounts {
         let verdict = self.admit_all(&origin.address_limits()).await?;
         let set = self.set_by_mail(origin, asked).await;
         let answer = set.map_err(|problem| problem.with_limits(verdict.headers()))?;
-        Ok(limited(&verdict, answer))
+        Ok(limited(LimitedAnswer::new(&verdict, answer), |answer| {
+            answer
+        }))
     }
 
     /// Where the address was not proven before, it is now, and nothing stays of what was there: whoever made

@@ -9,7 +9,7 @@ use service_kit::{Code, Problem};
 
 use super::Accounts;
 use crate::{
-    accounts::Origin,
+    accounts::{Origin, SessionTokens},
     copies::Copied,
     domain::{
         lifetime::expires_at,
@@ -44,7 +44,9 @@ impl Accounts {
                 Presented::Rotated(successor, next) => (successor, next, false),
                 Presented::Beside(successor, next) => (successor, next, true),
                 Presented::Again(successor) if row.is_live() => {
-                    return self.signed_in(row, &successor, String::new());
+                    return Ok(
+                        SessionTokens::issue(&self.tokens, row, successor, String::new())?.into(),
+                    );
                 }
                 // Its idle time passed while the answer was on its way.
                 Presented::Again(successor) => (successor, family.clone(), false),
@@ -59,7 +61,9 @@ impl Accounts {
                 slides,
             };
             if self.move_on(&rotation, &origin, repeats).await? {
-                return self.signed_in(row, &successor, String::new());
+                return Ok(
+                    SessionTokens::issue(&self.tokens, row, successor, String::new())?.into(),
+                );
             }
         }
         Err(Problem::unavailable(

@@ -7,9 +7,9 @@ use service_kit::{Problem, config::Registration};
 use tonic::Response;
 use uuid::Uuid;
 
-use super::{Accounts, sign_in::limited};
+use super::{Accounts, convert::limited};
 use crate::{
-    accounts::Origin,
+    accounts::{LimitedAnswer, Origin},
     domain::{
         account::{NewAccount, USER},
         password_strength::known_words,
@@ -33,7 +33,9 @@ impl Accounts {
         let user = self.asked_account(origin, asked).await;
         let user = user.map_err(|problem| problem.with_limits(verdict.headers()))?;
         self.mail_waits.notify_one();
-        Ok(limited(&verdict, api::RegisterResponse { user }))
+        Ok(limited(LimitedAnswer::new(&verdict, user), |user| {
+            api::RegisterResponse { user }
+        }))
     }
 
     /// The account; nothing where a mail says how it goes on.

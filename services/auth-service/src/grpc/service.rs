@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Accounts,
     caller::{forbidden, token_of_person},
-    message_of,
+    convert::limited,
 };
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -32,7 +32,9 @@ impl AuthService for Accounts {
     /// Anyone.
     async fn login(&self, request: Request<api::LoginRequest>) -> Answer<api::LoginResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.sign_in(origin, request.into_inner()).await?)
+        let credentials = request.into_inner().into();
+        let answer = self.sign_in.sign_in(&origin, credentials).await?;
+        Ok(limited(answer, Into::into))
     }
 
     /// Anyone with a challenge.
@@ -41,7 +43,9 @@ impl AuthService for Accounts {
         request: Request<api::CompleteSecondFactorRequest>,
     ) -> Answer<api::CompleteSecondFactorResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.second_step(origin, request.into_inner()).await?)
+        let step = request.into_inner().into();
+        let answer = self.sign_in.complete(&origin, step).await?;
+        Ok(limited(answer, Into::into))
     }
 
     /// Anyone with a refresh token.
@@ -150,7 +154,7 @@ impl AuthService for Accounts {
     async fn get_me(&self, request: Request<api::GetMeRequest>) -> Answer<api::GetMeResponse> {
         let caller = self.caller(request.metadata(), Scope::Read).await?;
         Ok(Response::new(api::GetMeResponse {
-            session: Some(message_of(caller)),
+            session: Some(caller.into()),
         }))
     }
 
@@ -187,7 +191,7 @@ impl AuthService for Accounts {
         self.copies.restore(caller.copied()).await;
         Ok(Response::new(api::CheckSessionResponse {
             access_token: self.token_to_go_on(request.metadata(), &caller)?,
-            session: Some(message_of(caller)),
+            session: Some(caller.into()),
         }))
     }
 
@@ -199,7 +203,7 @@ impl AuthService for Accounts {
         let caller = self.live_caller(request.metadata()).await?;
         let caller = self.slid(caller).await?;
         Ok(Response::new(api::TouchSessionResponse {
-            session: Some(message_of(caller)),
+            session: Some(caller.into()),
         }))
     }
 

@@ -9,7 +9,7 @@ use rpc::auth as api;
 use service_kit::Problem;
 use uuid::Uuid;
 
-use super::{Accounts, caller::Caller, session_message};
+use super::{Accounts, caller::Caller};
 use crate::{
     copies::Copied,
     domain::lifetime::expires_at,
@@ -116,7 +116,7 @@ impl Accounts {
     ) -> Result<api::ListSessionsResponse, Problem> {
         let sessions = self.store.live_sessions(user_id).await?;
         Ok(api::ListSessionsResponse {
-            sessions: sessions.into_iter().map(session_message).collect(),
+            sessions: sessions.into_iter().map(Into::into).collect(),
         })
     }
 }
