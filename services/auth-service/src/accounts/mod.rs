@@ -7,6 +7,7 @@ mod failures;
 mod limits;
 mod origin;
 mod place;
+mod refresh;
 mod session_tokens;
 mod sign_in;
 
@@ -23,6 +24,7 @@ pub use self::{
     limits::{LimitedAnswer, admit_all},
     origin::Origin,
     place::{Knows, Place},
+    refresh::Refresh,
     session_tokens::SessionTokens,
     sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},
 };

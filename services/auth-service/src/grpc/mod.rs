@@ -9,7 +9,6 @@ mod me;
 mod origin;
 mod passwords;
 mod proofs;
-mod refresh;
 mod registration;
 mod second_factor;
 mod security_events;
@@ -31,7 +30,7 @@ use uuid::Uuid;
 
 pub use self::gateway::GatewayCredential;
 use crate::{
-    accounts::{Attempts, Codes, Failures, Origin, Parts, SignIn, admit_all},
+    accounts::{Attempts, Codes, Failures, Origin, Parts, Refresh, SignIn, admit_all},
     copies::Copies,
     passwords::Passwords,
     store::Store,
@@ -63,6 +62,7 @@ pub struct Accounts {
     /// Seals the secrets of second factors.
     pub seal_key: [u8; 32],
     sign_in: SignIn,
+    refresh: Refresh,
     attempts: Attempts,
     failures: Failures,
     codes: Codes,
@@ -73,6 +73,7 @@ impl Accounts {
     pub fn new(parts: Parts, database: Database, gateway: GatewayCredential) -> Self {
         Self {
             sign_in: SignIn::of(&parts),
+            refresh: Refresh::of(&parts),
             attempts: Attempts::of(&parts),
             failures: Failures::of(&parts),
             codes: Codes::of(&parts),

@@ -51,9 +51,10 @@ impl AuthService for Accounts {
     /// Anyone with a refresh token.
     async fn refresh(&self, request: Request<api::RefreshRequest>) -> Answer<api::RefreshResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let signed_in = self.refreshed(origin, request.into_inner()).await?;
+        let token = &request.get_ref().refresh_token;
+        let tokens = self.refresh.refresh(&origin, token).await?;
         Ok(Response::new(api::RefreshResponse {
-            signed_in: Some(signed_in),
+            signed_in: Some(tokens.into()),
         }))
     }
 
