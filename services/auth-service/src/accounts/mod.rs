@@ -8,6 +8,7 @@ mod limits;
 mod origin;
 mod place;
 mod refresh;
+mod registration;
 mod session_tokens;
 mod sign_in;
 
@@ -25,6 +26,7 @@ pub use self::{
     origin::Origin,
     place::{Knows, Place},
     refresh::Refresh,
+    registration::{AccountRequest, SignUp},
     session_tokens::SessionTokens,
     sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},
 };

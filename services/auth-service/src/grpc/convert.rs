@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use crate::{
-    accounts::{Challenge, Credentials, LimitedAnswer, Outcome, SecondStep, SessionTokens},
+    accounts::{
+        AccountRequest, Challenge, Credentials, LimitedAnswer, Outcome, SecondStep, SessionTokens,
+    },
     store::{MachineRow, SessionRow},
 };
 
@@ -21,6 +23,16 @@ pub(super) fn limited<T, M>(answer: LimitedAnswer<T>, message: impl FnOnce(T) ->
         limits.write_to(response.metadata_mut());
     }
     response
+}
+
+impl From<api::RegisterRequest> for AccountRequest {
+    fn from(asked: api::RegisterRequest) -> Self {
+        Self {
+            email: asked.email,
+            handle: asked.handle,
+            password: asked.password.into(),
+        }
+    }
 }
 
 impl From<api::LoginRequest> for Credentials {

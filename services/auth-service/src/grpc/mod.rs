@@ -9,7 +9,6 @@ mod me;
 mod origin;
 mod passwords;
 mod proofs;
-mod registration;
 mod second_factor;
 mod security_events;
 mod service;
@@ -30,7 +29,7 @@ use uuid::Uuid;
 
 pub use self::gateway::GatewayCredential;
 use crate::{
-    accounts::{Attempts, Codes, Failures, Origin, Parts, Refresh, SignIn, admit_all},
+    accounts::{Attempts, Codes, Failures, Origin, Parts, Refresh, SignIn, SignUp, admit_all},
     copies::Copies,
     passwords::Passwords,
     store::Store,
@@ -63,6 +62,7 @@ pub struct Accounts {
     pub seal_key: [u8; 32],
     sign_in: SignIn,
     refresh: Refresh,
+    sign_up: SignUp,
     attempts: Attempts,
     failures: Failures,
     codes: Codes,
@@ -74,6 +74,7 @@ impl Accounts {
         Self {
             sign_in: SignIn::of(&parts),
             refresh: Refresh::of(&parts),
+            sign_up: SignUp::of(&parts),
             attempts: Attempts::of(&parts),
             failures: Failures::of(&parts),
             codes: Codes::of(&parts),

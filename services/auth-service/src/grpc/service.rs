@@ -2,7 +2,7 @@
 
 use redis_contracts::{event::EventBody, keys::Scope};
 use rpc::auth::{self as api, auth_service_server::AuthService};
-use service_kit::{Code, Problem, config::Registration};
+use service_kit::{Code, Problem};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -21,12 +21,16 @@ impl AuthService for Accounts {
         &self,
         request: Request<api::RegisterRequest>,
     ) -> Answer<api::RegisterResponse> {
-        if self.registration == Registration::Closed {
+        if self.sign_up.is_closed() {
             let admin = self.admin(request.metadata(), Scope::Write).await;
             admin.map_err(closed)?;
         }
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.make_account(&origin, request.into_inner()).await?)
+        let asked = request.into_inner().into();
+        let answer = self.sign_up.register(&origin, asked).await?;
+        Ok(limited(answer, |user| api::RegisterResponse {
+            user: user.map(Into::into),
+        }))
     }
 
     /// Anyone.
