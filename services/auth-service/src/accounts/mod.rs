@@ -3,9 +3,13 @@
 
 mod attempts;
 mod codes;
+mod confirmation;
+mod ended_access;
 mod failures;
 mod limits;
 mod origin;
+mod password_change;
+mod password_reset;
 mod place;
 mod refresh;
 mod registration;
@@ -21,10 +25,14 @@ use tokio::sync::Notify;
 pub use self::{
     attempts::{Admitted, Attempts, changed_meanwhile},
     codes::Codes,
+    confirmation::{Confirmation, PasswordAndCode},
+    ended_access::EndedAccess,
     failures::{Failures, refused},
     limits::{LimitedAnswer, admit_all},
     origin::Origin,
-    place::{Knows, Place},
+    password_change::{ChosenPassword, PasswordChange},
+    password_reset::{PasswordReset, ResetAccount, ResetLetter, link_is_over},
+    place::Knows,
     refresh::Refresh,
     registration::{AccountRequest, SignUp},
     session_tokens::SessionTokens,

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::caller::Caller;
 use crate::{
     accounts::{
-        AccountRequest, Challenge, Credentials, LimitedAnswer, Outcome, SecondStep, SessionTokens,
+        AccountRequest, Challenge, ChosenPassword, Credentials, EndedAccess, LimitedAnswer,
+        Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep, SessionTokens,
     },
     store::{MachineRow, SessionRow},
 };
@@ -49,6 +50,52 @@ impl From<api::CompleteSecondFactorRequest> for SecondStep {
         Self {
             challenge: asked.challenge.into(),
             code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::ReauthenticateRequest> for PasswordAndCode {
+    fn from(asked: api::ReauthenticateRequest) -> Self {
+        Self {
+            password: asked.password.into(),
+            code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::ChangePasswordRequest> for ChosenPassword {
+    fn from(asked: api::ChangePasswordRequest) -> Self {
+        Self {
+            current: asked.current_password.into(),
+            new: asked.new_password.into(),
+            keep_tokens: asked.keep_tokens,
+        }
+    }
+}
+
+impl From<api::ConfirmPasswordResetRequest> for ResetLetter {
+    fn from(asked: api::ConfirmPasswordResetRequest) -> Self {
+        Self {
+            token: asked.token.into(),
+            new_password: asked.new_password.into(),
+        }
+    }
+}
+
+impl From<ResetAccount> for api::ConfirmPasswordResetResponse {
+    fn from(account: ResetAccount) -> Self {
+        Self {
+            ended: Some(account.ended.into()),
+            device: account.device,
+        }
+    }
+}
+
+impl From<EndedAccess> for api::Ended {
+    fn from(ended: EndedAccess) -> Self {
+        Self {
+            ids: ids(&ended.ids),
+            heard: ended.heard,
         }
     }
 }
@@ -136,4 +183,8 @@ fn session(id: Uuid, record: SessionRecord) -> api::Session {
 
 fn scope_names(scopes: &[Scope]) -> Vec<String> {
     scopes.iter().map(|scope| scope.name().to_owned()).collect()
+}
+
+pub(super) fn ids(ids: &[Uuid]) -> Vec<String> {
+    ids.iter().map(Uuid::to_string).collect()
 }

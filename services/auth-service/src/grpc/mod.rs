@@ -7,7 +7,6 @@ mod gateway;
 mod machine_tokens;
 mod me;
 mod origin;
-mod passwords;
 mod proofs;
 mod second_factor;
 mod security_events;
@@ -29,7 +28,10 @@ use uuid::Uuid;
 
 pub use self::gateway::GatewayCredential;
 use crate::{
-    accounts::{Attempts, Codes, Failures, Origin, Parts, Refresh, SignIn, SignUp, admit_all},
+    accounts::{
+        Attempts, Confirmation, EndedAccess, Failures, Origin, Parts, PasswordChange,
+        PasswordReset, Refresh, SignIn, SignUp, admit_all,
+    },
     copies::Copies,
     passwords::Passwords,
     store::Store,
@@ -63,9 +65,11 @@ pub struct Accounts {
     sign_in: SignIn,
     refresh: Refresh,
     sign_up: SignUp,
+    confirmation: Confirmation,
+    password_change: PasswordChange,
+    password_reset: PasswordReset,
     attempts: Attempts,
     failures: Failures,
-    codes: Codes,
 }
 
 impl Accounts {
@@ -75,9 +79,11 @@ impl Accounts {
             sign_in: SignIn::of(&parts),
             refresh: Refresh::of(&parts),
             sign_up: SignUp::of(&parts),
+            confirmation: Confirmation::of(&parts),
+            password_change: PasswordChange::of(&parts),
+            password_reset: PasswordReset::of(&parts),
             attempts: Attempts::of(&parts),
             failures: Failures::of(&parts),
-            codes: Codes::of(&parts),
             store: parts.store,
             passwords: parts.passwords,
             tokens: parts.tokens,
@@ -104,8 +110,9 @@ impl Accounts {
 
 /// What a change has ended, as a message.
 fn ended_message(ids: &[Uuid], heard: bool) -> api::Ended {
-    api::Ended {
-        ids: ids.iter().map(Uuid::to_string).collect(),
+    EndedAccess {
+        ids: ids.to_vec(),
         heard,
     }
+    .into()
 }

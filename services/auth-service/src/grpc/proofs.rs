@@ -11,9 +11,9 @@ use service_kit::{Code, Problem};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
-use super::{Accounts, ended_message, passwords::link_is_over};
+use super::{Accounts, ended_message};
 use crate::{
-    accounts::{Admitted, Knows, Origin, changed_meanwhile, refused},
+    accounts::{Admitted, Knows, Origin, changed_meanwhile, link_is_over, refused},
     domain::{
         account::{USER, checked_password, is_password},
         email_change::UNDO_S,
@@ -284,8 +284,11 @@ impl Accounts {
         }
         let account = self.store.account(answered.token.subject_id).await?;
         let email = account.ok_or_else(link_is_over)?.user.email;
-        let password = answered.password.clone();
-        let (account, _) = self.confirmed(&email, None, origin, password).await?;
+        let password = answered.password.clone().into();
+        let (account, _) = self
+            .confirmation
+            .confirmed(&email, None, origin, password)
+            .await?;
         if account.user.id != answered.token.subject_id {
             return Err(refused());
         }

@@ -81,7 +81,9 @@ impl AuthService for Accounts {
     ) -> Answer<api::ReauthenticateResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.confirm_again(&session, &origin, request.into_inner())
+        let given = request.into_inner().into();
+        self.confirmation
+            .confirm_again(&session, &origin, given)
             .await?;
         Ok(Response::new(api::ReauthenticateResponse {}))
     }
@@ -92,7 +94,9 @@ impl AuthService for Accounts {
         request: Request<api::RequestPasswordResetRequest>,
     ) -> Answer<api::RequestPasswordResetResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.ask_reset(&origin, &request.get_ref().email).await?)
+        let email = &request.get_ref().email;
+        let answer = self.password_reset.request(&origin, email).await?;
+        Ok(limited(answer, |()| api::RequestPasswordResetResponse {}))
     }
 
     /// Anyone with the token of a mail.
@@ -101,7 +105,9 @@ impl AuthService for Accounts {
         request: Request<api::ConfirmPasswordResetRequest>,
     ) -> Answer<api::ConfirmPasswordResetResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.reset(&origin, request.into_inner()).await?)
+        let letter = request.into_inner().into();
+        let answer = self.password_reset.reset(&origin, letter).await?;
+        Ok(limited(answer, Into::into))
     }
 
     /// A person.
@@ -111,11 +117,13 @@ impl AuthService for Accounts {
     ) -> Answer<api::ChangePasswordResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
+        let chosen = request.into_inner().into();
         let ended = self
-            .new_password(&session, &origin, request.into_inner())
+            .password_change
+            .change(&session, &origin, chosen)
             .await?;
         Ok(Response::new(api::ChangePasswordResponse {
-            ended: Some(ended),
+            ended: Some(ended.into()),
         }))
     }
 
