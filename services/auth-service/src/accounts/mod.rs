@@ -13,6 +13,7 @@ mod password_reset;
 mod place;
 mod refresh;
 mod registration;
+mod second_factor;
 mod session_tokens;
 mod sign_in;
 
@@ -35,6 +36,7 @@ pub use self::{
     place::Knows,
     refresh::Refresh,
     registration::{AccountRequest, SignUp},
+    second_factor::{AppSecret, SecondFactor},
     session_tokens::SessionTokens,
     sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},
 };

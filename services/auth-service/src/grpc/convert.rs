@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::caller::Caller;
 use crate::{
     accounts::{
-        AccountRequest, Challenge, ChosenPassword, Credentials, EndedAccess, LimitedAnswer,
-        Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep, SessionTokens,
+        AccountRequest, AppSecret, Challenge, ChosenPassword, Credentials, EndedAccess,
+        LimitedAnswer, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
+        SessionTokens,
     },
     store::{MachineRow, SessionRow},
 };
@@ -87,6 +88,16 @@ impl From<ResetAccount> for api::ConfirmPasswordResetResponse {
         Self {
             ended: Some(account.ended.into()),
             device: account.device,
+        }
+    }
+}
+
+impl From<AppSecret> for api::BeginTotpResponse {
+    fn from(secret: AppSecret) -> Self {
+        Self {
+            secret: secret.base32.to_string(),
+            uri: secret.uri.to_string(),
+            qr_svg: secret.qr_svg.to_string(),
         }
     }
 }
@@ -185,6 +196,7 @@ fn scope_names(scopes: &[Scope]) -> Vec<String> {
     scopes.iter().map(|scope| scope.name().to_owned()).collect()
 }
 
+/// Ids as texts.
 pub(super) fn ids(ids: &[Uuid]) -> Vec<String> {
     ids.iter().map(Uuid::to_string).collect()
 }

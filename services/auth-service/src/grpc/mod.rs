@@ -8,7 +8,6 @@ mod machine_tokens;
 mod me;
 mod origin;
 mod proofs;
-mod second_factor;
 mod security_events;
 mod service;
 mod sessions;
@@ -30,7 +29,7 @@ pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
         Attempts, Confirmation, EndedAccess, Failures, Origin, Parts, PasswordChange,
-        PasswordReset, Refresh, SignIn, SignUp, admit_all,
+        PasswordReset, Refresh, SecondFactor, SignIn, SignUp, admit_all,
     },
     copies::Copies,
     passwords::Passwords,
@@ -60,14 +59,13 @@ pub struct Accounts {
     pub session: config::Session,
     /// What the gateway shows.
     pub gateway: GatewayCredential,
-    /// Seals the secrets of second factors.
-    pub seal_key: [u8; 32],
     sign_in: SignIn,
     refresh: Refresh,
     sign_up: SignUp,
     confirmation: Confirmation,
     password_change: PasswordChange,
     password_reset: PasswordReset,
+    second_factor: SecondFactor,
     attempts: Attempts,
     failures: Failures,
 }
@@ -82,6 +80,7 @@ impl Accounts {
             confirmation: Confirmation::of(&parts),
             password_change: PasswordChange::of(&parts),
             password_reset: PasswordReset::of(&parts),
+            second_factor: SecondFactor::of(&parts),
             attempts: Attempts::of(&parts),
             failures: Failures::of(&parts),
             store: parts.store,
@@ -92,7 +91,6 @@ impl Accounts {
             mail_waits: parts.mail_waits,
             registration: parts.registration,
             session: parts.session,
-            seal_key: parts.seal_key,
             database,
             gateway,
         }

@@ -258,7 +258,8 @@ impl AuthService for Accounts {
         request: Request<api::BeginTotpRequest>,
     ) -> Answer<api::BeginTotpResponse> {
         let session = self.recent(request.metadata()).await?;
-        Ok(Response::new(self.new_totp(&session).await?))
+        let secret = self.second_factor.begin(&session).await?;
+        Ok(Response::new(secret.into()))
     }
 
     /// A person, recently.
@@ -269,8 +270,8 @@ impl AuthService for Accounts {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let code = &request.get_ref().code;
-        let confirmed = self.confirm_new_totp(&session, &origin, code).await?;
-        Ok(Response::new(confirmed))
+        let recovery_codes = self.second_factor.confirm(&session, &origin, code).await?;
+        Ok(Response::new(api::ConfirmTotpResponse { recovery_codes }))
     }
 
     /// A person, recently.
@@ -280,7 +281,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::RemoveTotpResponse> {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.remove_second_factor(&session, &origin).await?;
+        self.second_factor.remove(&session, &origin).await?;
         Ok(Response::new(api::RemoveTotpResponse {}))
     }
 
