@@ -2,6 +2,7 @@
 //! types, and neither of gRPC nor of HTTP: `grpc/` translates.
 
 mod attempts;
+mod callers;
 mod codes;
 mod confirmation;
 mod ended_access;
@@ -15,6 +16,7 @@ mod refresh;
 mod registration;
 mod second_factor;
 mod session_tokens;
+mod sessions;
 mod sign_in;
 
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use tokio::sync::Notify;
 
 pub use self::{
     attempts::{Admitted, Attempts, changed_meanwhile},
-    codes::Codes,
+    callers::{Caller, Callers, forbidden},
     confirmation::{Confirmation, PasswordAndCode},
     ended_access::EndedAccess,
     failures::{Failures, refused},
@@ -38,6 +40,7 @@ pub use self::{
     registration::{AccountRequest, SignUp},
     second_factor::{AppSecret, SecondFactor},
     session_tokens::SessionTokens,
+    sessions::Sessions,
     sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},
 };
 use crate::{copies::Copies, passwords::Passwords, store::Store, tokens::Tokens};

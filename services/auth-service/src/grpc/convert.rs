@@ -8,10 +8,9 @@ use rpc::auth as api;
 use tonic::Response;
 use uuid::Uuid;
 
-use super::caller::Caller;
 use crate::{
     accounts::{
-        AccountRequest, AppSecret, Challenge, ChosenPassword, Credentials, EndedAccess,
+        AccountRequest, AppSecret, Caller, Challenge, ChosenPassword, Credentials, EndedAccess,
         LimitedAnswer, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
         SessionTokens,
     },
@@ -98,6 +97,15 @@ impl From<AppSecret> for api::BeginTotpResponse {
             secret: secret.base32.to_string(),
             uri: secret.uri.to_string(),
             qr_svg: secret.qr_svg.to_string(),
+        }
+    }
+}
+
+impl From<EndedAccess> for api::EndOtherSessionsResponse {
+    fn from(ended: EndedAccess) -> Self {
+        Self {
+            session_ids: ids(&ended.ids),
+            heard: ended.heard,
         }
     }
 }

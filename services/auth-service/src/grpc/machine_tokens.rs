@@ -5,9 +5,9 @@ use rpc::auth as api;
 use service_kit::{Code, Problem};
 use uuid::Uuid;
 
-use super::{Accounts, caller::forbidden};
+use super::Accounts;
 use crate::{
-    accounts::Origin,
+    accounts::{Origin, forbidden},
     domain::{
         account::ADMIN,
         machine_token::{Wanted, new_text},

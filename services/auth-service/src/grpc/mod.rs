@@ -10,16 +10,12 @@ mod origin;
 mod proofs;
 mod security_events;
 mod service;
-mod sessions;
 
 use std::sync::Arc;
 
 use rate_limits::{Asked, Limiter, Verdict};
 use rpc::auth as api;
-use service_kit::{
-    Problem,
-    config::{self, Registration},
-};
+use service_kit::{Problem, config::Registration};
 use sql::Database;
 use tokio::sync::Notify;
 use tonic::Request;
@@ -28,8 +24,8 @@ use uuid::Uuid;
 pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
-        Attempts, Confirmation, EndedAccess, Failures, Origin, Parts, PasswordChange,
-        PasswordReset, Refresh, SecondFactor, SignIn, SignUp, admit_all,
+        Attempts, Callers, Confirmation, EndedAccess, Failures, Origin, Parts, PasswordChange,
+        PasswordReset, Refresh, SecondFactor, Sessions, SignIn, SignUp, admit_all,
     },
     copies::Copies,
     passwords::Passwords,
@@ -55,10 +51,10 @@ pub struct Accounts {
     pub mail_waits: Arc<Notify>,
     /// Who may make an account.
     pub registration: Registration,
-    /// The lives of sessions.
-    pub session: config::Session,
     /// What the gateway shows.
     pub gateway: GatewayCredential,
+    callers: Callers,
+    sessions: Sessions,
     sign_in: SignIn,
     refresh: Refresh,
     sign_up: SignUp,
@@ -74,6 +70,8 @@ impl Accounts {
     /// The service of these parts.
     pub fn new(parts: Parts, database: Database, gateway: GatewayCredential) -> Self {
         Self {
+            callers: Callers::of(&parts),
+            sessions: Sessions::of(&parts),
             sign_in: SignIn::of(&parts),
             refresh: Refresh::of(&parts),
             sign_up: SignUp::of(&parts),
@@ -90,7 +88,6 @@ impl Accounts {
             limiter: parts.limiter,
             mail_waits: parts.mail_waits,
             registration: parts.registration,
-            session: parts.session,
             database,
             gateway,
         }

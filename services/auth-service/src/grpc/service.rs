@@ -1,16 +1,14 @@
 //! The methods, each with who may call it.
 
-use redis_contracts::{event::EventBody, keys::Scope};
+use identity::bearer;
+use redis_contracts::keys::Scope;
 use rpc::auth::{self as api, auth_service_server::AuthService};
 use service_kit::{Code, Problem};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{
-    Accounts,
-    caller::{forbidden, token_of_person},
-    convert::limited,
-};
+use super::{Accounts, convert::limited};
+use crate::accounts::forbidden;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -64,14 +62,9 @@ impl AuthService for Accounts {
 
     /// The session's own person. One that has ended is signed out already.
     async fn logout(&self, request: Request<api::LogoutRequest>) -> Answer<api::LogoutResponse> {
-        let token = token_of_person(request.metadata())?;
-        let claims = self.tokens.verify_expired(token)?;
-        let ended = self
-            .end(claims.sub, claims.sid, EventBody::SignedOut)
-            .await?;
-        Ok(Response::new(api::LogoutResponse {
-            heard: ended.unwrap_or(true),
-        }))
+        let token = bearer(request.metadata())?;
+        let heard = self.sessions.sign_out(token).await?;
+        Ok(Response::new(api::LogoutResponse { heard }))
     }
 
     /// A person.
@@ -201,9 +194,10 @@ impl AuthService for Accounts {
         request: Request<api::CheckSessionRequest>,
     ) -> Answer<api::CheckSessionResponse> {
         let caller = self.socket_caller(&request).await?;
-        self.copies.restore(caller.copied()).await;
+        self.sessions.restore_copy(&caller).await;
+        let token = bearer(request.metadata())?;
         Ok(Response::new(api::CheckSessionResponse {
-            access_token: self.token_to_go_on(request.metadata(), &caller)?,
+            access_token: self.callers.token_to_go_on(token, &caller)?,
             session: Some(caller.into()),
         }))
     }
@@ -214,7 +208,7 @@ impl AuthService for Accounts {
         request: Request<api::TouchSessionRequest>,
     ) -> Answer<api::TouchSessionResponse> {
         let caller = self.live_caller(request.metadata()).await?;
-        let caller = self.slid(caller).await?;
+        let caller = self.sessions.slid(caller).await?;
         Ok(Response::new(api::TouchSessionResponse {
             session: Some(caller.into()),
         }))
@@ -226,7 +220,10 @@ impl AuthService for Accounts {
         request: Request<api::ListSessionsRequest>,
     ) -> Answer<api::ListSessionsResponse> {
         let session = self.person(request.metadata()).await?;
-        Ok(Response::new(self.list_live(session.user.id).await?))
+        let sessions = self.sessions.list(session.user.id).await?;
+        Ok(Response::new(api::ListSessionsResponse {
+            sessions: sessions.into_iter().map(Into::into).collect(),
+        }))
     }
 
     /// A person.
@@ -236,10 +233,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::EndSessionResponse> {
         let session = self.person(request.metadata()).await?;
         let id = session_id(&request.get_ref().session_id)?;
-        let ended = self
-            .end(session.user.id, id, EventBody::SessionEnded)
-            .await?;
-        let heard = ended.ok_or_else(|| Problem::not_found("session"))?;
+        let heard = self.sessions.end(session.user.id, id).await?;
         Ok(Response::new(api::EndSessionResponse { heard }))
     }
 
@@ -249,7 +243,8 @@ impl AuthService for Accounts {
         request: Request<api::EndOtherSessionsRequest>,
     ) -> Answer<api::EndOtherSessionsResponse> {
         let session = self.person(request.metadata()).await?;
-        Ok(Response::new(self.end_others(&session).await?))
+        let ended = self.sessions.end_others(&session).await?;
+        Ok(Response::new(ended.into()))
     }
 
     /// A person, recently.
