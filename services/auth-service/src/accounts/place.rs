@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// The account, as limits count for it: anew since they were lifted.
-    fn subject(&self) -> String {
+    pub fn subject(&self) -> String {
         match self.lock.valid_from.unix_ms() {
             0 => self.lock.account.clone(),
             since_ms => format!("{}:{since_ms}", self.lock.account),
