@@ -8,6 +8,7 @@ mod confirmation;
 mod ended_access;
 mod failures;
 mod limits;
+mod machine_tokens;
 mod origin;
 mod password_change;
 mod password_reset;
@@ -32,6 +33,7 @@ pub use self::{
     ended_access::EndedAccess,
     failures::{Failures, refused},
     limits::{LimitedAnswer, admit_all},
+    machine_tokens::{MachineTokens, MadeToken},
     origin::Origin,
     password_change::{ChosenPassword, PasswordChange},
     password_reset::{PasswordReset, ResetAccount, ResetLetter, link_is_over},

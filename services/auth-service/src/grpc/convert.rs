@@ -5,15 +5,17 @@ use redis_contracts::{
     keys::{Scope, SessionRecord},
 };
 use rpc::auth as api;
+use service_kit::Problem;
 use tonic::Response;
 use uuid::Uuid;
 
 use crate::{
     accounts::{
         AccountRequest, AppSecret, Caller, Challenge, ChosenPassword, Credentials, EndedAccess,
-        LimitedAnswer, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
+        LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
         SessionTokens,
     },
+    domain::machine_token::Wanted,
     store::{MachineRow, SessionRow},
 };
 
@@ -73,6 +75,15 @@ impl From<api::ChangePasswordRequest> for ChosenPassword {
     }
 }
 
+impl TryFrom<api::CreateMachineTokenRequest> for Wanted {
+    type Error = Problem;
+
+    fn try_from(asked: api::CreateMachineTokenRequest) -> Result<Self, Problem> {
+        let expires_on = asked.expires_on.as_deref();
+        Self::check(&asked.name, &asked.scopes, expires_on, Timestamp::now())
+    }
+}
+
 impl From<api::ConfirmPasswordResetRequest> for ResetLetter {
     fn from(asked: api::ConfirmPasswordResetRequest) -> Self {
         Self {
@@ -87,6 +98,28 @@ impl From<ResetAccount> for api::ConfirmPasswordResetResponse {
         Self {
             ended: Some(account.ended.into()),
             device: account.device,
+        }
+    }
+}
+
+impl From<MadeToken> for api::CreateMachineTokenResponse {
+    fn from(made: MadeToken) -> Self {
+        Self {
+            machine_token: made.row.map(Into::into),
+            token: made.text,
+        }
+    }
+}
+
+impl From<MachineRow> for api::MachineToken {
+    fn from(row: MachineRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            name: row.name,
+            scopes: scope_names(&row.scopes),
+            created_at: Some(rpc::timestamp(row.created_at)),
+            expires_on: row.expires_on,
+            last_used_at: row.last_used_at.map(rpc::timestamp),
         }
     }
 }
@@ -202,6 +235,11 @@ fn session(id: Uuid, record: SessionRecord) -> api::Session {
 
 fn scope_names(scopes: &[Scope]) -> Vec<String> {
     scopes.iter().map(|scope| scope.name().to_owned()).collect()
+}
+
+/// An id in a request; one that is no UUID is not there.
+pub(super) fn uuid(text: &str, what: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::not_found(what))
 }
 
 /// Ids as texts.

@@ -4,7 +4,6 @@ mod admin;
 mod caller;
 mod convert;
 mod gateway;
-mod machine_tokens;
 mod me;
 mod origin;
 mod proofs;
@@ -24,8 +23,8 @@ use uuid::Uuid;
 pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
-        Attempts, Callers, Confirmation, EndedAccess, Failures, Origin, Parts, PasswordChange,
-        PasswordReset, Refresh, SecondFactor, Sessions, SignIn, SignUp, admit_all,
+        Attempts, Callers, Confirmation, EndedAccess, Failures, MachineTokens, Origin, Parts,
+        PasswordChange, PasswordReset, Refresh, SecondFactor, Sessions, SignIn, SignUp, admit_all,
     },
     copies::Copies,
     passwords::Passwords,
@@ -62,6 +61,7 @@ pub struct Accounts {
     password_change: PasswordChange,
     password_reset: PasswordReset,
     second_factor: SecondFactor,
+    machine_tokens: MachineTokens,
     attempts: Attempts,
     failures: Failures,
 }
@@ -79,6 +79,7 @@ impl Accounts {
             password_change: PasswordChange::of(&parts),
             password_reset: PasswordReset::of(&parts),
             second_factor: SecondFactor::of(&parts),
+            machine_tokens: MachineTokens::of(&parts),
             attempts: Attempts::of(&parts),
             failures: Failures::of(&parts),
             store: parts.store,

@@ -5,9 +5,11 @@ use redis_contracts::keys::Scope;
 use rpc::auth::{self as api, auth_service_server::AuthService};
 use service_kit::{Code, Problem};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::{Accounts, convert::limited};
+use super::{
+    Accounts,
+    convert::{limited, uuid},
+};
 use crate::accounts::forbidden;
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -232,7 +234,7 @@ impl AuthService for Accounts {
         request: Request<api::EndSessionRequest>,
     ) -> Answer<api::EndSessionResponse> {
         let session = self.person(request.metadata()).await?;
-        let id = session_id(&request.get_ref().session_id)?;
+        let id = uuid(&request.get_ref().session_id, "session")?;
         let heard = self.sessions.end(session.user.id, id).await?;
         Ok(Response::new(api::EndSessionResponse { heard }))
     }
@@ -286,8 +288,10 @@ impl AuthService for Accounts {
         request: Request<api::ListMachineTokensRequest>,
     ) -> Answer<api::ListMachineTokensResponse> {
         let session = self.person(request.metadata()).await?;
-        let listed = self.list_machine_tokens_of(session.user.id).await?;
-        Ok(Response::new(listed))
+        let listed = self.machine_tokens.list(session.user.id).await?;
+        Ok(Response::new(api::ListMachineTokensResponse {
+            machine_tokens: listed.into_iter().map(Into::into).collect(),
+        }))
     }
 
     /// A person, recently: it outlives the session.
@@ -298,9 +302,10 @@ impl AuthService for Accounts {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let made = self
-            .new_machine_token(&session, &origin, request.into_inner())
+            .machine_tokens
+            .create(&session, &origin, request.into_inner().try_into()?)
             .await?;
-        Ok(Response::new(made))
+        Ok(Response::new(made.into()))
     }
 
     /// A person.
@@ -310,9 +315,8 @@ impl AuthService for Accounts {
     ) -> Answer<api::RevokeMachineTokenResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let heard = self
-            .revoke(&session, &origin, &request.get_ref().id)
-            .await?;
+        let id = uuid(&request.get_ref().id, "machine token")?;
+        let heard = self.machine_tokens.revoke(&session, &origin, id).await?;
         Ok(Response::new(api::RevokeMachineTokenResponse { heard }))
     }
 
@@ -324,8 +328,7 @@ impl AuthService for Accounts {
         let asked = request.get_ref();
         let user_id = if !asked.user_id.is_empty() {
             self.admin(request.metadata(), Scope::Read).await?;
-            let id = Uuid::try_parse(&asked.user_id);
-            Some(id.map_err(|_| Problem::not_found("account"))?)
+            Some(uuid(&asked.user_id, "account")?)
         } else if asked.all {
             self.admin(request.metadata(), Scope::Read).await?;
             None
@@ -429,10 +432,6 @@ impl AuthService for Accounts {
             database_ok: self.database.is_ok(),
         }))
     }
-}
-
-fn session_id(text: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(text).map_err(|_| Problem::not_found("session"))
 }
 
 fn closed(problem: Problem) -> Problem {
