@@ -1,5 +1,6 @@
 //! Accounts, sessions and tokens. SQL is the truth; the cache Redis holds hot copies, limits and locks.
 
+mod accounts;
 mod bootstrap;
 mod copies;
 mod domain;
@@ -30,6 +31,7 @@ use tokio::sync::Notify;
 pub use store::MIGRATIONS;
 
 use crate::{
+    accounts::Parts,
     copies::{Copies, Hearing, Repeating},
     grpc::{Accounts, GatewayCredential},
     keys::KeyRing,
@@ -78,7 +80,7 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
         Duration::from_secs(settings.jwt.access_ttl_seconds),
         database.is_shared(),
     );
-    let accounts = Accounts {
+    let parts = Parts {
         copies: start_copies(&mut context, copies),
         limiter: Limiter::new(cache, settings.limits, settings.lockout),
         seal_key: store.shared_secret(SharedSecret::Seal).await?,
@@ -88,11 +90,10 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
         store,
         passwords,
         tokens,
-        database,
         mail_waits,
-        gateway: GatewayCredential::new(gateway, &context.health),
     };
-    serve(&mut context, accounts).await?;
+    let gateway = GatewayCredential::new(gateway, &context.health);
+    serve(&mut context, Accounts::new(parts, database, gateway)).await?;
     Ok(context)
 }
 

@@ -8,8 +8,9 @@ use service_kit::{
 };
 use uuid::Uuid;
 
-use super::{Accounts, origin::Origin};
+use super::Accounts;
 use crate::{
+    accounts::Origin,
     domain::account::{ADMIN, checked_roles, looked_up_email},
     store::{Happened, MailKind, Who},
 };

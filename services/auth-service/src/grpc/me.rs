@@ -8,8 +8,9 @@ use redis_contracts::{event::EventBody, resource::User};
 use rpc::auth as api;
 use service_kit::{Code, Problem, config::Registration};
 
-use super::{Accounts, ended_message, origin::Origin, passwords::link_is_over};
+use super::{Accounts, ended_message};
 use crate::{
+    accounts::{Origin, PasswordAndCode, link_is_over},
     domain::{
         account::{changed_email, changed_handle, comparable_email},
         email_change::PENDING_S,
@@ -84,7 +85,12 @@ impl Accounts {
             ));
         }
         self.limit_probing(session).await?;
-        self.confirmed_twice(session, origin, password, code)
+        let given = PasswordAndCode {
+            password: password.into(),
+            code: code.into(),
+        };
+        self.confirmation
+            .confirmed_twice(session, origin, given)
             .await
             .map(drop)
     }

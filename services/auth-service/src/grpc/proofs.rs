@@ -11,13 +11,9 @@ use service_kit::{Code, Problem};
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
-use super::{
-    Accounts, ended_message,
-    origin::{Knows, Origin},
-    passwords::link_is_over,
-    sign_in::{Admitted, changed_meanwhile, refused},
-};
+use super::{Accounts, ended_message};
 use crate::{
+    accounts::{Admitted, Knows, Origin, changed_meanwhile, link_is_over, refused},
     domain::{
         account::{USER, checked_password, is_password},
         email_change::UNDO_S,
@@ -255,16 +251,19 @@ impl Accounts {
         let place = origin.place(&pending.email, Knows::default(), Timestamp::default());
         let password = SecretString::from(password);
         if !is_password(password.expose_secret()) {
-            return Err(self.no_password(origin, &place, None).await);
+            return Err(self.failures.no_password(&place, origin, None).await);
         }
-        let Admitted { lent, .. } = self.admit(origin, &place).await?;
+        let Admitted { lent, .. } = self.attempts.admit(origin, &place).await?;
         let held = Some(pending.password_hash.clone());
         let verified = self
             .passwords
             .verify(password.clone(), held, origin.line(false))
             .await?;
         if !verified.matches {
-            return Err(self.failed(&place, origin, None, password).await);
+            return Err(self
+                .failures
+                .wrong_password(&place, origin, None, &password)
+                .await);
         }
         self.limiter.give_back(&lent).await;
         Ok(())
@@ -285,8 +284,11 @@ impl Accounts {
         }
         let account = self.store.account(answered.token.subject_id).await?;
         let email = account.ok_or_else(link_is_over)?.user.email;
-        let password = answered.password.clone();
-        let (account, _) = self.confirmed(&email, None, origin, password).await?;
+        let password = answered.password.clone().into();
+        let (account, _) = self
+            .confirmation
+            .confirmed(&email, None, origin, password)
+            .await?;
         if account.user.id != answered.token.subject_id {
             return Err(refused());
         }

@@ -1,16 +1,16 @@
 //! The methods, each with who may call it.
 
-use redis_contracts::{event::EventBody, keys::Scope};
+use identity::bearer;
+use redis_contracts::keys::Scope;
 use rpc::auth::{self as api, auth_service_server::AuthService};
-use service_kit::{Code, Problem, config::Registration};
+use service_kit::{Code, Problem};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 use super::{
     Accounts,
-    caller::{forbidden, token_of_person},
-    message_of,
+    convert::{limited, uuid},
 };
+use crate::accounts::forbidden;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -21,18 +21,24 @@ impl AuthService for Accounts {
         &self,
         request: Request<api::RegisterRequest>,
     ) -> Answer<api::RegisterResponse> {
-        if self.registration == Registration::Closed {
+        if self.sign_up.is_closed() {
             let admin = self.admin(request.metadata(), Scope::Write).await;
             admin.map_err(closed)?;
         }
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.make_account(&origin, request.into_inner()).await?)
+        let asked = request.into_inner().into();
+        let answer = self.sign_up.register(&origin, asked).await?;
+        Ok(limited(answer, |user| api::RegisterResponse {
+            user: user.map(Into::into),
+        }))
     }
 
     /// Anyone.
     async fn login(&self, request: Request<api::LoginRequest>) -> Answer<api::LoginResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.sign_in(origin, request.into_inner()).await?)
+        let credentials = request.into_inner().into();
+        let answer = self.sign_in.sign_in(&origin, credentials).await?;
+        Ok(limited(answer, Into::into))
     }
 
     /// Anyone with a challenge.
@@ -41,28 +47,26 @@ impl AuthService for Accounts {
         request: Request<api::CompleteSecondFactorRequest>,
     ) -> Answer<api::CompleteSecondFactorResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.second_step(origin, request.into_inner()).await?)
+        let step = request.into_inner().into();
+        let answer = self.sign_in.complete(&origin, step).await?;
+        Ok(limited(answer, Into::into))
     }
 
     /// Anyone with a refresh token.
     async fn refresh(&self, request: Request<api::RefreshRequest>) -> Answer<api::RefreshResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let signed_in = self.refreshed(origin, request.into_inner()).await?;
+        let token = &request.get_ref().refresh_token;
+        let tokens = self.refresh.refresh(&origin, token).await?;
         Ok(Response::new(api::RefreshResponse {
-            signed_in: Some(signed_in),
+            signed_in: Some(tokens.into()),
         }))
     }
 
     /// The session's own person. One that has ended is signed out already.
     async fn logout(&self, request: Request<api::LogoutRequest>) -> Answer<api::LogoutResponse> {
-        let token = token_of_person(request.metadata())?;
-        let claims = self.tokens.verify_expired(token)?;
-        let ended = self
-            .end(claims.sub, claims.sid, EventBody::SignedOut)
-            .await?;
-        Ok(Response::new(api::LogoutResponse {
-            heard: ended.unwrap_or(true),
-        }))
+        let token = bearer(request.metadata())?;
+        let heard = self.sessions.sign_out(token).await?;
+        Ok(Response::new(api::LogoutResponse { heard }))
     }
 
     /// A person.
@@ -72,7 +76,9 @@ impl AuthService for Accounts {
     ) -> Answer<api::ReauthenticateResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.confirm_again(&session, &origin, request.into_inner())
+        let given = request.into_inner().into();
+        self.confirmation
+            .confirm_again(&session, &origin, given)
             .await?;
         Ok(Response::new(api::ReauthenticateResponse {}))
     }
@@ -83,7 +89,9 @@ impl AuthService for Accounts {
         request: Request<api::RequestPasswordResetRequest>,
     ) -> Answer<api::RequestPasswordResetResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.ask_reset(&origin, &request.get_ref().email).await?)
+        let email = &request.get_ref().email;
+        let answer = self.password_reset.request(&origin, email).await?;
+        Ok(limited(answer, |()| api::RequestPasswordResetResponse {}))
     }
 
     /// Anyone with the token of a mail.
@@ -92,7 +100,9 @@ impl AuthService for Accounts {
         request: Request<api::ConfirmPasswordResetRequest>,
     ) -> Answer<api::ConfirmPasswordResetResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        Ok(self.reset(&origin, request.into_inner()).await?)
+        let letter = request.into_inner().into();
+        let answer = self.password_reset.reset(&origin, letter).await?;
+        Ok(limited(answer, Into::into))
     }
 
     /// A person.
@@ -102,11 +112,13 @@ impl AuthService for Accounts {
     ) -> Answer<api::ChangePasswordResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
+        let chosen = request.into_inner().into();
         let ended = self
-            .new_password(&session, &origin, request.into_inner())
+            .password_change
+            .change(&session, &origin, chosen)
             .await?;
         Ok(Response::new(api::ChangePasswordResponse {
-            ended: Some(ended),
+            ended: Some(ended.into()),
         }))
     }
 
@@ -150,7 +162,7 @@ impl AuthService for Accounts {
     async fn get_me(&self, request: Request<api::GetMeRequest>) -> Answer<api::GetMeResponse> {
         let caller = self.caller(request.metadata(), Scope::Read).await?;
         Ok(Response::new(api::GetMeResponse {
-            session: Some(message_of(caller)),
+            session: Some(caller.into()),
         }))
     }
 
@@ -184,10 +196,11 @@ impl AuthService for Accounts {
         request: Request<api::CheckSessionRequest>,
     ) -> Answer<api::CheckSessionResponse> {
         let caller = self.socket_caller(&request).await?;
-        self.copies.restore(caller.copied()).await;
+        self.sessions.restore_copy(&caller).await;
+        let token = bearer(request.metadata())?;
         Ok(Response::new(api::CheckSessionResponse {
-            access_token: self.token_to_go_on(request.metadata(), &caller)?,
-            session: Some(message_of(caller)),
+            access_token: self.callers.token_to_go_on(token, &caller)?,
+            session: Some(caller.into()),
         }))
     }
 
@@ -197,9 +210,9 @@ impl AuthService for Accounts {
         request: Request<api::TouchSessionRequest>,
     ) -> Answer<api::TouchSessionResponse> {
         let caller = self.live_caller(request.metadata()).await?;
-        let caller = self.slid(caller).await?;
+        let caller = self.sessions.slid(caller).await?;
         Ok(Response::new(api::TouchSessionResponse {
-            session: Some(message_of(caller)),
+            session: Some(caller.into()),
         }))
     }
 
@@ -209,7 +222,10 @@ impl AuthService for Accounts {
         request: Request<api::ListSessionsRequest>,
     ) -> Answer<api::ListSessionsResponse> {
         let session = self.person(request.metadata()).await?;
-        Ok(Response::new(self.list_live(session.user.id).await?))
+        let sessions = self.sessions.list(session.user.id).await?;
+        Ok(Response::new(api::ListSessionsResponse {
+            sessions: sessions.into_iter().map(Into::into).collect(),
+        }))
     }
 
     /// A person.
@@ -218,11 +234,8 @@ impl AuthService for Accounts {
         request: Request<api::EndSessionRequest>,
     ) -> Answer<api::EndSessionResponse> {
         let session = self.person(request.metadata()).await?;
-        let id = session_id(&request.get_ref().session_id)?;
-        let ended = self
-            .end(session.user.id, id, EventBody::SessionEnded)
-            .await?;
-        let heard = ended.ok_or_else(|| Problem::not_found("session"))?;
+        let id = uuid(&request.get_ref().session_id, "session")?;
+        let heard = self.sessions.end(session.user.id, id).await?;
         Ok(Response::new(api::EndSessionResponse { heard }))
     }
 
@@ -232,7 +245,8 @@ impl AuthService for Accounts {
         request: Request<api::EndOtherSessionsRequest>,
     ) -> Answer<api::EndOtherSessionsResponse> {
         let session = self.person(request.metadata()).await?;
-        Ok(Response::new(self.end_others(&session).await?))
+        let ended = self.sessions.end_others(&session).await?;
+        Ok(Response::new(ended.into()))
     }
 
     /// A person, recently.
@@ -241,7 +255,8 @@ impl AuthService for Accounts {
         request: Request<api::BeginTotpRequest>,
     ) -> Answer<api::BeginTotpResponse> {
         let session = self.recent(request.metadata()).await?;
-        Ok(Response::new(self.new_totp(&session).await?))
+        let secret = self.second_factor.begin(&session).await?;
+        Ok(Response::new(secret.into()))
     }
 
     /// A person, recently.
@@ -252,8 +267,8 @@ impl AuthService for Accounts {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let code = &request.get_ref().code;
-        let confirmed = self.confirm_new_totp(&session, &origin, code).await?;
-        Ok(Response::new(confirmed))
+        let recovery_codes = self.second_factor.confirm(&session, &origin, code).await?;
+        Ok(Response::new(api::ConfirmTotpResponse { recovery_codes }))
     }
 
     /// A person, recently.
@@ -263,7 +278,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::RemoveTotpResponse> {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.remove_second_factor(&session, &origin).await?;
+        self.second_factor.remove(&session, &origin).await?;
         Ok(Response::new(api::RemoveTotpResponse {}))
     }
 
@@ -273,8 +288,10 @@ impl AuthService for Accounts {
         request: Request<api::ListMachineTokensRequest>,
     ) -> Answer<api::ListMachineTokensResponse> {
         let session = self.person(request.metadata()).await?;
-        let listed = self.list_machine_tokens_of(session.user.id).await?;
-        Ok(Response::new(listed))
+        let listed = self.machine_tokens.list(session.user.id).await?;
+        Ok(Response::new(api::ListMachineTokensResponse {
+            machine_tokens: listed.into_iter().map(Into::into).collect(),
+        }))
     }
 
     /// A person, recently: it outlives the session.
@@ -285,9 +302,10 @@ impl AuthService for Accounts {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let made = self
-            .new_machine_token(&session, &origin, request.into_inner())
+            .machine_tokens
+            .create(&session, &origin, request.into_inner().try_into()?)
             .await?;
-        Ok(Response::new(made))
+        Ok(Response::new(made.into()))
     }
 
     /// A person.
@@ -297,9 +315,8 @@ impl AuthService for Accounts {
     ) -> Answer<api::RevokeMachineTokenResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let heard = self
-            .revoke(&session, &origin, &request.get_ref().id)
-            .await?;
+        let id = uuid(&request.get_ref().id, "machine token")?;
+        let heard = self.machine_tokens.revoke(&session, &origin, id).await?;
         Ok(Response::new(api::RevokeMachineTokenResponse { heard }))
     }
 
@@ -311,8 +328,7 @@ impl AuthService for Accounts {
         let asked = request.get_ref();
         let user_id = if !asked.user_id.is_empty() {
             self.admin(request.metadata(), Scope::Read).await?;
-            let id = Uuid::try_parse(&asked.user_id);
-            Some(id.map_err(|_| Problem::not_found("account"))?)
+            Some(uuid(&asked.user_id, "account")?)
         } else if asked.all {
             self.admin(request.metadata(), Scope::Read).await?;
             None
@@ -416,10 +432,6 @@ impl AuthService for Accounts {
             database_ok: self.database.is_ok(),
         }))
     }
-}
-
-fn session_id(text: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(text).map_err(|_| Problem::not_found("session"))
 }
 
 fn closed(problem: Problem) -> Problem {

@@ -1,42 +1,70 @@
 //! Machine tokens are made, listed and revoked.
 
-use redis_contracts::{Timestamp, event::EventBody, keys::Scope};
-use rpc::auth as api;
+use std::sync::Arc;
+
+use redis_contracts::{event::EventBody, keys::Scope};
 use service_kit::{Code, Problem};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Accounts, caller::forbidden, origin::Origin};
+use super::{Origin, Parts, callers::forbidden};
 use crate::{
+    copies::Copies,
     domain::{
         account::ADMIN,
         machine_token::{Wanted, new_text},
         secret::sha256,
     },
-    store::{Happened, MachineRow, MailKind, NewMachineToken, SessionRow},
+    store::{Happened, MachineRow, MailKind, NewMachineToken, SessionRow, Store},
     tokens::session_ended,
 };
 
 /// Machine tokens of a person at most.
 const MOST: i64 = 100;
 
-impl Accounts {
-    pub(super) async fn new_machine_token(
+/// Makes and revokes machine tokens.
+pub struct MachineTokens {
+    store: Store,
+    copies: Copies,
+    mail_waits: Arc<Notify>,
+}
+
+/// A machine token that was made.
+pub struct MadeToken {
+    /// As it is listed; none where it is gone already.
+    pub row: Option<MachineRow>,
+    /// Its text, which is shown once.
+    pub text: String,
+}
+
+impl MachineTokens {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            copies: parts.copies.clone(),
+            mail_waits: Arc::clone(&parts.mail_waits),
+        }
+    }
+
+    /// Those of a person.
+    pub async fn list(&self, user_id: Uuid) -> Result<Vec<MachineRow>, Problem> {
+        self.store.machine_tokens(user_id).await
+    }
+
+    /// A new one; its person hears of it by mail.
+    pub async fn create(
         &self,
         session: &SessionRow,
         origin: &Origin,
-        asked: api::CreateMachineTokenRequest,
-    ) -> Result<api::CreateMachineTokenResponse, Problem> {
+        wanted: Wanted,
+    ) -> Result<MadeToken, Problem> {
         let Wanted {
             name,
             scopes,
             expires_on,
             expires_at,
-        } = Wanted::check(
-            &asked.name,
-            &asked.scopes,
-            asked.expires_on.as_deref(),
-            Timestamp::now(),
-        )?;
+        } = wanted;
         let roles = &session.user.roles;
         if scopes.contains(&Scope::Admin) && !roles.iter().any(|role| role == ADMIN) {
             return Err(forbidden(
@@ -44,12 +72,12 @@ impl Accounts {
             ));
         }
         let id = Uuid::now_v7();
-        let token = new_text(id)?;
+        let text = new_text(id)?;
         let new = NewMachineToken {
             id,
             name,
             scopes,
-            sha256: sha256(token.as_bytes()),
+            sha256: sha256(text.as_bytes()),
             expires_on,
             expires_at,
         };
@@ -79,30 +107,16 @@ impl Accounts {
         self.mail_waits.notify_one();
         telling.tell_all(user_id).await;
         let row = self.store.machine_token(id).await?;
-        Ok(api::CreateMachineTokenResponse {
-            machine_token: row.map(message),
-            token,
-        })
+        Ok(MadeToken { row, text })
     }
 
-    pub(super) async fn list_machine_tokens_of(
-        &self,
-        user_id: Uuid,
-    ) -> Result<api::ListMachineTokensResponse, Problem> {
-        let rows = self.store.machine_tokens(user_id).await?;
-        Ok(api::ListMachineTokensResponse {
-            machine_tokens: rows.into_iter().map(message).collect(),
-        })
-    }
-
-    pub(super) async fn revoke(
+    /// Revokes one; answers whether the cache has heard.
+    pub async fn revoke(
         &self,
         session: &SessionRow,
         origin: &Origin,
-        id: &str,
+        id: Uuid,
     ) -> Result<bool, Problem> {
-        let not_found = || Problem::not_found("machine token");
-        let id = Uuid::try_parse(id).map_err(|_| not_found())?;
         let user_id = session.user.id;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
@@ -110,26 +124,11 @@ impl Accounts {
         let revoked = change.revoke_machine_tokens(user_id, Some(id)).await?;
         let Some((_, name)) = revoked.into_iter().next() else {
             telling.nothing();
-            return Err(not_found());
+            return Err(Problem::not_found("machine token"));
         };
         let happened = Happened::to(user_id, EventBody::MachineTokenRevoked).saying(name);
         change.record(&origin.who(Some(session.id)), happened);
         change.commit().await?;
         Ok(telling.tell_all(user_id).await)
-    }
-}
-
-fn message(row: MachineRow) -> api::MachineToken {
-    api::MachineToken {
-        id: row.id.to_string(),
-        name: row.name,
-        scopes: row
-            .scopes
-            .iter()
-            .map(|scope| scope.name().to_owned())
-            .collect(),
-        created_at: Some(rpc::timestamp(row.created_at)),
-        expires_on: row.expires_on,
-        last_used_at: row.last_used_at.map(rpc::timestamp),
     }
 }

@@ -1,25 +1,58 @@
 //! Sessions: checked, slid, listed and ended.
 
+use std::sync::Arc;
+
 use identity::{is_slide_due, is_use_noted};
 use redis_contracts::{
     Timestamp,
     event::{EventBody, Security},
 };
-use rpc::auth as api;
-use service_kit::Problem;
+use service_kit::{Problem, config};
 use uuid::Uuid;
 
-use super::{Accounts, caller::Caller, session_message};
+use super::{
+    Parts,
+    callers::{Caller, token_of_person},
+    ended_access::EndedAccess,
+};
 use crate::{
-    copies::Copied,
+    copies::{Copied, Copies},
     domain::lifetime::expires_at,
-    store::{Happened, MachineRow, SessionRow, Who},
-    tokens::session_ended,
+    store::{Happened, MachineRow, SessionRow, Store, Who},
+    tokens::{Tokens, session_ended},
 };
 
-impl Accounts {
+/// Keeps sessions, and ends them.
+pub struct Sessions {
+    store: Store,
+    copies: Copies,
+    tokens: Arc<Tokens>,
+    session: config::Session,
+}
+
+impl Sessions {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            copies: parts.copies.clone(),
+            tokens: Arc::clone(&parts.tokens),
+            session: parts.session,
+        }
+    }
+
+    /// The live sessions of a person.
+    pub async fn list(&self, user_id: Uuid) -> Result<Vec<SessionRow>, Problem> {
+        self.store.live_sessions(user_id).await
+    }
+
+    /// Restores the hot copy of what a call was made with.
+    pub async fn restore_copy(&self, caller: &Caller) {
+        self.copies.restore(caller.copied()).await;
+    }
+
     /// Slides what a call was made with, when that is due.
-    pub(super) async fn slid(&self, caller: Caller) -> Result<Caller, Problem> {
+    pub async fn slid(&self, caller: Caller) -> Result<Caller, Problem> {
         match caller {
             Caller::Person(row) => self.slide(row).await.map(Caller::Person),
             Caller::Machine(row) => self.mark_used(row).await.map(Caller::Machine),
@@ -56,13 +89,28 @@ impl Accounts {
         Ok(used)
     }
 
+    /// Ends the session of an access token, which may have expired; answers whether the cache has heard.
+    pub async fn sign_out(&self, token: &str) -> Result<bool, Problem> {
+        let claims = self.tokens.verify_expired(token_of_person(token)?)?;
+        let ended = self
+            .end_as(EventBody::SignedOut, claims.sub, claims.sid)
+            .await?;
+        Ok(ended.unwrap_or(true))
+    }
+
+    /// Ends a session of a person; answers whether the cache has heard.
+    pub async fn end(&self, user_id: Uuid, id: Uuid) -> Result<bool, Problem> {
+        let ended = self.end_as(EventBody::SessionEnded, user_id, id).await?;
+        ended.ok_or_else(|| Problem::not_found("session"))
+    }
+
     /// Ends a session of a person: in SQL, then wherever its copy is. `None` when there is no such one;
     /// else whether the cache has heard.
-    pub(super) async fn end(
+    async fn end_as(
         &self,
+        happened: fn(Security) -> EventBody,
         user_id: Uuid,
         id: Uuid,
-        happened: fn(Security) -> EventBody,
     ) -> Result<Option<bool>, Problem> {
         let found = self.store.session(id).await?;
         let Some(found) = found.filter(|row| row.user.id == user_id) else {
@@ -82,10 +130,8 @@ impl Accounts {
         }
     }
 
-    pub(super) async fn end_others(
-        &self,
-        session: &SessionRow,
-    ) -> Result<api::EndOtherSessionsResponse, Problem> {
+    /// Ends all that opens an account but this session.
+    pub async fn end_others(&self, session: &SessionRow) -> Result<EndedAccess, Problem> {
         let user_id = session.user.id;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
@@ -104,20 +150,8 @@ impl Accounts {
             change.record(&place_of(session), revoked);
         }
         change.commit().await?;
-        Ok(api::EndOtherSessionsResponse {
-            session_ids: ended.iter().map(Uuid::to_string).collect(),
-            heard: telling.tell_all(user_id).await,
-        })
-    }
-
-    pub(super) async fn list_live(
-        &self,
-        user_id: Uuid,
-    ) -> Result<api::ListSessionsResponse, Problem> {
-        let sessions = self.store.live_sessions(user_id).await?;
-        Ok(api::ListSessionsResponse {
-            sessions: sessions.into_iter().map(session_message).collect(),
-        })
+        let heard = telling.tell_all(user_id).await;
+        Ok(EndedAccess { ids: ended, heard })
     }
 }
 

@@ -1,54 +1,99 @@
 //! Accounts are made.
 
+use std::sync::Arc;
+
+use rate_limits::Limiter;
 use redis_contracts::{event::EventBody, resource::User};
-use rpc::auth as api;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use service_kit::{Problem, config::Registration};
-use tonic::Response;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Accounts, origin::Origin, sign_in::limited};
+use super::{
+    Origin, Parts,
+    limits::{LimitedAnswer, admit_all},
+};
 use crate::{
     domain::{
         account::{NewAccount, USER},
         password_strength::known_words,
     },
+    passwords::Passwords,
     postman::CONFIRM_HOURS,
-    store::{Happened, MailKind, PendingAccount},
+    store::{Happened, MailKind, PendingAccount, Store},
 };
 
 /// A mail may be on its way for so long before its link begins to count.
 const MAIL_MAY_WAIT_HOURS: u64 = 49;
 
-impl Accounts {
+/// Makes accounts.
+pub struct SignUp {
+    store: Store,
+    passwords: Passwords,
+    limiter: Limiter,
+    mail_waits: Arc<Notify>,
+    mode: Registration,
+}
+
+/// What an account is asked for with.
+pub struct AccountRequest {
+    /// The address.
+    pub email: String,
+    /// The handle.
+    pub handle: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+impl SignUp {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            passwords: parts.passwords.clone(),
+            limiter: parts.limiter.clone(),
+            mail_waits: Arc::clone(&parts.mail_waits),
+            mode: parts.registration,
+        }
+    }
+
+    /// Whether only admins make accounts.
+    pub fn is_closed(&self) -> bool {
+        self.mode == Registration::Closed
+    }
+
     /// Says what is taken, after the same work as for what is not; in mode `verified` it says nothing,
     /// and the mail does.
-    pub(super) async fn make_account(
+    pub async fn register(
         &self,
         origin: &Origin,
-        asked: api::RegisterRequest,
-    ) -> Result<Response<api::RegisterResponse>, Problem> {
-        let verdict = self.admit_all(&origin.register_limits()).await?;
+        asked: AccountRequest,
+    ) -> Result<LimitedAnswer<Option<User>>, Problem> {
+        let verdict = admit_all(&self.limiter, &origin.register_limits()).await?;
         let user = self.asked_account(origin, asked).await;
         let user = user.map_err(|problem| problem.with_limits(verdict.headers()))?;
         self.mail_waits.notify_one();
-        Ok(limited(&verdict, api::RegisterResponse { user }))
+        Ok(LimitedAnswer::new(&verdict, user))
     }
 
     /// The account; nothing where a mail says how it goes on.
     async fn asked_account(
         &self,
         origin: &Origin,
-        asked: api::RegisterRequest,
-    ) -> Result<Option<api::User>, Problem> {
-        let says_nothing = self.registration == Registration::Verified;
+        asked: AccountRequest,
+    ) -> Result<Option<User>, Problem> {
+        let says_nothing = self.mode == Registration::Verified;
         let check = match says_nothing {
             true => NewAccount::check_own,
             false => NewAccount::check,
         };
-        let account = check(&asked.email, &asked.handle, &asked.password)?;
+        let AccountRequest {
+            email,
+            handle,
+            password,
+        } = asked;
+        let account = check(&email, &handle, password.expose_secret())?;
         let words = known_words(&account.email, &account.handle);
-        let password = SecretString::from(asked.password);
         let hash = self
             .passwords
             .hash_chosen("password", password, words, origin.line(false))
@@ -57,8 +102,7 @@ impl Accounts {
             self.keep_pending(account, hash).await?;
             return Ok(None);
         }
-        let user = self.create(origin, account, hash).await?;
-        Ok(Some(user.into()))
+        self.create(origin, account, hash).await.map(Some)
     }
 
     async fn create(

@@ -1,22 +1,21 @@
 //! New tokens for a refresh token. One look into SQL and one statement, which is also the commit.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use identity::is_slide_due;
 use redis_contracts::{Timestamp, event::EventBody};
-use rpc::auth as api;
-use service_kit::{Code, Problem};
+use service_kit::{Code, Problem, config};
 
-use super::{Accounts, origin::Origin};
+use super::{Origin, Parts, session_tokens::SessionTokens};
 use crate::{
-    copies::Copied,
+    copies::{Copied, Copies},
     domain::{
         lifetime::expires_at,
         refresh::{Presented, RefreshToken},
         secret::random,
     },
-    store::{Happened, Rotation, SessionRow},
-    tokens::session_ended,
+    store::{Happened, Rotation, SessionRow, Store},
+    tokens::{Tokens, session_ended},
 };
 
 /// How often a refresh that another one overtook is looked at again.
@@ -25,13 +24,28 @@ const ATTEMPTS: usize = 8;
 /// Repeats of a session's tokens are one event in this time.
 const REPEATS_APART_MS: i64 = 3_600_000;
 
-impl Accounts {
-    pub(super) async fn refreshed(
-        &self,
-        origin: Origin,
-        asked: api::RefreshRequest,
-    ) -> Result<api::SignedIn, Problem> {
-        let token = RefreshToken::parse(&asked.refresh_token).ok_or_else(unknown)?;
+/// Gives new tokens for refresh tokens.
+pub struct Refresh {
+    store: Store,
+    copies: Copies,
+    tokens: Arc<Tokens>,
+    session: config::Session,
+}
+
+impl Refresh {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            copies: parts.copies.clone(),
+            tokens: Arc::clone(&parts.tokens),
+            session: parts.session,
+        }
+    }
+
+    /// The next tokens of the session that a refresh token belongs to.
+    pub async fn refresh(&self, origin: &Origin, token: &str) -> Result<SessionTokens, Problem> {
+        let token = RefreshToken::parse(token).ok_or_else(unknown)?;
         for _ in 0..ATTEMPTS {
             let found = self.store.family(&token).await?;
             let (row, family, looked_at) = found.ok_or_else(unknown)?;
@@ -43,27 +57,35 @@ impl Accounts {
                 Presented::Rotated(successor, next) => (successor, next, false),
                 Presented::Beside(successor, next) => (successor, next, true),
                 Presented::Again(successor) if row.is_live() => {
-                    return self.signed_in(row, &successor, String::new());
+                    return self.tokens_of(row, successor);
                 }
                 // Its idle time passed while the answer was on its way.
                 Presented::Again(successor) => (successor, family.clone(), false),
                 Presented::TooOften => return Err(too_often()),
-                Presented::Stolen => return Err(self.stolen(&row, &origin).await?),
+                Presented::Stolen => return Err(self.stolen(&row, origin).await?),
             };
-            let (slides, row) = self.slid_by(row, &origin, now);
+            let (slides, row) = self.slid_by(row, origin, now);
             let rotation = Rotation {
                 row: &row,
                 held: &family,
                 next: &next,
                 slides,
             };
-            if self.move_on(&rotation, &origin, repeats).await? {
-                return self.signed_in(row, &successor, String::new());
+            if self.move_on(&rotation, origin, repeats).await? {
+                return self.tokens_of(row, successor);
             }
         }
         Err(Problem::unavailable(
             "The session (too many refreshes at once)",
         ))
+    }
+
+    fn tokens_of(
+        &self,
+        row: SessionRow,
+        successor: RefreshToken,
+    ) -> Result<SessionTokens, Problem> {
+        SessionTokens::issue(&self.tokens, row, successor, String::new())
     }
 
     /// Neither ended nor at its absolute end; its idle time may be over.

@@ -1,26 +1,51 @@
 //! The second factor is set up and taken away.
 
-use redis_contracts::{Timestamp, event::EventBody};
-use rpc::auth as api;
-use service_kit::{Code, Problem};
+use std::sync::Arc;
 
-use super::{Accounts, origin::Origin};
+use redis_contracts::{Timestamp, event::EventBody};
+use service_kit::{Code, Problem};
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
+
+use super::{Origin, Parts, codes::Codes};
 use crate::{
+    copies::Copies,
     second_factor as totp,
-    store::{Account, Happened, MailKind, SessionRow},
+    store::{Account, Happened, MailKind, SessionRow, Store},
     tokens::session_ended,
 };
 
-impl Accounts {
-    async fn account_of(&self, session: &SessionRow) -> Result<Account, Problem> {
-        let account = self.store.account(session.user.id).await?;
-        account.ok_or_else(session_ended)
+/// Sets up second factors.
+pub struct SecondFactor {
+    store: Store,
+    codes: Codes,
+    copies: Copies,
+    mail_waits: Arc<Notify>,
+}
+
+/// What an app makes codes of, in the forms that apps take.
+pub struct AppSecret {
+    /// In Base32, to be typed.
+    pub base32: Zeroizing<String>,
+    /// As a link.
+    pub uri: Zeroizing<String>,
+    /// The link as a picture.
+    pub qr_svg: Zeroizing<String>,
+}
+
+impl SecondFactor {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            codes: Codes::of(parts),
+            copies: parts.copies.clone(),
+            mail_waits: Arc::clone(&parts.mail_waits),
+        }
     }
 
-    pub(super) async fn new_totp(
-        &self,
-        session: &SessionRow,
-    ) -> Result<api::BeginTotpResponse, Problem> {
+    /// A secret that waits for its first code.
+    pub async fn begin(&self, session: &SessionRow) -> Result<AppSecret, Problem> {
         if self.account_of(session).await?.totp_secret.is_some() {
             return Err(Problem::new(
                 Code::Conflict,
@@ -29,23 +54,23 @@ impl Accounts {
         }
         let secret = totp::new_secret().map_err(Problem::internal)?;
         let user_id = session.user.id;
-        let sealed = totp::seal(&self.seal_key, &secret, user_id.as_bytes());
-        let sealed = sealed.map_err(Problem::internal)?;
+        let sealed = self.codes.seal(user_id, &secret)?;
         self.store.begin_totp(user_id, &sealed).await?;
         let uri = totp::uri(&secret, &session.user.email).map_err(Problem::internal)?;
-        Ok(api::BeginTotpResponse {
-            secret: totp::base32(&secret).to_string(),
-            qr_svg: totp::qr_svg(&uri).map_err(Problem::internal)?.to_string(),
-            uri: uri.to_string(),
+        Ok(AppSecret {
+            base32: totp::base32(&secret),
+            qr_svg: totp::qr_svg(&uri).map_err(Problem::internal)?,
+            uri,
         })
     }
 
-    pub(super) async fn confirm_new_totp(
+    /// Turns it on with its first code; answers the recovery codes.
+    pub async fn confirm(
         &self,
         session: &SessionRow,
         origin: &Origin,
         code: &str,
-    ) -> Result<api::ConfirmTotpResponse, Problem> {
+    ) -> Result<Vec<String>, Problem> {
         let account = self.account_of(session).await?;
         let sealed = account.totp_pending.ok_or_else(|| {
             Problem::new(
@@ -54,8 +79,7 @@ impl Accounts {
             )
         })?;
         let user_id = account.user.id;
-        let secret = totp::open(&self.seal_key, &sealed, user_id.as_bytes());
-        let secret = secret.map_err(Problem::internal)?;
+        let secret = self.codes.open(user_id, &sealed)?;
         let step = totp::check(&secret, code, Timestamp::now(), None).ok_or_else(|| {
             Problem::invalid_field("code", "the six digits that the app shows now")
         })?;
@@ -84,16 +108,11 @@ impl Accounts {
         change.commit().await?;
         self.mail_waits.notify_one();
         telling.tell_all(user_id).await;
-        Ok(api::ConfirmTotpResponse {
-            recovery_codes: codes,
-        })
+        Ok(codes)
     }
 
-    pub(super) async fn remove_second_factor(
-        &self,
-        session: &SessionRow,
-        origin: &Origin,
-    ) -> Result<(), Problem> {
+    /// Takes it away, where there is one.
+    pub async fn remove(&self, session: &SessionRow, origin: &Origin) -> Result<(), Problem> {
         let telling = self.copies.telling();
         let user_id = session.user.id;
         let mut change = self.store.change().await?;
@@ -113,5 +132,10 @@ impl Accounts {
         self.mail_waits.notify_one();
         telling.tell_all(user_id).await;
         Ok(())
+    }
+
+    async fn account_of(&self, session: &SessionRow) -> Result<Account, Problem> {
+        let account = self.store.account(session.user.id).await?;
+        account.ok_or_else(session_ended)
     }
 }

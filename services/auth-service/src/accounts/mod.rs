@@ -1,0 +1,72 @@
+//! What happens to accounts, in order: a use case each. What comes in and goes out is of the domain's own
+//! types, and neither of gRPC nor of HTTP: `grpc/` translates.
+
+mod attempts;
+mod callers;
+mod codes;
+mod confirmation;
+mod ended_access;
+mod failures;
+mod limits;
+mod machine_tokens;
+mod origin;
+mod password_change;
+mod password_reset;
+mod place;
+mod refresh;
+mod registration;
+mod second_factor;
+mod session_tokens;
+mod sessions;
+mod sign_in;
+
+use std::sync::Arc;
+
+use rate_limits::Limiter;
+use service_kit::config::{self, Registration};
+use tokio::sync::Notify;
+
+pub use self::{
+    attempts::{Admitted, Attempts, changed_meanwhile},
+    callers::{Caller, Callers, forbidden},
+    confirmation::{Confirmation, PasswordAndCode},
+    ended_access::EndedAccess,
+    failures::{Failures, refused},
+    limits::{LimitedAnswer, admit_all},
+    machine_tokens::{MachineTokens, MadeToken},
+    origin::Origin,
+    password_change::{ChosenPassword, PasswordChange},
+    password_reset::{PasswordReset, ResetAccount, ResetLetter, link_is_over},
+    place::Knows,
+    refresh::Refresh,
+    registration::{AccountRequest, SignUp},
+    second_factor::{AppSecret, SecondFactor},
+    session_tokens::SessionTokens,
+    sessions::Sessions,
+    sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},
+};
+use crate::{copies::Copies, passwords::Passwords, store::Store, tokens::Tokens};
+
+/// What the use cases are made of.
+pub struct Parts {
+    /// Accounts, sessions and tokens.
+    pub store: Store,
+    /// Hashes.
+    pub passwords: Passwords,
+    /// Access tokens.
+    pub tokens: Arc<Tokens>,
+    /// Hot copies.
+    pub copies: Copies,
+    /// Limits and locks.
+    pub limiter: Limiter,
+    /// Woken when a mail waits.
+    pub mail_waits: Arc<Notify>,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// The lives of sessions.
+    pub session: config::Session,
+    /// Seals the secrets of second factors.
+    pub seal_key: [u8; 32],
+    /// Keys the hashes of wrong passwords.
+    pub failures_key: [u8; 32],
+}

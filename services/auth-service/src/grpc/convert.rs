@@ -1,0 +1,248 @@
+//! Between messages and the types of the use cases.
+
+use redis_contracts::{
+    Timestamp,
+    keys::{Scope, SessionRecord},
+};
+use rpc::auth as api;
+use service_kit::Problem;
+use tonic::Response;
+use uuid::Uuid;
+
+use crate::{
+    accounts::{
+        AccountRequest, AppSecret, Caller, Challenge, ChosenPassword, Credentials, EndedAccess,
+        LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
+        SessionTokens,
+    },
+    domain::machine_token::Wanted,
+    store::{MachineRow, SessionRow},
+};
+
+/// An answer whose metadata says how the limits stand.
+pub(super) fn limited<T, M>(answer: LimitedAnswer<T>, message: impl FnOnce(T) -> M) -> Response<M> {
+    let mut response = Response::new(message(answer.value));
+    if let Some(limits) = answer.limits {
+        limits.write_to(response.metadata_mut());
+    }
+    response
+}
+
+impl From<api::RegisterRequest> for AccountRequest {
+    fn from(asked: api::RegisterRequest) -> Self {
+        Self {
+            email: asked.email,
+            handle: asked.handle,
+            password: asked.password.into(),
+        }
+    }
+}
+
+impl From<api::LoginRequest> for Credentials {
+    fn from(asked: api::LoginRequest) -> Self {
+        Self {
+            email: asked.email,
+            password: asked.password.into(),
+        }
+    }
+}
+
+impl From<api::CompleteSecondFactorRequest> for SecondStep {
+    fn from(asked: api::CompleteSecondFactorRequest) -> Self {
+        Self {
+            challenge: asked.challenge.into(),
+            code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::ReauthenticateRequest> for PasswordAndCode {
+    fn from(asked: api::ReauthenticateRequest) -> Self {
+        Self {
+            password: asked.password.into(),
+            code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::ChangePasswordRequest> for ChosenPassword {
+    fn from(asked: api::ChangePasswordRequest) -> Self {
+        Self {
+            current: asked.current_password.into(),
+            new: asked.new_password.into(),
+            keep_tokens: asked.keep_tokens,
+        }
+    }
+}
+
+impl TryFrom<api::CreateMachineTokenRequest> for Wanted {
+    type Error = Problem;
+
+    fn try_from(asked: api::CreateMachineTokenRequest) -> Result<Self, Problem> {
+        let expires_on = asked.expires_on.as_deref();
+        Self::check(&asked.name, &asked.scopes, expires_on, Timestamp::now())
+    }
+}
+
+impl From<api::ConfirmPasswordResetRequest> for ResetLetter {
+    fn from(asked: api::ConfirmPasswordResetRequest) -> Self {
+        Self {
+            token: asked.token.into(),
+            new_password: asked.new_password.into(),
+        }
+    }
+}
+
+impl From<ResetAccount> for api::ConfirmPasswordResetResponse {
+    fn from(account: ResetAccount) -> Self {
+        Self {
+            ended: Some(account.ended.into()),
+            device: account.device,
+        }
+    }
+}
+
+impl From<MadeToken> for api::CreateMachineTokenResponse {
+    fn from(made: MadeToken) -> Self {
+        Self {
+            machine_token: made.row.map(Into::into),
+            token: made.text,
+        }
+    }
+}
+
+impl From<MachineRow> for api::MachineToken {
+    fn from(row: MachineRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            name: row.name,
+            scopes: scope_names(&row.scopes),
+            created_at: Some(rpc::timestamp(row.created_at)),
+            expires_on: row.expires_on,
+            last_used_at: row.last_used_at.map(rpc::timestamp),
+        }
+    }
+}
+
+impl From<AppSecret> for api::BeginTotpResponse {
+    fn from(secret: AppSecret) -> Self {
+        Self {
+            secret: secret.base32.to_string(),
+            uri: secret.uri.to_string(),
+            qr_svg: secret.qr_svg.to_string(),
+        }
+    }
+}
+
+impl From<EndedAccess> for api::EndOtherSessionsResponse {
+    fn from(ended: EndedAccess) -> Self {
+        Self {
+            session_ids: ids(&ended.ids),
+            heard: ended.heard,
+        }
+    }
+}
+
+impl From<EndedAccess> for api::Ended {
+    fn from(ended: EndedAccess) -> Self {
+        Self {
+            ids: ids(&ended.ids),
+            heard: ended.heard,
+        }
+    }
+}
+
+impl From<Outcome> for api::LoginResponse {
+    fn from(outcome: Outcome) -> Self {
+        use api::login_response::Outcome as Message;
+        let outcome = match outcome {
+            Outcome::SignedIn(tokens) => Message::SignedIn(tokens.into()),
+            Outcome::SecondFactor(challenge) => Message::SecondFactor(challenge.into()),
+        };
+        Self {
+            outcome: Some(outcome),
+        }
+    }
+}
+
+impl From<Challenge> for api::Challenge {
+    fn from(challenge: Challenge) -> Self {
+        Self {
+            challenge: challenge.secret,
+            expires_in: challenge.expires_in_s,
+        }
+    }
+}
+
+impl From<SessionTokens> for api::CompleteSecondFactorResponse {
+    fn from(tokens: SessionTokens) -> Self {
+        Self {
+            signed_in: Some(tokens.into()),
+        }
+    }
+}
+
+impl From<SessionTokens> for api::SignedIn {
+    fn from(tokens: SessionTokens) -> Self {
+        Self {
+            access_token: tokens.access.text,
+            expires_in: u32::try_from(tokens.access.expires_in_s).unwrap_or(u32::MAX),
+            refresh_token: tokens.refresh.text(),
+            session: Some(tokens.session.into()),
+            device: tokens.device,
+        }
+    }
+}
+
+impl From<SessionRow> for api::Session {
+    fn from(row: SessionRow) -> Self {
+        session(row.id, row.record())
+    }
+}
+
+impl From<MachineRow> for api::Session {
+    fn from(row: MachineRow) -> Self {
+        session(row.id, row.record())
+    }
+}
+
+impl From<Caller> for api::Session {
+    fn from(caller: Caller) -> Self {
+        match caller {
+            Caller::Person(row) => row.into(),
+            Caller::Machine(row) => row.into(),
+        }
+    }
+}
+
+fn session(id: Uuid, record: SessionRecord) -> api::Session {
+    let time = |moment: Timestamp| Some(rpc::timestamp(moment));
+    api::Session {
+        id: id.to_string(),
+        user: Some(record.user.into()),
+        created_at: time(record.created_at),
+        expires_at: time(record.expires_at),
+        last_seen: time(record.last_seen),
+        agent: record.agent,
+        address: record.address,
+        version: record.version,
+        machine: record.machine.map(|machine| api::MachineAccess {
+            sha256: machine.sha256,
+            scopes: scope_names(&machine.scopes),
+        }),
+    }
+}
+
+fn scope_names(scopes: &[Scope]) -> Vec<String> {
+    scopes.iter().map(|scope| scope.name().to_owned()).collect()
+}
+
+/// An id in a request; one that is no UUID is not there.
+pub(super) fn uuid(text: &str, what: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::not_found(what))
+}
+
+/// Ids as texts.
+pub(super) fn ids(ids: &[Uuid]) -> Vec<String> {
+    ids.iter().map(Uuid::to_string).collect()
+}
