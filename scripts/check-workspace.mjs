@@ -1,5 +1,5 @@
 // Reads `cargo metadata` on stdin and checks what no compiler does: which way dependencies point, and
-// that Redis names stand where they may.
+// that Redis names stand where they may, and that the runbook names metrics that are there.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
@@ -55,6 +55,14 @@ const grep = (pattern, ...paths) => {
 const NAMES = "\"(session|auth|rate_limit|cache|stream|realtime|user|ai|idempotency|dlq|learning|outbox|websocket|system):";
 const outside = grep(NAMES, "*.rs", ":!crates/redis-contracts", ":!**/tests/**", ":!crates/platform-bench");
 faults.push(...outside.map((line) => `a Redis name outside redis-contracts: ${line}`));
+
+// At night nobody looks for a metric that has another name by now.
+const told = readFileSync("docs/OPERATIONS.md", "utf8").match(/devmentor_[a-z_]+/g) ?? [];
+for (const name of new Set(told)) {
+  if (grep(`"${name}"`, "crates", "services").length === 0) {
+    faults.push(`docs/OPERATIONS.md names ${name}, which no service shows`);
+  }
+}
 
 for (const fault of faults) console.error(fault);
 process.exit(faults.length === 0 ? 0 : 1);
