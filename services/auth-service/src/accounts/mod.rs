@@ -5,6 +5,8 @@ mod attempts;
 mod callers;
 mod codes;
 mod confirmation;
+mod deletion;
+mod email_return;
 mod ended_access;
 mod failures;
 mod limits;
@@ -13,6 +15,7 @@ mod origin;
 mod password_change;
 mod password_reset;
 mod place;
+mod profile;
 mod refresh;
 mod registration;
 mod second_factor;
@@ -30,6 +33,8 @@ pub use self::{
     attempts::{Admitted, Attempts, changed_meanwhile},
     callers::{Caller, Callers, forbidden},
     confirmation::{Confirmation, PasswordAndCode},
+    deletion::AccountDeletion,
+    email_return::EmailReturn,
     ended_access::EndedAccess,
     failures::{Failures, refused},
     limits::{LimitedAnswer, admit_all},
@@ -38,6 +43,7 @@ pub use self::{
     password_change::{ChosenPassword, PasswordChange},
     password_reset::{PasswordReset, ResetAccount, ResetLetter, link_is_over},
     place::Knows,
+    profile::{Profile, ProfileChange},
     refresh::Refresh,
     registration::{AccountRequest, SignUp},
     second_factor::{AppSecret, SecondFactor},

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::{
     accounts::{
         AccountRequest, AppSecret, Caller, Challenge, ChosenPassword, Credentials, EndedAccess,
-        LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
-        SessionTokens,
+        LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ProfileChange, ResetAccount,
+        ResetLetter, SecondStep, SessionTokens,
     },
     domain::machine_token::Wanted,
     store::{MachineRow, SessionRow},
@@ -61,6 +61,19 @@ impl From<api::ReauthenticateRequest> for PasswordAndCode {
         Self {
             password: asked.password.into(),
             code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::UpdateMeRequest> for ProfileChange {
+    fn from(asked: api::UpdateMeRequest) -> Self {
+        Self {
+            email: asked.email,
+            handle: asked.handle,
+            given: PasswordAndCode {
+                password: asked.current_password.into(),
+                code: asked.code.into(),
+            },
         }
     }
 }

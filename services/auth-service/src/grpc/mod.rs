@@ -4,7 +4,6 @@ mod admin;
 mod caller;
 mod convert;
 mod gateway;
-mod me;
 mod origin;
 mod proofs;
 mod security_events;
@@ -14,7 +13,7 @@ use std::sync::Arc;
 
 use rate_limits::{Asked, Limiter, Verdict};
 use rpc::auth as api;
-use service_kit::{Problem, config::Registration};
+use service_kit::Problem;
 use sql::Database;
 use tokio::sync::Notify;
 use tonic::Request;
@@ -23,8 +22,9 @@ use uuid::Uuid;
 pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
-        Attempts, Callers, Confirmation, EndedAccess, Failures, MachineTokens, Origin, Parts,
-        PasswordChange, PasswordReset, Refresh, SecondFactor, Sessions, SignIn, SignUp, admit_all,
+        AccountDeletion, Attempts, Callers, Confirmation, EmailReturn, EndedAccess, Failures,
+        MachineTokens, Origin, Parts, PasswordChange, PasswordReset, Profile, Refresh,
+        SecondFactor, Sessions, SignIn, SignUp, admit_all,
     },
     copies::Copies,
     passwords::Passwords,
@@ -48,8 +48,6 @@ pub struct Accounts {
     pub database: Database,
     /// Woken when a mail waits.
     pub mail_waits: Arc<Notify>,
-    /// Who may make an account.
-    pub registration: Registration,
     /// What the gateway shows.
     pub gateway: GatewayCredential,
     callers: Callers,
@@ -62,6 +60,9 @@ pub struct Accounts {
     password_reset: PasswordReset,
     second_factor: SecondFactor,
     machine_tokens: MachineTokens,
+    profile: Profile,
+    email_return: EmailReturn,
+    deletion: AccountDeletion,
     attempts: Attempts,
     failures: Failures,
 }
@@ -80,6 +81,9 @@ impl Accounts {
             password_reset: PasswordReset::of(&parts),
             second_factor: SecondFactor::of(&parts),
             machine_tokens: MachineTokens::of(&parts),
+            profile: Profile::of(&parts),
+            email_return: EmailReturn::of(&parts),
+            deletion: AccountDeletion::of(&parts),
             attempts: Attempts::of(&parts),
             failures: Failures::of(&parts),
             store: parts.store,
@@ -88,7 +92,6 @@ impl Accounts {
             copies: parts.copies,
             limiter: parts.limiter,
             mail_waits: parts.mail_waits,
-            registration: parts.registration,
             database,
             gateway,
         }

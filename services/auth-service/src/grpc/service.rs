@@ -150,11 +150,10 @@ impl AuthService for Accounts {
         request: Request<api::UndoEmailChangeRequest>,
     ) -> Answer<api::UndoEmailChangeResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let ended = self
-            .bring_address_back(&origin, &request.get_ref().token)
-            .await?;
+        let token = &request.get_ref().token;
+        let ended = self.email_return.bring_back(&origin, token).await?;
         Ok(Response::new(api::UndoEmailChangeResponse {
-            ended: Some(ended),
+            ended: Some(ended.into()),
         }))
     }
 
@@ -173,7 +172,8 @@ impl AuthService for Accounts {
     ) -> Answer<api::UpdateMeResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let user = self.update(&session, &origin, request.into_inner()).await?;
+        let change = request.into_inner().into();
+        let user = self.profile.update(&session, &origin, change).await?;
         Ok(Response::new(api::UpdateMeResponse {
             user: Some(user.into()),
         }))
@@ -186,8 +186,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::DeleteMeResponse> {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let ended = self.delete(&session, &origin).await?;
-        Ok(Response::new(api::DeleteMeResponse { ended: Some(ended) }))
+        let ended = self.deletion.delete(&session, &origin).await?;
+        Ok(Response::new(api::DeleteMeResponse {
+            ended: Some(ended.into()),
+        }))
     }
 
     /// Anyone signed in; when the gateway asks, with an access token that may have expired.
