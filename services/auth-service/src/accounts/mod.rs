@@ -6,6 +6,7 @@ mod callers;
 mod codes;
 mod confirmation;
 mod deletion;
+mod email_proof;
 mod email_return;
 mod ended_access;
 mod failures;
@@ -30,19 +31,17 @@ use service_kit::config::{self, Registration};
 use tokio::sync::Notify;
 
 pub use self::{
-    attempts::{Admitted, Attempts, changed_meanwhile},
     callers::{Caller, Callers, forbidden},
     confirmation::{Confirmation, PasswordAndCode},
     deletion::AccountDeletion,
+    email_proof::{EmailProof, LetterAnswer, ProvenEmail},
     email_return::EmailReturn,
     ended_access::EndedAccess,
-    failures::{Failures, refused},
-    limits::{LimitedAnswer, admit_all},
+    limits::LimitedAnswer,
     machine_tokens::{MachineTokens, MadeToken},
     origin::Origin,
     password_change::{ChosenPassword, PasswordChange},
-    password_reset::{PasswordReset, ResetAccount, ResetLetter, link_is_over},
-    place::Knows,
+    password_reset::{PasswordReset, ResetAccount, ResetLetter},
     profile::{Profile, ProfileChange},
     refresh::Refresh,
     registration::{AccountRequest, SignUp},

@@ -5,6 +5,7 @@ use redis_contracts::{
     keys::{Scope, SessionRecord},
 };
 use rpc::auth as api;
+use secrecy::SecretString;
 use service_kit::Problem;
 use tonic::Response;
 use uuid::Uuid;
@@ -12,8 +13,8 @@ use uuid::Uuid;
 use crate::{
     accounts::{
         AccountRequest, AppSecret, Caller, Challenge, ChosenPassword, Credentials, EndedAccess,
-        LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ProfileChange, ResetAccount,
-        ResetLetter, SecondStep, SessionTokens,
+        LetterAnswer, LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ProfileChange,
+        ProvenEmail, ResetAccount, ResetLetter, SecondStep, SessionTokens,
     },
     domain::machine_token::Wanted,
     store::{MachineRow, SessionRow},
@@ -61,6 +62,17 @@ impl From<api::ReauthenticateRequest> for PasswordAndCode {
         Self {
             password: asked.password.into(),
             code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::VerifyEmailRequest> for LetterAnswer {
+    fn from(asked: api::VerifyEmailRequest) -> Self {
+        let given = |text: String| (!text.is_empty()).then(|| SecretString::from(text));
+        Self {
+            token: asked.token.into(),
+            password: given(asked.password),
+            new_password: given(asked.new_password),
         }
     }
 }
@@ -133,6 +145,15 @@ impl From<MachineRow> for api::MachineToken {
             created_at: Some(rpc::timestamp(row.created_at)),
             expires_on: row.expires_on,
             last_used_at: row.last_used_at.map(rpc::timestamp),
+        }
+    }
+}
+
+impl From<ProvenEmail> for api::VerifyEmailResponse {
+    fn from(proven: ProvenEmail) -> Self {
+        Self {
+            device: proven.device,
+            ended: proven.ended.map(Into::into),
         }
     }
 }

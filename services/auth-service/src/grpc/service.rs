@@ -129,7 +129,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::RequestEmailVerificationResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.ask_verification(&session, &origin).await?;
+        self.email_proof.send_again(&session, &origin).await?;
         Ok(Response::new(api::RequestEmailVerificationResponse {}))
     }
 
@@ -140,8 +140,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::VerifyEmailResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let metadata = request.metadata().clone();
-        let proven = self.prove(&origin, &metadata, request.into_inner());
-        Ok(Response::new(proven.await?))
+        let session = self.shown_session(&metadata);
+        let answer = request.into_inner().into();
+        let proven = self.email_proof.prove(&origin, session, answer).await?;
+        Ok(Response::new(proven.into()))
     }
 
     /// Anyone with the token of a mail.
