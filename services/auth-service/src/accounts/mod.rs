@@ -11,6 +11,7 @@ mod email_return;
 mod ended_access;
 mod failures;
 mod limits;
+mod listing;
 mod machine_tokens;
 mod origin;
 mod password_change;
@@ -20,6 +21,7 @@ mod profile;
 mod refresh;
 mod registration;
 mod second_factor;
+mod security_events;
 mod session_tokens;
 mod sessions;
 mod sign_in;
@@ -38,6 +40,7 @@ pub use self::{
     email_return::EmailReturn,
     ended_access::EndedAccess,
     limits::LimitedAnswer,
+    listing::Listing,
     machine_tokens::{MachineTokens, MadeToken},
     origin::Origin,
     password_change::{ChosenPassword, PasswordChange},
@@ -46,6 +49,7 @@ pub use self::{
     refresh::Refresh,
     registration::{AccountRequest, SignUp},
     second_factor::{AppSecret, SecondFactor},
+    security_events::SecurityEvents,
     session_tokens::SessionTokens,
     sessions::Sessions,
     sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},

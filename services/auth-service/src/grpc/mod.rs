@@ -5,7 +5,6 @@ mod caller;
 mod convert;
 mod gateway;
 mod origin;
-mod security_events;
 mod service;
 
 use std::sync::Arc;
@@ -19,8 +18,8 @@ pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
         AccountDeletion, Callers, Confirmation, EmailProof, EmailReturn, MachineTokens, Origin,
-        Parts, PasswordChange, PasswordReset, Profile, Refresh, SecondFactor, Sessions, SignIn,
-        SignUp,
+        Parts, PasswordChange, PasswordReset, Profile, Refresh, SecondFactor, SecurityEvents,
+        Sessions, SignIn, SignUp,
     },
     copies::Copies,
     store::Store,
@@ -55,6 +54,7 @@ pub struct Accounts {
     email_proof: EmailProof,
     email_return: EmailReturn,
     deletion: AccountDeletion,
+    security_events: SecurityEvents,
 }
 
 impl Accounts {
@@ -75,6 +75,7 @@ impl Accounts {
             email_proof: EmailProof::of(&parts),
             email_return: EmailReturn::of(&parts),
             deletion: AccountDeletion::of(&parts),
+            security_events: SecurityEvents::of(&parts),
             store: parts.store,
             tokens: parts.tokens,
             copies: parts.copies,

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Accounts,
-    convert::{limited, uuid},
+    convert::{event_query, limited, uuid},
 };
 use crate::accounts::forbidden;
 
@@ -339,8 +339,9 @@ impl AuthService for Accounts {
         } else {
             Some(self.person(request.metadata()).await?.user.id)
         };
-        let found = self.find_events(request.into_inner(), user_id).await?;
-        Ok(Response::new(found))
+        let (filter, limit) = event_query(asked, user_id)?;
+        let found = self.security_events.find(filter, limit).await?;
+        Ok(Response::new(found.into()))
     }
 
     /// Admins.
