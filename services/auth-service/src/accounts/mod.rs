@@ -5,17 +5,23 @@ mod attempts;
 mod callers;
 mod codes;
 mod confirmation;
+mod deletion;
+mod email_proof;
+mod email_return;
 mod ended_access;
 mod failures;
 mod limits;
+mod listing;
 mod machine_tokens;
 mod origin;
 mod password_change;
 mod password_reset;
 mod place;
+mod profile;
 mod refresh;
 mod registration;
 mod second_factor;
+mod security_events;
 mod session_tokens;
 mod sessions;
 mod sign_in;
@@ -27,20 +33,23 @@ use service_kit::config::{self, Registration};
 use tokio::sync::Notify;
 
 pub use self::{
-    attempts::{Admitted, Attempts, changed_meanwhile},
     callers::{Caller, Callers, forbidden},
     confirmation::{Confirmation, PasswordAndCode},
+    deletion::AccountDeletion,
+    email_proof::{EmailProof, LetterAnswer, ProvenEmail},
+    email_return::EmailReturn,
     ended_access::EndedAccess,
-    failures::{Failures, refused},
-    limits::{LimitedAnswer, admit_all},
+    limits::LimitedAnswer,
+    listing::Listing,
     machine_tokens::{MachineTokens, MadeToken},
     origin::Origin,
     password_change::{ChosenPassword, PasswordChange},
-    password_reset::{PasswordReset, ResetAccount, ResetLetter, link_is_over},
-    place::Knows,
+    password_reset::{PasswordReset, ResetAccount, ResetLetter},
+    profile::{Profile, ProfileChange},
     refresh::Refresh,
     registration::{AccountRequest, SignUp},
     second_factor::{AppSecret, SecondFactor},
+    security_events::SecurityEvents,
     session_tokens::SessionTokens,
     sessions::Sessions,
     sign_in::{Challenge, Credentials, Outcome, SecondStep, SignIn},

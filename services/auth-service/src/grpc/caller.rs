@@ -2,6 +2,7 @@
 
 use identity::bearer;
 use redis_contracts::keys::Scope;
+use rpc::metadata::AUTHORIZATION;
 use service_kit::Problem;
 use tonic::{Request, metadata::MetadataMap};
 
@@ -36,6 +37,18 @@ impl Accounts {
     /// A person, and no machine.
     pub(super) async fn person(&self, metadata: &MetadataMap) -> Result<SessionRow, Problem> {
         self.callers.person(bearer(metadata)?).await
+    }
+
+    /// The session that is shown, where one is. One that has ended is refused, and not passed over: who
+    /// believes to be signed in must not lose what they have.
+    pub(super) async fn shown_session(
+        &self,
+        metadata: &MetadataMap,
+    ) -> Result<Option<SessionRow>, Problem> {
+        match metadata.contains_key(AUTHORIZATION) {
+            true => self.person(metadata).await.map(Some),
+            false => Ok(None),
+        }
     }
 
     /// A person who gave their password within five minutes.

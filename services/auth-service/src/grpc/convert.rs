@@ -1,22 +1,27 @@
 //! Between messages and the types of the use cases.
 
 use redis_contracts::{
-    Timestamp,
+    Position, Timestamp,
+    event::Event,
     keys::{Scope, SessionRecord},
 };
 use rpc::auth as api;
-use service_kit::Problem;
+use secrecy::SecretString;
+use service_kit::{
+    Problem,
+    page::{Limit, wrong_cursor},
+};
 use tonic::Response;
 use uuid::Uuid;
 
 use crate::{
     accounts::{
         AccountRequest, AppSecret, Caller, Challenge, ChosenPassword, Credentials, EndedAccess,
-        LimitedAnswer, MadeToken, Outcome, PasswordAndCode, ResetAccount, ResetLetter, SecondStep,
-        SessionTokens,
+        LetterAnswer, LimitedAnswer, Listing, MadeToken, Outcome, PasswordAndCode, ProfileChange,
+        ProvenEmail, ResetAccount, ResetLetter, SecondStep, SessionTokens,
     },
     domain::machine_token::Wanted,
-    store::{MachineRow, SessionRow},
+    store::{EventFilter, MachineRow, SessionRow},
 };
 
 /// An answer whose metadata says how the limits stand.
@@ -61,6 +66,30 @@ impl From<api::ReauthenticateRequest> for PasswordAndCode {
         Self {
             password: asked.password.into(),
             code: asked.code.into(),
+        }
+    }
+}
+
+impl From<api::VerifyEmailRequest> for LetterAnswer {
+    fn from(asked: api::VerifyEmailRequest) -> Self {
+        let given = |text: String| (!text.is_empty()).then(|| SecretString::from(text));
+        Self {
+            token: asked.token.into(),
+            password: given(asked.password),
+            new_password: given(asked.new_password),
+        }
+    }
+}
+
+impl From<api::UpdateMeRequest> for ProfileChange {
+    fn from(asked: api::UpdateMeRequest) -> Self {
+        Self {
+            email: asked.email,
+            handle: asked.handle,
+            given: PasswordAndCode {
+                password: asked.current_password.into(),
+                code: asked.code.into(),
+            },
         }
     }
 }
@@ -124,12 +153,31 @@ impl From<MachineRow> for api::MachineToken {
     }
 }
 
+impl From<ProvenEmail> for api::VerifyEmailResponse {
+    fn from(proven: ProvenEmail) -> Self {
+        Self {
+            device: proven.device,
+            ended: proven.ended.map(Into::into),
+        }
+    }
+}
+
 impl From<AppSecret> for api::BeginTotpResponse {
     fn from(secret: AppSecret) -> Self {
         Self {
             secret: secret.base32.to_string(),
             uri: secret.uri.to_string(),
             qr_svg: secret.qr_svg.to_string(),
+        }
+    }
+}
+
+impl From<Listing<(Position, Event)>> for api::ListSecurityEventsResponse {
+    fn from(found: Listing<(Position, Event)>) -> Self {
+        let events = found.entries.into_iter();
+        Self {
+            events: events.map(|(_, event)| security_event(event)).collect(),
+            next_cursor: found.next_cursor,
         }
     }
 }
@@ -150,6 +198,26 @@ impl From<EndedAccess> for api::Ended {
             heard: ended.heard,
         }
     }
+}
+
+/// Which security events are asked for, and how many.
+pub(super) fn event_query(
+    asked: &api::ListSecurityEventsRequest,
+    user_id: Option<Uuid>,
+) -> Result<(EventFilter, Limit), Problem> {
+    let limit = Limit::asked(asked.limit)?;
+    let before = match asked.cursor.as_str() {
+        "" => None,
+        text => Some(text.parse::<Position>().map_err(|_| wrong_cursor())?),
+    };
+    let filter = EventFilter {
+        user_id,
+        type_name: asked.r#type.clone(),
+        from: asked.from.as_ref().map(rpc::timestamp_from),
+        to: asked.to.as_ref().map(rpc::timestamp_from),
+        before,
+    };
+    Ok((filter, limit))
 }
 
 impl From<Outcome> for api::LoginResponse {
@@ -212,6 +280,22 @@ impl From<Caller> for api::Session {
             Caller::Person(row) => row.into(),
             Caller::Machine(row) => row.into(),
         }
+    }
+}
+
+fn security_event(event: Event) -> api::SecurityEvent {
+    let data = event.body.security().cloned().unwrap_or_default();
+    let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    api::SecurityEvent {
+        id: event.id.to_string(),
+        r#type: event.body.type_name().to_owned(),
+        time: Some(rpc::timestamp(event.time)),
+        user_id: id(data.user_id),
+        actor_id: id(Some(event.actor).filter(|actor| !actor.is_nil())),
+        session_id: id(data.session_id),
+        agent: data.agent.unwrap_or_default(),
+        address: data.address.unwrap_or_default(),
+        detail: data.detail.unwrap_or_default(),
     }
 }
 

@@ -4,30 +4,24 @@ mod admin;
 mod caller;
 mod convert;
 mod gateway;
-mod me;
 mod origin;
-mod proofs;
-mod security_events;
 mod service;
 
 use std::sync::Arc;
 
-use rate_limits::{Asked, Limiter, Verdict};
 use rpc::auth as api;
-use service_kit::{Problem, config::Registration};
 use sql::Database;
 use tokio::sync::Notify;
 use tonic::Request;
-use uuid::Uuid;
 
 pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
-        Attempts, Callers, Confirmation, EndedAccess, Failures, MachineTokens, Origin, Parts,
-        PasswordChange, PasswordReset, Refresh, SecondFactor, Sessions, SignIn, SignUp, admit_all,
+        AccountDeletion, Callers, Confirmation, EmailProof, EmailReturn, MachineTokens, Origin,
+        Parts, PasswordChange, PasswordReset, Profile, Refresh, SecondFactor, SecurityEvents,
+        Sessions, SignIn, SignUp,
     },
     copies::Copies,
-    passwords::Passwords,
     store::Store,
     tokens::Tokens,
 };
@@ -36,20 +30,14 @@ use crate::{
 pub struct Accounts {
     /// Accounts, sessions and tokens.
     pub store: Store,
-    /// Hashes.
-    pub passwords: Passwords,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
     /// Hot copies.
     pub copies: Copies,
-    /// Limits and locks.
-    pub limiter: Limiter,
     /// The database, for its state.
     pub database: Database,
     /// Woken when a mail waits.
     pub mail_waits: Arc<Notify>,
-    /// Who may make an account.
-    pub registration: Registration,
     /// What the gateway shows.
     pub gateway: GatewayCredential,
     callers: Callers,
@@ -62,8 +50,11 @@ pub struct Accounts {
     password_reset: PasswordReset,
     second_factor: SecondFactor,
     machine_tokens: MachineTokens,
-    attempts: Attempts,
-    failures: Failures,
+    profile: Profile,
+    email_proof: EmailProof,
+    email_return: EmailReturn,
+    deletion: AccountDeletion,
+    security_events: SecurityEvents,
 }
 
 impl Accounts {
@@ -80,15 +71,15 @@ impl Accounts {
             password_reset: PasswordReset::of(&parts),
             second_factor: SecondFactor::of(&parts),
             machine_tokens: MachineTokens::of(&parts),
-            attempts: Attempts::of(&parts),
-            failures: Failures::of(&parts),
+            profile: Profile::of(&parts),
+            email_proof: EmailProof::of(&parts),
+            email_return: EmailReturn::of(&parts),
+            deletion: AccountDeletion::of(&parts),
+            security_events: SecurityEvents::of(&parts),
             store: parts.store,
-            passwords: parts.passwords,
             tokens: parts.tokens,
             copies: parts.copies,
-            limiter: parts.limiter,
             mail_waits: parts.mail_waits,
-            registration: parts.registration,
             database,
             gateway,
         }
@@ -97,18 +88,4 @@ impl Accounts {
     fn origin<T>(&self, request: &Request<T>, client: Option<api::Client>) -> Origin {
         origin::origin(request, client, &self.gateway)
     }
-
-    /// Refuses when one of these limits is used up.
-    async fn admit_all(&self, asked: &[Asked]) -> Result<Verdict, Problem> {
-        admit_all(&self.limiter, asked).await
-    }
-}
-
-/// What a change has ended, as a message.
-fn ended_message(ids: &[Uuid], heard: bool) -> api::Ended {
-    EndedAccess {
-        ids: ids.to_vec(),
-        heard,
-    }
-    .into()
 }

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Accounts,
-    convert::{limited, uuid},
+    convert::{event_query, limited, uuid},
 };
 use crate::accounts::forbidden;
 
@@ -129,7 +129,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::RequestEmailVerificationResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.ask_verification(&session, &origin).await?;
+        self.email_proof.send_again(&session, &origin).await?;
         Ok(Response::new(api::RequestEmailVerificationResponse {}))
     }
 
@@ -140,8 +140,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::VerifyEmailResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let metadata = request.metadata().clone();
-        let proven = self.prove(&origin, &metadata, request.into_inner());
-        Ok(Response::new(proven.await?))
+        let session = self.shown_session(&metadata);
+        let answer = request.into_inner().into();
+        let proven = self.email_proof.prove(&origin, session, answer).await?;
+        Ok(Response::new(proven.into()))
     }
 
     /// Anyone with the token of a mail.
@@ -150,11 +152,10 @@ impl AuthService for Accounts {
         request: Request<api::UndoEmailChangeRequest>,
     ) -> Answer<api::UndoEmailChangeResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let ended = self
-            .bring_address_back(&origin, &request.get_ref().token)
-            .await?;
+        let token = &request.get_ref().token;
+        let ended = self.email_return.bring_back(&origin, token).await?;
         Ok(Response::new(api::UndoEmailChangeResponse {
-            ended: Some(ended),
+            ended: Some(ended.into()),
         }))
     }
 
@@ -173,7 +174,8 @@ impl AuthService for Accounts {
     ) -> Answer<api::UpdateMeResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let user = self.update(&session, &origin, request.into_inner()).await?;
+        let change = request.into_inner().into();
+        let user = self.profile.update(&session, &origin, change).await?;
         Ok(Response::new(api::UpdateMeResponse {
             user: Some(user.into()),
         }))
@@ -186,8 +188,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::DeleteMeResponse> {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let ended = self.delete(&session, &origin).await?;
-        Ok(Response::new(api::DeleteMeResponse { ended: Some(ended) }))
+        let ended = self.deletion.delete(&session, &origin).await?;
+        Ok(Response::new(api::DeleteMeResponse {
+            ended: Some(ended.into()),
+        }))
     }
 
     /// Anyone signed in; when the gateway asks, with an access token that may have expired.
@@ -335,8 +339,9 @@ impl AuthService for Accounts {
         } else {
             Some(self.person(request.metadata()).await?.user.id)
         };
-        let found = self.find_events(request.into_inner(), user_id).await?;
-        Ok(Response::new(found))
+        let (filter, limit) = event_query(asked, user_id)?;
+        let found = self.security_events.find(filter, limit).await?;
+        Ok(Response::new(found.into()))
     }
 
     /// Admins.

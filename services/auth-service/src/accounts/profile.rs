@@ -1,27 +1,50 @@
 //! What people change of their own accounts.
 
+use std::sync::Arc;
+
 use rate_limits::{
-    Asked,
+    Asked, Limiter,
     policy::{AUTH_ACCOUNT, REGISTER_DAY},
 };
 use redis_contracts::{event::EventBody, resource::User};
-use rpc::auth as api;
+use secrecy::ExposeSecret;
 use service_kit::{Code, Problem, config::Registration};
+use tokio::sync::Notify;
 
-use super::{Accounts, ended_message};
+use super::{
+    Origin, Parts,
+    confirmation::{Confirmation, PasswordAndCode},
+    limits::admit_all,
+};
 use crate::{
-    accounts::{Origin, PasswordAndCode, link_is_over},
+    copies::Copies,
     domain::{
         account::{changed_email, changed_handle, comparable_email},
         email_change::PENDING_S,
-        secret::sha256,
     },
-    store::{Account, Change, Happened, MailKind, Purpose, SessionRow},
+    store::{Account, Change, Happened, MailKind, Purpose, SessionRow, Store},
     tokens::session_ended,
 };
 
-/// What a moment begins with.
-const DAY: &str = "2026-01-31";
+/// Changes handles, and begins changes of addresses.
+pub struct Profile {
+    store: Store,
+    confirmation: Confirmation,
+    copies: Copies,
+    limiter: Limiter,
+    mail_waits: Arc<Notify>,
+    registration: Registration,
+}
+
+/// What a person wants to change.
+pub struct ProfileChange {
+    /// Another address; none: as it is.
+    pub email: Option<String>,
+    /// Another handle; none: as it is.
+    pub handle: Option<String>,
+    /// What is given for another address.
+    pub given: PasswordAndCode,
+}
 
 /// What becomes of an account's address.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,12 +57,25 @@ enum Address {
     Moves(String),
 }
 
-impl Accounts {
-    pub(super) async fn update(
+impl Profile {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            confirmation: Confirmation::of(parts),
+            copies: parts.copies.clone(),
+            limiter: parts.limiter.clone(),
+            mail_waits: Arc::clone(&parts.mail_waits),
+            registration: parts.registration,
+        }
+    }
+
+    /// The account as it is then.
+    pub async fn update(
         &self,
         session: &SessionRow,
         origin: &Origin,
-        asked: api::UpdateMeRequest,
+        asked: ProfileChange,
     ) -> Result<User, Problem> {
         let held = &session.user;
         let handle = asked.handle.as_deref();
@@ -54,8 +90,7 @@ impl Accounts {
             },
             Some(email) => {
                 let email = changed_email(email)?;
-                self.may_move(session, origin, asked.current_password, asked.code)
-                    .await?;
+                self.may_move(session, origin, asked.given).await?;
                 Address::Moves(email)
             }
         };
@@ -74,25 +109,18 @@ impl Accounts {
         &self,
         session: &SessionRow,
         origin: &Origin,
-        password: String,
-        code: String,
+        given: PasswordAndCode,
     ) -> Result<(), Problem> {
-        let user = &session.user;
-        if password.is_empty() || (user.second_factor && code.is_empty()) {
+        let lacks_code = session.user.second_factor && given.code.expose_secret().is_empty();
+        if given.password.expose_secret().is_empty() || lacks_code {
             return Err(Problem::new(
                 Code::ReauthenticationRequired,
                 "Send current_password, and code where there is a second factor, with a new address.",
             ));
         }
         self.limit_probing(session).await?;
-        let given = PasswordAndCode {
-            password: password.into(),
-            code: code.into(),
-        };
-        self.confirmation
-            .confirmed_twice(session, origin, given)
-            .await
-            .map(drop)
+        let confirmed = self.confirmation.confirmed_twice(session, origin, given);
+        confirmed.await.map(drop)
     }
 
     /// What tells whether a name is taken is asked for as often as at a registration.
@@ -100,7 +128,7 @@ impl Accounts {
         let subject = format!("u-{}", session.user.id);
         let policies = [AUTH_ACCOUNT, REGISTER_DAY];
         let asked = policies.map(|policy| Asked::of(policy, subject.clone()));
-        self.admit_all(&asked).await.map(drop)
+        admit_all(&self.limiter, &asked).await.map(drop)
     }
 
     async fn store_profile(
@@ -194,79 +222,5 @@ impl Accounts {
                 .await?;
         }
         Ok(())
-    }
-
-    /// An old address comes back. Whoever changed it keeps nothing that opens the account.
-    pub(super) async fn bring_address_back(
-        &self,
-        origin: &Origin,
-        token: &str,
-    ) -> Result<api::Ended, Problem> {
-        let sha256 = sha256(token.as_bytes());
-        let found = self
-            .store
-            .mail_token(Purpose::UndoEmailChange, &sha256)
-            .await?;
-        let undo_id = found.ok_or_else(link_is_over)?.subject_id;
-        let undo = self.store.email_undo(undo_id).await?;
-        let undo = undo.ok_or_else(link_is_over)?;
-        let user_id = undo.user_id;
-        let telling = self.copies.telling();
-        let mut change = self.store.change().await?;
-        let brought_back = match change.hold_account(user_id).await? {
-            Some(held) => change.bring_email_back(&held, &undo).await?,
-            None => None,
-        };
-        let Some(user) = brought_back else {
-            telling.nothing();
-            return Err(link_is_over());
-        };
-        let ended = change.close_doors(user_id, None).await?;
-        for purpose in [Purpose::ChangeEmail, Purpose::VerifyEmail] {
-            change.drop_mail_tokens(purpose, user_id).await?;
-        }
-        change
-            .send_mail(MailKind::PasswordReset, &user.email, None, "")
-            .await?;
-        let happened = Happened::to(user_id, EventBody::EmailChangeUndone);
-        change.record(&origin.who(None), happened);
-        change.commit().await?;
-        self.mail_waits.notify_one();
-        tracing::info!(user.id = %user_id, "an address was brought back");
-        Ok(ended_message(&ended, telling.tell_all(user_id).await))
-    }
-
-    /// Takes the account away, and with it all that opens it.
-    pub(super) async fn delete(
-        &self,
-        session: &SessionRow,
-        origin: &Origin,
-    ) -> Result<api::Ended, Problem> {
-        let telling = self.copies.telling();
-        let user_id = session.user.id;
-        let mut change = self.store.change().await?;
-        // Whoever signs in meanwhile comes before it, or not at all.
-        change.hold_account(user_id).await?;
-        if let Some(until) = change.email_undo_ends(user_id).await? {
-            telling.nothing();
-            return Err(Problem::new(
-                Code::Conflict,
-                format!(
-                    "A change of the account's address can be undone until {}; it can be deleted then.",
-                    &until.to_string()[..DAY.len()]
-                ),
-            ));
-        }
-        change.delete_user(user_id).await?;
-        let mut ended = change.end_sessions(user_id, None).await?;
-        let revoked = change.revoke_machine_tokens(user_id, None).await?;
-        ended.extend(revoked.into_iter().map(|(id, _)| id));
-        change.require_admin().await?;
-        let happened = Happened::to(user_id, EventBody::AccountDeleted);
-        change.record(&origin.who(Some(session.id)), happened);
-        change.commit().await?;
-        let heard = telling.tell_all(user_id).await;
-        tracing::info!(user.id = %user_id, "an account was deleted");
-        Ok(ended_message(&ended, heard))
     }
 }
