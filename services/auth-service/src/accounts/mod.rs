@@ -1,6 +1,7 @@
 //! What happens to accounts, in order: a use case each. What comes in and goes out is of the domain's own
 //! types, and neither of gRPC nor of HTTP: `grpc/` translates.
 
+mod administration;
 mod attempts;
 mod callers;
 mod codes;
@@ -33,6 +34,7 @@ use service_kit::config::{self, Registration};
 use tokio::sync::Notify;
 
 pub use self::{
+    administration::Administration,
     callers::{Caller, Callers, forbidden},
     confirmation::{Confirmation, PasswordAndCode},
     deletion::AccountDeletion,

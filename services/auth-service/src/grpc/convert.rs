@@ -4,6 +4,7 @@ use redis_contracts::{
     Position, Timestamp,
     event::Event,
     keys::{Scope, SessionRecord},
+    resource::User,
 };
 use rpc::auth as api;
 use secrecy::SecretString;
@@ -182,6 +183,24 @@ impl From<Listing<(Position, Event)>> for api::ListSecurityEventsResponse {
     }
 }
 
+impl From<Listing<User>> for api::ListUsersResponse {
+    fn from(found: Listing<User>) -> Self {
+        Self {
+            users: found.entries.into_iter().map(Into::into).collect(),
+            next_cursor: found.next_cursor,
+        }
+    }
+}
+
+impl From<EndedAccess> for api::EndUserSessionsResponse {
+    fn from(ended: EndedAccess) -> Self {
+        Self {
+            session_ids: ids(&ended.ids),
+            heard: ended.heard,
+        }
+    }
+}
+
 impl From<EndedAccess> for api::EndOtherSessionsResponse {
     fn from(ended: EndedAccess) -> Self {
         Self {
@@ -198,6 +217,16 @@ impl From<EndedAccess> for api::Ended {
             heard: ended.heard,
         }
     }
+}
+
+/// From before which account on accounts are asked for, and how many.
+pub(super) fn user_page(asked: &api::ListUsersRequest) -> Result<(Option<Uuid>, Limit), Problem> {
+    let limit = Limit::asked(asked.limit)?;
+    let before = match asked.cursor.as_str() {
+        "" => None,
+        text => Some(Uuid::try_parse(text).map_err(|_| wrong_cursor())?),
+    };
+    Ok((before, limit))
 }
 
 /// Which security events are asked for, and how many.
@@ -327,6 +356,6 @@ pub(super) fn uuid(text: &str, what: &str) -> Result<Uuid, Problem> {
 }
 
 /// Ids as texts.
-pub(super) fn ids(ids: &[Uuid]) -> Vec<String> {
+fn ids(ids: &[Uuid]) -> Vec<String> {
     ids.iter().map(Uuid::to_string).collect()
 }

@@ -1,6 +1,5 @@
 //! gRPC: translation, and what a request is made of. Each method says who may call it.
 
-mod admin;
 mod caller;
 mod convert;
 mod gateway;
@@ -11,33 +10,24 @@ use std::sync::Arc;
 
 use rpc::auth as api;
 use sql::Database;
-use tokio::sync::Notify;
 use tonic::Request;
 
 pub use self::gateway::GatewayCredential;
 use crate::{
     accounts::{
-        AccountDeletion, Callers, Confirmation, EmailProof, EmailReturn, MachineTokens, Origin,
-        Parts, PasswordChange, PasswordReset, Profile, Refresh, SecondFactor, SecurityEvents,
-        Sessions, SignIn, SignUp,
+        AccountDeletion, Administration, Callers, Confirmation, EmailProof, EmailReturn,
+        MachineTokens, Origin, Parts, PasswordChange, PasswordReset, Profile, Refresh,
+        SecondFactor, SecurityEvents, Sessions, SignIn, SignUp,
     },
-    copies::Copies,
-    store::Store,
     tokens::Tokens,
 };
 
 /// The service.
 pub struct Accounts {
-    /// Accounts, sessions and tokens.
-    pub store: Store,
     /// Access tokens.
     pub tokens: Arc<Tokens>,
-    /// Hot copies.
-    pub copies: Copies,
     /// The database, for its state.
     pub database: Database,
-    /// Woken when a mail waits.
-    pub mail_waits: Arc<Notify>,
     /// What the gateway shows.
     pub gateway: GatewayCredential,
     callers: Callers,
@@ -55,6 +45,7 @@ pub struct Accounts {
     email_return: EmailReturn,
     deletion: AccountDeletion,
     security_events: SecurityEvents,
+    administration: Administration,
 }
 
 impl Accounts {
@@ -76,10 +67,8 @@ impl Accounts {
             email_return: EmailReturn::of(&parts),
             deletion: AccountDeletion::of(&parts),
             security_events: SecurityEvents::of(&parts),
-            store: parts.store,
+            administration: Administration::of(&parts),
             tokens: parts.tokens,
-            copies: parts.copies,
-            mail_waits: parts.mail_waits,
             database,
             gateway,
         }

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Accounts,
-    convert::{event_query, limited, uuid},
+    convert::{event_query, limited, user_page, uuid},
 };
 use crate::accounts::forbidden;
 
@@ -350,7 +350,10 @@ impl AuthService for Accounts {
         request: Request<api::ListUsersRequest>,
     ) -> Answer<api::ListUsersResponse> {
         self.admin(request.metadata(), Scope::Read).await?;
-        Ok(Response::new(self.list(request.into_inner()).await?))
+        let asked = request.get_ref();
+        let (before, limit) = user_page(asked)?;
+        let listed = self.administration.list(before, &asked.email, limit);
+        Ok(Response::new(listed.await?.into()))
     }
 
     /// Admins.
@@ -360,8 +363,12 @@ impl AuthService for Accounts {
     ) -> Answer<api::SetUserRolesResponse> {
         let admin = self.admin(request.metadata(), Scope::Write).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let asked = request.into_inner();
-        let user = self.change_roles(admin.user(), &origin, asked).await?;
+        let asked = request.get_ref();
+        let id = uuid(&asked.user_id, "account")?;
+        let user = self
+            .administration
+            .change_roles(admin.user(), &origin, id, &asked.roles)
+            .await?;
         Ok(Response::new(api::SetUserRolesResponse {
             user: Some(user.into()),
         }))
@@ -374,8 +381,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::UnlockUserResponse> {
         let admin = self.admin(request.metadata(), Scope::Write).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let user_id = &request.get_ref().user_id;
-        self.unlock_account(admin.user(), &origin, user_id).await?;
+        let id = uuid(&request.get_ref().user_id, "account")?;
+        self.administration
+            .unlock(admin.user(), &origin, id)
+            .await?;
         Ok(Response::new(api::UnlockUserResponse {}))
     }
 
@@ -386,8 +395,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::RemoveUserTotpResponse> {
         let admin = self.admin_in_person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let user_id = &request.get_ref().user_id;
-        self.remove_totp_of(&admin.user, &origin, user_id).await?;
+        let id = uuid(&request.get_ref().user_id, "account")?;
+        self.administration
+            .remove_second_factor(&admin.user, &origin, id)
+            .await?;
         Ok(Response::new(api::RemoveUserTotpResponse {}))
     }
 
@@ -398,9 +409,12 @@ impl AuthService for Accounts {
     ) -> Answer<api::EndUserSessionsResponse> {
         let admin = self.admin(request.metadata(), Scope::Write).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let user_id = &request.get_ref().user_id;
-        let ended = self.end_all_of(admin.user(), &origin, user_id).await?;
-        Ok(Response::new(ended))
+        let id = uuid(&request.get_ref().user_id, "account")?;
+        let ended = self
+            .administration
+            .end_all(admin.user(), &origin, id)
+            .await?;
+        Ok(Response::new(ended.into()))
     }
 
     /// Admins.

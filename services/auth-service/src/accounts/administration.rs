@@ -1,52 +1,63 @@
 //! What admins do to the accounts of others.
 
+use std::sync::Arc;
+
 use redis_contracts::{event::EventBody, keys::Scope, resource::User};
-use rpc::auth as api;
-use service_kit::{
-    Problem,
-    page::{Limit, wrong_cursor},
-};
+use service_kit::{Problem, page::Limit};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::Accounts;
+use super::{Listing, Origin, Parts, ended_access::EndedAccess};
 use crate::{
-    accounts::Origin,
+    copies::Copies,
     domain::account::{ADMIN, checked_roles, looked_up_email},
-    store::{Happened, MailKind, Who},
+    store::{Happened, MailKind, Store, Who},
 };
 
-impl Accounts {
-    pub(super) async fn list(
+/// Does what admins may do.
+pub struct Administration {
+    store: Store,
+    copies: Copies,
+    mail_waits: Arc<Notify>,
+}
+
+impl Administration {
+    /// Of these parts.
+    pub fn of(parts: &Parts) -> Self {
+        Self {
+            store: parts.store.clone(),
+            copies: parts.copies.clone(),
+            mail_waits: Arc::clone(&parts.mail_waits),
+        }
+    }
+
+    /// Accounts, newest first, from before one on; `email` picks one unless it is empty.
+    pub async fn list(
         &self,
-        asked: api::ListUsersRequest,
-    ) -> Result<api::ListUsersResponse, Problem> {
-        let limit = Limit::asked(asked.limit)?;
-        let before = match asked.cursor.as_str() {
-            "" => None,
-            text => Some(Uuid::try_parse(text).map_err(|_| wrong_cursor())?),
-        };
-        let email = match asked.email.as_str() {
+        before: Option<Uuid>,
+        email: &str,
+        limit: Limit,
+    ) -> Result<Listing<User>, Problem> {
+        let email = match email {
             "" => Some(String::new()),
             text => looked_up_email(text),
         };
-        let mut users = match email {
+        let users = match email {
             Some(email) => self.store.users(before, &email, limit.to_read()).await?,
             None => Vec::new(),
         };
-        Ok(api::ListUsersResponse {
-            next_cursor: limit.cut(&mut users, |user| user.id.to_string()),
-            users: users.into_iter().map(Into::into).collect(),
-        })
+        Ok(Listing::cut(limit, users, |user| user.id.to_string()))
     }
 
-    pub(super) async fn change_roles(
+    /// The account with these roles.
+    pub async fn change_roles(
         &self,
         admin: &User,
         origin: &Origin,
-        asked: api::SetUserRolesRequest,
+        id: Uuid,
+        roles: &[String],
     ) -> Result<User, Problem> {
-        let id = account_id(&asked.user_id)?;
-        let roles = checked_roles(&asked.roles)?;
+        let roles = checked_roles(roles)?;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
         change.hold_account(id).await?;
@@ -67,13 +78,8 @@ impl Accounts {
         Ok(user)
     }
 
-    pub(super) async fn unlock_account(
-        &self,
-        admin: &User,
-        origin: &Origin,
-        id: &str,
-    ) -> Result<(), Problem> {
-        let id = account_id(id)?;
+    /// Voids all locks of an account.
+    pub async fn unlock(&self, admin: &User, origin: &Origin, id: Uuid) -> Result<(), Problem> {
         let mut change = self.store.change().await?;
         change.unlock(id).await?;
         change.record(
@@ -84,13 +90,12 @@ impl Accounts {
     }
 
     /// For somebody who has lost their codes.
-    pub(super) async fn remove_totp_of(
+    pub async fn remove_second_factor(
         &self,
         admin: &User,
         origin: &Origin,
-        id: &str,
+        id: Uuid,
     ) -> Result<(), Problem> {
-        let id = account_id(id)?;
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
         let held = change.hold_account(id).await?;
@@ -110,13 +115,13 @@ impl Accounts {
         Ok(())
     }
 
-    pub(super) async fn end_all_of(
+    /// Ends all sessions and machine tokens of an account.
+    pub async fn end_all(
         &self,
         admin: &User,
         origin: &Origin,
-        id: &str,
-    ) -> Result<api::EndUserSessionsResponse, Problem> {
-        let id = account_id(id)?;
+        id: Uuid,
+    ) -> Result<EndedAccess, Problem> {
         let telling = self.copies.telling();
         let mut change = self.store.change().await?;
         let held = change.hold_account(id).await?;
@@ -135,15 +140,9 @@ impl Accounts {
             change.record(&by(admin, origin), happened);
         }
         change.commit().await?;
-        Ok(api::EndUserSessionsResponse {
-            session_ids: ended.iter().map(Uuid::to_string).collect(),
-            heard: telling.tell_all(id).await,
-        })
+        let heard = telling.tell_all(id).await;
+        Ok(EndedAccess { ids: ended, heard })
     }
-}
-
-fn account_id(text: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(text).map_err(|_| Problem::not_found("account"))
 }
 
 fn by(admin: &User, origin: &Origin) -> Who {
