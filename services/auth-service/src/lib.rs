@@ -31,9 +31,9 @@ use tokio::sync::Notify;
 pub use store::MIGRATIONS;
 
 use crate::{
-    accounts::Parts,
+    accounts::{Accounts, Parts},
     copies::{Copies, Hearing, Repeating},
-    grpc::{Accounts, GatewayCredential},
+    grpc::{AuthMethods, GatewayCredential},
     keys::KeyRing,
     mail::Mailer,
     passwords::Passwords,
@@ -92,8 +92,13 @@ pub async fn build(mut context: Context) -> anyhow::Result<Context> {
         tokens,
         mail_waits,
     };
-    let gateway = GatewayCredential::new(gateway, &context.health);
-    serve(&mut context, Accounts::new(parts, database, gateway)).await?;
+    let methods = AuthMethods {
+        accounts: Accounts::new(&parts),
+        tokens: parts.tokens,
+        database,
+        gateway: GatewayCredential::new(gateway, &context.health),
+    };
+    serve(&mut context, methods).await?;
     Ok(context)
 }
 
@@ -180,7 +185,7 @@ fn start_sweeper(context: &mut Context, store: &Store) {
         .spawn(Stage::Workers, "sweeper", sweeping);
 }
 
-async fn serve(context: &mut Context, accounts: Accounts) -> anyhow::Result<()> {
-    let routes = kit_grpc::routes(AuthServiceServer::new(accounts)).await?;
+async fn serve(context: &mut Context, methods: AuthMethods) -> anyhow::Result<()> {
+    let routes = kit_grpc::routes(AuthServiceServer::new(methods)).await?;
     context.serve_grpc(routes)
 }

@@ -6,13 +6,13 @@ use rpc::metadata::AUTHORIZATION;
 use service_kit::Problem;
 use tonic::{Request, metadata::MetadataMap};
 
-use super::Accounts;
+use super::AuthMethods;
 use crate::{accounts::Caller, domain::machine_token, store::SessionRow};
 
-impl Accounts {
+impl AuthMethods {
     /// The caller, or 401.
     pub(super) async fn live_caller(&self, metadata: &MetadataMap) -> Result<Caller, Problem> {
-        self.callers.live(bearer(metadata)?).await
+        self.accounts.callers.live(bearer(metadata)?).await
     }
 
     /// The caller, or 401. A socket outlives the access token it was opened with: when the gateway asks
@@ -20,9 +20,9 @@ impl Accounts {
     pub(super) async fn socket_caller<T>(&self, request: &Request<T>) -> Result<Caller, Problem> {
         let token = bearer(request.metadata())?;
         if token.starts_with(machine_token::PREFIX) || !self.gateway.is_shown(request) {
-            return self.callers.live(token).await;
+            return self.accounts.callers.live(token).await;
         }
-        self.callers.live_though_expired(token).await
+        self.accounts.callers.live_though_expired(token).await
     }
 
     /// A caller who may do what takes this scope.
@@ -31,12 +31,15 @@ impl Accounts {
         metadata: &MetadataMap,
         scope: Scope,
     ) -> Result<Caller, Problem> {
-        self.callers.with_scope(bearer(metadata)?, scope).await
+        self.accounts
+            .callers
+            .with_scope(bearer(metadata)?, scope)
+            .await
     }
 
     /// A person, and no machine.
     pub(super) async fn person(&self, metadata: &MetadataMap) -> Result<SessionRow, Problem> {
-        self.callers.person(bearer(metadata)?).await
+        self.accounts.callers.person(bearer(metadata)?).await
     }
 
     /// The session that is shown, where one is. One that has ended is refused, and not passed over: who
@@ -53,7 +56,7 @@ impl Accounts {
 
     /// A person who gave their password within five minutes.
     pub(super) async fn recent(&self, metadata: &MetadataMap) -> Result<SessionRow, Problem> {
-        self.callers.recent(bearer(metadata)?).await
+        self.accounts.callers.recent(bearer(metadata)?).await
     }
 
     /// An admin; a machine token needs the scope admin beside this one.
@@ -62,7 +65,7 @@ impl Accounts {
         metadata: &MetadataMap,
         scope: Scope,
     ) -> Result<Caller, Problem> {
-        self.callers.admin(bearer(metadata)?, scope).await
+        self.accounts.callers.admin(bearer(metadata)?, scope).await
     }
 
     /// An admin who gave their password within five minutes; no machine token.
@@ -70,6 +73,9 @@ impl Accounts {
         &self,
         metadata: &MetadataMap,
     ) -> Result<SessionRow, Problem> {
-        self.callers.admin_in_person(bearer(metadata)?).await
+        self.accounts
+            .callers
+            .admin_in_person(bearer(metadata)?)
+            .await
     }
 }

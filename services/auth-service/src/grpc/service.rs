@@ -7,7 +7,7 @@ use service_kit::{Code, Problem};
 use tonic::{Request, Response, Status};
 
 use super::{
-    Accounts,
+    AuthMethods,
     convert::{event_query, limited, user_page, uuid},
 };
 use crate::accounts::forbidden;
@@ -15,19 +15,19 @@ use crate::accounts::forbidden;
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
-impl AuthService for Accounts {
+impl AuthService for AuthMethods {
     /// Anyone, unless registration is closed; then admins.
     async fn register(
         &self,
         request: Request<api::RegisterRequest>,
     ) -> Answer<api::RegisterResponse> {
-        if self.sign_up.is_closed() {
+        if self.accounts.sign_up.is_closed() {
             let admin = self.admin(request.metadata(), Scope::Write).await;
             admin.map_err(closed)?;
         }
         let origin = self.origin(&request, request.get_ref().client.clone());
         let asked = request.into_inner().into();
-        let answer = self.sign_up.register(&origin, asked).await?;
+        let answer = self.accounts.sign_up.register(&origin, asked).await?;
         Ok(limited(answer, |user| api::RegisterResponse {
             user: user.map(Into::into),
         }))
@@ -37,7 +37,7 @@ impl AuthService for Accounts {
     async fn login(&self, request: Request<api::LoginRequest>) -> Answer<api::LoginResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let credentials = request.into_inner().into();
-        let answer = self.sign_in.sign_in(&origin, credentials).await?;
+        let answer = self.accounts.sign_in.sign_in(&origin, credentials).await?;
         Ok(limited(answer, Into::into))
     }
 
@@ -48,7 +48,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::CompleteSecondFactorResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let step = request.into_inner().into();
-        let answer = self.sign_in.complete(&origin, step).await?;
+        let answer = self.accounts.sign_in.complete(&origin, step).await?;
         Ok(limited(answer, Into::into))
     }
 
@@ -56,7 +56,7 @@ impl AuthService for Accounts {
     async fn refresh(&self, request: Request<api::RefreshRequest>) -> Answer<api::RefreshResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let token = &request.get_ref().refresh_token;
-        let tokens = self.refresh.refresh(&origin, token).await?;
+        let tokens = self.accounts.refresh.refresh(&origin, token).await?;
         Ok(Response::new(api::RefreshResponse {
             signed_in: Some(tokens.into()),
         }))
@@ -65,7 +65,7 @@ impl AuthService for Accounts {
     /// The session's own person. One that has ended is signed out already.
     async fn logout(&self, request: Request<api::LogoutRequest>) -> Answer<api::LogoutResponse> {
         let token = bearer(request.metadata())?;
-        let heard = self.sessions.sign_out(token).await?;
+        let heard = self.accounts.sessions.sign_out(token).await?;
         Ok(Response::new(api::LogoutResponse { heard }))
     }
 
@@ -77,7 +77,8 @@ impl AuthService for Accounts {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let given = request.into_inner().into();
-        self.confirmation
+        self.accounts
+            .confirmation
             .confirm_again(&session, &origin, given)
             .await?;
         Ok(Response::new(api::ReauthenticateResponse {}))
@@ -90,7 +91,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::RequestPasswordResetResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let email = &request.get_ref().email;
-        let answer = self.password_reset.request(&origin, email).await?;
+        let answer = self.accounts.password_reset.request(&origin, email).await?;
         Ok(limited(answer, |()| api::RequestPasswordResetResponse {}))
     }
 
@@ -101,7 +102,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::ConfirmPasswordResetResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let letter = request.into_inner().into();
-        let answer = self.password_reset.reset(&origin, letter).await?;
+        let answer = self.accounts.password_reset.reset(&origin, letter).await?;
         Ok(limited(answer, Into::into))
     }
 
@@ -114,6 +115,7 @@ impl AuthService for Accounts {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let chosen = request.into_inner().into();
         let ended = self
+            .accounts
             .password_change
             .change(&session, &origin, chosen)
             .await?;
@@ -129,7 +131,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::RequestEmailVerificationResponse> {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.email_proof.send_again(&session, &origin).await?;
+        self.accounts
+            .email_proof
+            .send_again(&session, &origin)
+            .await?;
         Ok(Response::new(api::RequestEmailVerificationResponse {}))
     }
 
@@ -142,7 +147,11 @@ impl AuthService for Accounts {
         let metadata = request.metadata().clone();
         let session = self.shown_session(&metadata);
         let answer = request.into_inner().into();
-        let proven = self.email_proof.prove(&origin, session, answer).await?;
+        let proven = self
+            .accounts
+            .email_proof
+            .prove(&origin, session, answer)
+            .await?;
         Ok(Response::new(proven.into()))
     }
 
@@ -153,7 +162,11 @@ impl AuthService for Accounts {
     ) -> Answer<api::UndoEmailChangeResponse> {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let token = &request.get_ref().token;
-        let ended = self.email_return.bring_back(&origin, token).await?;
+        let ended = self
+            .accounts
+            .email_return
+            .bring_back(&origin, token)
+            .await?;
         Ok(Response::new(api::UndoEmailChangeResponse {
             ended: Some(ended.into()),
         }))
@@ -175,7 +188,11 @@ impl AuthService for Accounts {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let change = request.into_inner().into();
-        let user = self.profile.update(&session, &origin, change).await?;
+        let user = self
+            .accounts
+            .profile
+            .update(&session, &origin, change)
+            .await?;
         Ok(Response::new(api::UpdateMeResponse {
             user: Some(user.into()),
         }))
@@ -188,7 +205,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::DeleteMeResponse> {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        let ended = self.deletion.delete(&session, &origin).await?;
+        let ended = self.accounts.deletion.delete(&session, &origin).await?;
         Ok(Response::new(api::DeleteMeResponse {
             ended: Some(ended.into()),
         }))
@@ -200,10 +217,10 @@ impl AuthService for Accounts {
         request: Request<api::CheckSessionRequest>,
     ) -> Answer<api::CheckSessionResponse> {
         let caller = self.socket_caller(&request).await?;
-        self.sessions.restore_copy(&caller).await;
+        self.accounts.sessions.restore_copy(&caller).await;
         let token = bearer(request.metadata())?;
         Ok(Response::new(api::CheckSessionResponse {
-            access_token: self.callers.token_to_go_on(token, &caller)?,
+            access_token: self.accounts.callers.token_to_go_on(token, &caller)?,
             session: Some(caller.into()),
         }))
     }
@@ -214,7 +231,7 @@ impl AuthService for Accounts {
         request: Request<api::TouchSessionRequest>,
     ) -> Answer<api::TouchSessionResponse> {
         let caller = self.live_caller(request.metadata()).await?;
-        let caller = self.sessions.slid(caller).await?;
+        let caller = self.accounts.sessions.slid(caller).await?;
         Ok(Response::new(api::TouchSessionResponse {
             session: Some(caller.into()),
         }))
@@ -226,7 +243,7 @@ impl AuthService for Accounts {
         request: Request<api::ListSessionsRequest>,
     ) -> Answer<api::ListSessionsResponse> {
         let session = self.person(request.metadata()).await?;
-        let sessions = self.sessions.list(session.user.id).await?;
+        let sessions = self.accounts.sessions.list(session.user.id).await?;
         Ok(Response::new(api::ListSessionsResponse {
             sessions: sessions.into_iter().map(Into::into).collect(),
         }))
@@ -239,7 +256,7 @@ impl AuthService for Accounts {
     ) -> Answer<api::EndSessionResponse> {
         let session = self.person(request.metadata()).await?;
         let id = uuid(&request.get_ref().session_id, "session")?;
-        let heard = self.sessions.end(session.user.id, id).await?;
+        let heard = self.accounts.sessions.end(session.user.id, id).await?;
         Ok(Response::new(api::EndSessionResponse { heard }))
     }
 
@@ -249,7 +266,7 @@ impl AuthService for Accounts {
         request: Request<api::EndOtherSessionsRequest>,
     ) -> Answer<api::EndOtherSessionsResponse> {
         let session = self.person(request.metadata()).await?;
-        let ended = self.sessions.end_others(&session).await?;
+        let ended = self.accounts.sessions.end_others(&session).await?;
         Ok(Response::new(ended.into()))
     }
 
@@ -259,7 +276,7 @@ impl AuthService for Accounts {
         request: Request<api::BeginTotpRequest>,
     ) -> Answer<api::BeginTotpResponse> {
         let session = self.recent(request.metadata()).await?;
-        let secret = self.second_factor.begin(&session).await?;
+        let secret = self.accounts.second_factor.begin(&session).await?;
         Ok(Response::new(secret.into()))
     }
 
@@ -271,7 +288,11 @@ impl AuthService for Accounts {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let code = &request.get_ref().code;
-        let recovery_codes = self.second_factor.confirm(&session, &origin, code).await?;
+        let recovery_codes = self
+            .accounts
+            .second_factor
+            .confirm(&session, &origin, code)
+            .await?;
         Ok(Response::new(api::ConfirmTotpResponse { recovery_codes }))
     }
 
@@ -282,7 +303,10 @@ impl AuthService for Accounts {
     ) -> Answer<api::RemoveTotpResponse> {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
-        self.second_factor.remove(&session, &origin).await?;
+        self.accounts
+            .second_factor
+            .remove(&session, &origin)
+            .await?;
         Ok(Response::new(api::RemoveTotpResponse {}))
     }
 
@@ -292,7 +316,7 @@ impl AuthService for Accounts {
         request: Request<api::ListMachineTokensRequest>,
     ) -> Answer<api::ListMachineTokensResponse> {
         let session = self.person(request.metadata()).await?;
-        let listed = self.machine_tokens.list(session.user.id).await?;
+        let listed = self.accounts.machine_tokens.list(session.user.id).await?;
         Ok(Response::new(api::ListMachineTokensResponse {
             machine_tokens: listed.into_iter().map(Into::into).collect(),
         }))
@@ -306,6 +330,7 @@ impl AuthService for Accounts {
         let session = self.recent(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let made = self
+            .accounts
             .machine_tokens
             .create(&session, &origin, request.into_inner().try_into()?)
             .await?;
@@ -320,7 +345,11 @@ impl AuthService for Accounts {
         let session = self.person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let id = uuid(&request.get_ref().id, "machine token")?;
-        let heard = self.machine_tokens.revoke(&session, &origin, id).await?;
+        let heard = self
+            .accounts
+            .machine_tokens
+            .revoke(&session, &origin, id)
+            .await?;
         Ok(Response::new(api::RevokeMachineTokenResponse { heard }))
     }
 
@@ -340,7 +369,7 @@ impl AuthService for Accounts {
             Some(self.person(request.metadata()).await?.user.id)
         };
         let (filter, limit) = event_query(asked, user_id)?;
-        let found = self.security_events.find(filter, limit).await?;
+        let found = self.accounts.security_events.find(filter, limit).await?;
         Ok(Response::new(found.into()))
     }
 
@@ -352,7 +381,10 @@ impl AuthService for Accounts {
         self.admin(request.metadata(), Scope::Read).await?;
         let asked = request.get_ref();
         let (before, limit) = user_page(asked)?;
-        let listed = self.administration.list(before, &asked.email, limit);
+        let listed = self
+            .accounts
+            .administration
+            .list(before, &asked.email, limit);
         Ok(Response::new(listed.await?.into()))
     }
 
@@ -366,6 +398,7 @@ impl AuthService for Accounts {
         let asked = request.get_ref();
         let id = uuid(&asked.user_id, "account")?;
         let user = self
+            .accounts
             .administration
             .change_roles(admin.user(), &origin, id, &asked.roles)
             .await?;
@@ -382,7 +415,8 @@ impl AuthService for Accounts {
         let admin = self.admin(request.metadata(), Scope::Write).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let id = uuid(&request.get_ref().user_id, "account")?;
-        self.administration
+        self.accounts
+            .administration
             .unlock(admin.user(), &origin, id)
             .await?;
         Ok(Response::new(api::UnlockUserResponse {}))
@@ -396,7 +430,8 @@ impl AuthService for Accounts {
         let admin = self.admin_in_person(request.metadata()).await?;
         let origin = self.origin(&request, request.get_ref().client.clone());
         let id = uuid(&request.get_ref().user_id, "account")?;
-        self.administration
+        self.accounts
+            .administration
             .remove_second_factor(&admin.user, &origin, id)
             .await?;
         Ok(Response::new(api::RemoveUserTotpResponse {}))
@@ -411,6 +446,7 @@ impl AuthService for Accounts {
         let origin = self.origin(&request, request.get_ref().client.clone());
         let id = uuid(&request.get_ref().user_id, "account")?;
         let ended = self
+            .accounts
             .administration
             .end_all(admin.user(), &origin, id)
             .await?;
