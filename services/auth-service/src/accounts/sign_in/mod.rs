@@ -59,7 +59,7 @@ pub struct Credentials {
 /// What the right password leads to.
 pub enum Outcome {
     /// To a session.
-    SignedIn(SessionTokens),
+    SignedIn(Box<SessionTokens>),
     /// To the second step.
     SecondFactor(Challenge),
 }
@@ -132,7 +132,7 @@ impl SignIn {
         }
         let signed_in = self.begin_session(&account, place, origin, None).await?;
         self.limiter.give_back(&admitted.lent).await;
-        Ok(Outcome::SignedIn(signed_in))
+        Ok(Outcome::SignedIn(Box::new(signed_in)))
     }
 
     async fn ask_second_step(&self, account: &Account, lent: &str) -> Result<Challenge, Problem> {
