@@ -1,5 +1,6 @@
-// Reads `cargo metadata` on stdin and checks what no compiler does: which way dependencies point, and
-// that Redis names stand where they may, and that the runbook names metrics that are there.
+// Reads `cargo metadata` on stdin and checks what no compiler does: which way dependencies point, that
+// Redis names stand where they may, that rules and use cases know nothing of a transport, and that the
+// runbook names metrics that are there.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
@@ -55,6 +56,12 @@ const grep = (pattern, ...paths) => {
 const NAMES = "\"(session|auth|rate_limit|cache|stream|realtime|user|ai|idempotency|dlq|learning|outbox|websocket|system):";
 const outside = grep(NAMES, "*.rs", ":!crates/redis-contracts", ":!**/tests/**", ":!crates/platform-bench");
 faults.push(...outside.map((line) => `a Redis name outside redis-contracts: ${line}`));
+
+// Rules, and what happens in order: `grpc/` and `http/` translate for them.
+const INSIDE = ["services/*/src/domain/*.rs", "services/*/src/accounts/*.rs", "services/*/src/conversation/*.rs"];
+const TRANSPORT = "\\b(rpc|tonic|actix)(_[a-z]+)?\\b";
+const transports = grep(TRANSPORT, ...INSIDE, ":!**/tests/**", ":!**/tests.rs");
+faults.push(...transports.map((line) => `a transport inside: ${line}`));
 
 // At night nobody looks for a metric that has another name by now.
 const told = readFileSync("docs/OPERATIONS.md", "utf8").match(/devmentor_[a-z_]+/g) ?? [];

@@ -1,5 +1,5 @@
-//! What happens to accounts, in order: a use case each. What comes in and goes out is of the domain's own
-//! types, and neither of gRPC nor of HTTP: `grpc/` translates.
+//! What happens to accounts, in order: a file or folder for each use case, and for what they share. What comes
+//! in and goes out is of the service's own types, and neither of gRPC nor of HTTP: `grpc/` translates.
 
 mod administration;
 mod attempts;
